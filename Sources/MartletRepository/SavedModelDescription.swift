@@ -92,11 +92,16 @@ public struct SavedModelDescription: Sendable {
         let wanted = Set(tags)
         guard let graph = model.metaGraphs.first(where: { Set($0.metaInfoDef.tags) == wanted })
         else {
-            let present = model.metaGraphs.map { "{\($0.metaInfoDef.tags.joined(separator: ","))}" }
-            throw ServingError.invalidArgument(
-                "\(file) has no graph with the tags {\(tags.joined(separator: ","))}; "
-                    + "it has \(present.isEmpty ? "none" : present.joined(separator: " "))")
+            let present = model.metaGraphs.map { list($0.metaInfoDef.tags) }
+            throw ServingError.notFound(
+                "Could not find meta graph def matching supplied tags: \(list(tags)). \(file) has "
+                    + (present.isEmpty ? "none" : present.joined(separator: ", ")))
         }
         return graph
+    }
+
+    /// Tags as TensorFlow lists them.
+    private static func list(_ tags: [String]) -> String {
+        "{ \(tags.joined(separator: " ")) }"
     }
 }

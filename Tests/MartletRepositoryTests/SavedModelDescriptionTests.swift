@@ -173,12 +173,12 @@ struct SavedModelDescriptionTests {
         let tpu = SavedModelDescriptionTests.graph(tags: ["serve", "tpu"])
         #expect(
             refusal(train, tpu)
-                == "INVALID_ARGUMENT: FOLDER/saved_model.pb has no graph with the tags {serve}; "
-                + "it has {train} {serve,tpu}")
+                == "NOT_FOUND: Could not find meta graph def matching supplied tags: { serve }. "
+                + "FOLDER/saved_model.pb has { train }, { serve tpu }")
         #expect(
             refusal()
-                == "INVALID_ARGUMENT: FOLDER/saved_model.pb has no graph with the tags {serve}; "
-                + "it has none")
+                == "NOT_FOUND: Could not find meta graph def matching supplied tags: { serve }. "
+                + "FOLDER/saved_model.pb has none")
     }
 
     @Test func noSignatureThatCanBeCalled_isRefused() {

@@ -145,11 +145,13 @@ struct ModelLifecycle {
 
     // MARK: Questions
 
-    /// All versions known, in ascending order.
+    /// The versions that are or were to be served, in ascending order; others that storage holds
+    /// are nobody's business.
     var statuses: [VersionStatus] {
-        versions.sorted { $0.key < $1.key }.map {
-            VersionStatus(version: $0.key, state: $0.value.state, error: $0.value.error)
-        }
+        let aspired = aspired
+        return versions.filter { $0.value.state != .start || aspired.contains($0.key) }
+            .sorted { $0.key < $1.key }
+            .map { VersionStatus(version: $0.key, state: $0.value.state, error: $0.value.error) }
     }
 
     /// Whether a version answers.

@@ -1,3 +1,4 @@
+import Foundation
 public import Logging
 
 /// A swift-log handler that writes lines to a ``LogOutput``.
@@ -64,7 +65,10 @@ public struct MartletLogHandler: LogHandler {
 ///   - level: lines below it are not written.
 /// - Returns: the output, for an access log and to flush at shutdown.
 public func bootstrapLogging(format: LogFormat, level: Logger.Level) -> LogOutput {
-    let output = LogOutput(format: format)
+    // A copy: while an engine opens, what it prints to standard error is caught, and lines of ours
+    // must not be among it.
+    let copy = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)
+    let output = LogOutput(fileDescriptor: copy < 0 ? STDERR_FILENO : copy, format: format)
     LoggingSystem.bootstrap(
         { label, provider in
             MartletLogHandler(
