@@ -43,17 +43,10 @@ struct GRPCChannelArguments: Equatable {
     /// Largest message that is accepted, in bytes; nil if nothing is said, -1 for no limit.
     var maxReceiveMessageBytes: Int? { integer("grpc.max_receive_message_length") }
 
-    /// Largest message that is sent, in bytes; nil if nothing is said, -1 for no limit.
-    var maxSendMessageBytes: Int? { integer("grpc.max_send_message_length") }
-
-    /// How old a connection may become, in milliseconds; nil if nothing is said.
-    var maxConnectionAgeMilliseconds: Int? { integer("grpc.max_connection_age_ms") }
-
     /// Settings that are given and have no effect here, sorted.
     var unknownNames: [String] {
         let known: Set = [
             "grpc.so_reuseport", "grpc.so_reuseaddr", "grpc.max_receive_message_length",
-            "grpc.max_send_message_length", "grpc.max_connection_age_ms",
         ]
         return values.keys.filter { !known.contains($0) }.sorted()
     }
