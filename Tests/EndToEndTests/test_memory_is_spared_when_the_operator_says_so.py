@@ -1,4 +1,4 @@
-"""Models that are loaded when asked for, within a budget, and swaps that never hold two versions."""
+"""Versions that take turns in memory, and models that are loaded when somebody asks."""
 
 import concurrent.futures
 import json
