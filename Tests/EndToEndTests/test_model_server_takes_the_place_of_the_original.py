@@ -174,9 +174,8 @@ def test_profiler_is_on_unless_switched_off(server):
     server.grpc.call("/tensorflow.ProfilerService/Profile", b"\x08\x01\x32\x01s\x48\x01")
 
 
-def test_who_can_connect_can_predict(tensorflow_model_server, tmp_path):
-    socket_path = tmp_path / "grpc.sock"
-    server = tensorflow_model_server(f"--grpc_socket_path={socket_path}", models="big", ready=None)
+def test_who_can_connect_can_predict(tensorflow_model_server):
+    server = tensorflow_model_server(models="big", ready=None)
 
     def connected():
         server.assert_running()
@@ -187,6 +186,16 @@ def test_who_can_connect_can_predict(tensorflow_model_server, tmp_path):
 
     with await_until(connected, "the gRPC port to open"):
         assert server.grpc.status("big").model_version_status[0].state == 30
+
+
+def test_socket_goes_to_the_server_that_was_started_last(tensorflow_model_server, tmp_path):
+    socket_path = tmp_path / "grpc.sock"
+    flag = f"--grpc_socket_path={socket_path}"
+    first = tensorflow_model_server(flag)
+    second = tensorflow_model_server(flag, models="multi_signature")
+    client = second.client(GrpcClient, f"unix:{socket_path}")
+    assert client.status("multi_signature").model_version_status[0].state == 30
+    first.assert_unharmed()
 
 
 def test_model_that_cannot_be_loaded_keeps_nobody_out(tensorflow_model_server, tmp_path):

@@ -70,7 +70,8 @@ public struct Listener: Service {
                 }
                 return channel.eventLoop.makeCompletedFuture { try pipeline.configure(channel) }
             }
-        let channel = try await bind(bootstrap, to: address, eventLoops: eventLoops)
+        let channel = try await bind(
+            bootstrap, to: address, options: options, eventLoops: eventLoops)
         return Listener(channel: channel, tracker: tracker, limits: limits, logger: logger)
     }
 
@@ -95,14 +96,16 @@ public struct Listener: Service {
     }
 
     private static func bind(
-        _ bootstrap: ServerBootstrap, to address: ListenAddress, eventLoops: EventLoops
+        _ bootstrap: ServerBootstrap, to address: ListenAddress, options: ListenerOptions,
+        eventLoops: EventLoops
     ) async throws -> any Channel {
         do {
             switch address {
             case .tcp(let host, let port):
                 return try await bootstrap.bind(host: host, port: port).get()
             case .unixSocket(let path):
-                try await UnixSocketFile(path: path).makeRoom(eventLoops: eventLoops)
+                try await UnixSocketFile(path: path)
+                    .makeRoom(eventLoops: eventLoops, takesOver: options.takesSocketOver)
                 return try await bootstrap.bind(unixDomainSocketPath: path).get()
             }
         } catch let error as ServingError {

@@ -24,6 +24,9 @@ public struct ListenerOptions: Sendable {
     /// (`SO_REUSEPORT`).
     public var sharesPort = false
 
+    /// Whether the path of a Unix domain socket is taken from a server that still listens there.
+    public var takesSocketOver = false
+
     /// The defaults: every protocol, in the clear.
     public init() {}
 }

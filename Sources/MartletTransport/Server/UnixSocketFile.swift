@@ -14,9 +14,13 @@ struct UnixSocketFile: Sendable {
 
     /// Removes what a dead server left behind.
     ///
+    /// - Parameters:
+    ///   - eventLoops: find out whether a server is alive.
+    ///   - takesOver: whether the path of a server that is alive is taken too; clients that are
+    ///     connected stay with it.
     /// - Throws: `ServingError`: `INVALID_ARGUMENT` for a path that cannot be a socket's,
     ///   `UNAVAILABLE` when a server answers at the path.
-    func makeRoom(eventLoops: EventLoops) async throws {
+    func makeRoom(eventLoops: EventLoops, takesOver: Bool = false) async throws {
         guard (1...UnixSocketFile.pathBytesMax).contains(path.utf8.count) else {
             throw ServingError.invalidArgument(
                 "The socket path '\(path)' has \(path.utf8.count) bytes; "
@@ -28,7 +32,8 @@ struct UnixSocketFile: Sendable {
                 "Cannot listen on unix:\(path): the path exists and is not a socket; "
                     + "remove it or choose another")
         }
-        guard try await isStale(eventLoops) else {
+        let mayGo = takesOver ? true : try await isStale(eventLoops)
+        guard mayGo else {
             throw ServingError(
                 .unavailable,
                 "Cannot listen on unix:\(path): another server is listening there; "

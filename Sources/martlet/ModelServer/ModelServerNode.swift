@@ -75,6 +75,8 @@ extension ModelServerSettings {
             var socket = grpc
             socket.tls = nil
             socket.sharesPort = false
+            // As gRPC's own servers do; scripts start the next server before they stop the last.
+            socket.takesSocketOver = true
             endpoints.append(
                 .init(address: .unixSocket(path: flags.grpcSocketPath), options: socket))
         }
