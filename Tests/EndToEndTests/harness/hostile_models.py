@@ -308,7 +308,7 @@ def tags_that_are_the_same_as_a_set(version, _):
         graph.node("harm", "ReadFile")
 
 
-@hostile("no graph with the tags")
+@hostile("matching supplied tags")
 def no_graph_for_serving(version, _):
     with Graph(version) as graph:
         graph.meta.meta_info_def.tags[:] = ["train"]
