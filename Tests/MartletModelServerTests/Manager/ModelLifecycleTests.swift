@@ -37,8 +37,8 @@ struct ModelLifecycleTests {
     @Test func whenThereAreSeveralAtFirst_onlyTheNewestIsLoaded() {
         expect(
             """
-            find 1 2 10 | load 10 | 1 start, 2 start, 10 loading
-            loaded 10 | - | 1 start, 2 start, 10 available
+            find 1 2 10 | load 10 | 10 loading
+            loaded 10 | - | 10 available
             """)
     }
 
@@ -67,12 +67,12 @@ struct ModelLifecycleTests {
     @Test func whenTwoVersionsAreWanted_theNewestTwoAreServed() {
         expect(
             """
-            find 1 2 3 | load 3, load 2 | 1 start, 2 loading, 3 loading
-            loaded 2 | - | 1 start, 2 available, 3 loading
-            loaded 3 | - | 1 start, 2 available, 3 available
-            find 1 2 3 4 | load 4, unload 2 | 1 start, 2 unloading, 3 available, 4 loading
-            unloaded 2 | - | 1 start, 2 end, 3 available, 4 loading
-            loaded 4 | - | 1 start, 2 end, 3 available, 4 available
+            find 1 2 3 | load 3, load 2 | 2 loading, 3 loading
+            loaded 2 | - | 2 available, 3 loading
+            loaded 3 | - | 2 available, 3 available
+            find 1 2 3 4 | load 4, unload 2 | 2 unloading, 3 available, 4 loading
+            unloaded 2 | - | 2 end, 3 available, 4 loading
+            loaded 4 | - | 2 end, 3 available, 4 available
             """, policy: .latest(count: 2))
     }
 
@@ -93,8 +93,8 @@ struct ModelLifecycleTests {
     @Test func whenTheNewestIsBrokenAtFirst_theNextOlderIsLoaded() {
         expect(
             """
-            find 1 2 3 | load 3 | 1 start, 2 start, 3 loading
-            failed 3 | load 2 | 1 start, 2 loading, 3 end!
+            find 1 2 3 | load 3 | 3 loading
+            failed 3 | load 2 | 2 loading, 3 end!
             failed 2 | load 1 | 1 loading, 2 end!, 3 end!
             loaded 1 | - | 1 available, 2 end!, 3 end!
             """)
@@ -199,8 +199,8 @@ struct ModelLifecycleTests {
     @Test func whenTheNewestIsRemoved_theOlderIsLoadedBeforeTheNewestIsUnloaded() {
         expect(
             """
-            find 1 2 | load 2 | 1 start, 2 loading
-            loaded 2 | - | 1 start, 2 available
+            find 1 2 | load 2 | 2 loading
+            loaded 2 | - | 2 available
             find 1 | load 1 | 1 loading, 2 available
             loaded 1 | unload 2 | 1 available, 2 unloading
             unloaded 2 | - | 1 available, 2 end
@@ -225,8 +225,8 @@ struct ModelLifecycleTests {
     @Test func whenRolledBackToAVersionThatNowFails_theNewestStaysThoughItIsGoneFromStorage() {
         expect(
             """
-            find 1 2 | load 2 | 1 start, 2 loading
-            loaded 2 | - | 1 start, 2 available
+            find 1 2 | load 2 | 2 loading
+            loaded 2 | - | 2 available
             find 1 | load 1 | 1 loading, 2 available
             failed 1 | - | 1 end!, 2 available
             find | unload 2 | 1 end!, 2 unloading
@@ -284,11 +284,11 @@ struct ModelLifecycleTests {
     @Test func whenSpecificVersionsAreWanted_onlyTheyAreServed() {
         expect(
             """
-            find 1 2 3 | load 2 | 1 start, 2 loading, 3 start
-            loaded 2 | - | 1 start, 2 available, 3 start
-            specific 3 | load 3 | 1 start, 2 available, 3 loading
-            loaded 3 | unload 2 | 1 start, 2 unloading, 3 available
-            specific 9 | - | 1 start, 2 unloading, 3 available
+            find 1 2 3 | load 2 | 2 loading
+            loaded 2 | - | 2 available
+            specific 3 | load 3 | 2 available, 3 loading
+            loaded 3 | unload 2 | 2 unloading, 3 available
+            specific 9 | - | 2 unloading, 3 available
             """, policy: .specific([2]))
     }
 
