@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Answer times of one model while nothing loads, and while another of 500 MB loads and unloads.
 
-One client a protocol asks half_plus_two for one number after the other. Rounds with and without
-loading take turns, so that what disturbs the machine disturbs both alike.
+One client a protocol asks half_plus_two for one number after the other. A third kind of round is the
+limit: another process fills and frees 500 MB at the lowest priority, as a program that is not the
+node at all would. Rounds of the kinds take turns, so that what disturbs the machine disturbs all.
 """
 
 import argparse
@@ -34,6 +35,21 @@ module.f = tf.function(
     input_signature=[tf.TensorSpec([None], tf.float32, name="x")])
 tf.saved_model.save(module, sys.argv[1], signatures=module.f)
 """
+# What a load does to the machine, by a process of its own.
+FILL = """
+import os, time
+os.nice(19)
+while True:
+    memory = [bytearray(os.urandom(1 << 12)) * (1 << 10) for _ in range(125)]
+    del memory
+    time.sleep(0.3)
+"""
+QUIET, LOADING, ELSEWHERE = (
+    "nothing loads",
+    "500 MB load and unload",
+    "another process fills 500 MB",
+)
+KINDS = (QUIET, LOADING, ELSEWHERE)
 PERCENTILES = (0.5, 0.99, 0.999)
 
 
@@ -46,7 +62,7 @@ def main() -> int:
     if not (BIG / "1/saved_model.pb").is_file():
         python = ROOT / ".venv-models/bin/python"
         subprocess.run([python, "-c", MAKE_BIG, BIG / "1"], check=True)
-    found: dict[tuple[str, bool], list[list[float]]] = {}
+    found: dict[tuple[str, str], list[list[float]]] = {}
     loads = 0
     with contextlib.ExitStack() as scope:
         folder = Path(scope.enter_context(tempfile.TemporaryDirectory(prefix="martlet-loading.")))
@@ -56,29 +72,28 @@ def main() -> int:
         served["big"].mkdir()
         node = launcher.serve(served, "--poll-interval-seconds=0.2", ready="live")
         node.await_state("half_plus_two", 1, "AVAILABLE")
-        for position in range(2 * arguments.rounds):
-            loading = position % 2 == 1
-            times, count = one_round(node, folder, arguments.seconds, loading)
+        for position in range(len(KINDS) * arguments.rounds):
+            meanwhile = KINDS[position % len(KINDS)]
+            times, count = one_round(node, folder, arguments.seconds, meanwhile)
             loads += count
             for kind, seconds in times.items():
-                found.setdefault((kind, loading), []).append(seconds)
+                found.setdefault((kind, meanwhile), []).append(seconds)
         niceness = engine_niceness(node)
     print(f"{arguments.rounds} rounds of {arguments.seconds:g} s each; loads of 500 MB: {loads};")
     print(f"niceness of TensorFlow's threads: {niceness}")
     print("| asked by | meanwhile | requests | p50 ms | p99 ms | p99.9 ms | p99 of the rounds |")
     print("| --- | --- | --: | --: | --: | --: | --: |")
-    for (kind, loading), rounds in sorted(found.items()):
-        print(row(kind, loading, rounds))
+    for (kind, meanwhile), rounds in sorted(found.items(), key=lambda entry: entry[0][0]):
+        print(row(kind, meanwhile, rounds))
     return 0
 
 
-def row(kind: str, loading: bool, rounds: list[list[float]]) -> str:
+def row(kind: str, meanwhile: str, rounds: list[list[float]]) -> str:
     """Medians of the rounds' percentiles."""
     figures = [[percentile(times, share) * 1000 for times in rounds] for share in PERCENTILES]
     medians = " | ".join(f"{statistics.median(values):.2f}" for values in figures)
-    title = "500 MB load and unload" if loading else "nothing loads"
     spread = f"{min(figures[1]):.2f}-{max(figures[1]):.2f}"
-    return f"| {kind} | {title} | {sum(map(len, rounds))} | {medians} | {spread} |"
+    return f"| {kind} | {meanwhile} | {sum(map(len, rounds))} | {medians} | {spread} |"
 
 
 def percentile(times: list[float], share: float) -> float:
@@ -88,7 +103,7 @@ def percentile(times: list[float], share: float) -> float:
 
 
 def one_round(
-    node: Node, folder: Path, seconds: float, loading: bool
+    node: Node, folder: Path, seconds: float, meanwhile: str
 ) -> tuple[dict[str, list[float]], int]:
     """Answer times by protocol, and how often the big model was loaded meanwhile."""
     ending = threading.Event()
@@ -100,10 +115,11 @@ def one_round(
     ]
     for thread in threads:
         thread.start()
+    filler = subprocess.Popen([sys.executable, "-c", FILL]) if meanwhile == ELSEWHERE else None
     end = time.monotonic() + seconds
     loads = 0
     while time.monotonic() < end:
-        if not loading:
+        if meanwhile != LOADING:
             time.sleep(0.1)
             continue
         version = folder / "big/1"
@@ -113,6 +129,9 @@ def one_round(
         node.await_state("big", 1, "END", 60.0)
         loads += 1
     ending.set()
+    if filler:
+        filler.kill()
+        filler.wait()
     for thread in threads:
         thread.join()
     return times, loads

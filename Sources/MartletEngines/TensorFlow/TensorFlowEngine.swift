@@ -68,11 +68,15 @@ public struct TensorFlowEngine: Engine {
     private func openSession(
         _ artifact: ModelArtifact, graph: TensorFlowGraph
     ) throws -> OpaquePointer {
+        // Variables are restored in this thread, which stands back, and not in those of requests.
+        let runOptions = library.makeCallingThreadOptions()
+        defer { if let runOptions { library.api.DeleteBuffer(runOptions) } }
         let session = try withSessionOptions { sessionOptions in
             try library.withStatus { status in
                 withCStrings(artifact.tags) { tags in
                     library.api.LoadSessionFromSavedModel(
-                        sessionOptions, nil, artifact.path, tags.baseAddress, Int32(tags.count),
+                        sessionOptions, runOptions, artifact.path, tags.baseAddress,
+                        Int32(tags.count),
                         graph.pointer, nil, status)
                 }
             }
@@ -99,6 +103,17 @@ public struct TensorFlowEngine: Engine {
 }
 
 extension TensorFlowLibrary {
+    /// Options of a run whose operations run in the calling thread; nil out of memory.
+    ///
+    /// The caller deletes the buffer.
+    func makeCallingThreadOptions() -> UnsafeMutablePointer<TF_Buffer>? {
+        // RunOptions.inter_op_thread_pool = -1.
+        let options: [UInt8] = [
+            0x18, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x01,
+        ]
+        return api.NewBufferFromString(options, options.count)
+    }
+
     /// Closes and frees a session.
     ///
     /// Errors on the way out have no remedy and are ignored.

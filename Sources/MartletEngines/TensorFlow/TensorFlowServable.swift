@@ -28,12 +28,7 @@ final class TensorFlowServable: Servable {
         self.calls = Dictionary(
             calls.map { ($0.signature.name, $0) }, uniquingKeysWith: { first, _ in first })
         signatures = self.calls.mapValues(\.signature)
-        // RunOptions.inter_op_thread_pool = -1: run in the calling thread.
-        let options: [UInt8] = [
-            0x18, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x01,
-        ]
-        runOptions =
-            runsInCallingThread ? library.api.NewBufferFromString(options, options.count) : nil
+        runOptions = runsInCallingThread ? library.makeCallingThreadOptions() : nil
     }
 
     func run(
