@@ -26,7 +26,9 @@ final class ConnectionDeadline: ChannelInboundHandler, RemovableChannelHandler {
 
     private let limits: Limits
     private let handshakeTimeout: Duration?
-    private var phase = Phase.head
+    private(set) var phase = Phase.head
+    /// Told when the rest of a request is awaited, whose head is known by then.
+    var whenBodyBegins: (() -> Void)?
     private var deadline: NIODeadline?
     private var timer: Scheduled<Void>?
 
@@ -68,7 +70,9 @@ final class ConnectionDeadline: ChannelInboundHandler, RemovableChannelHandler {
         case .handshake: deadline = handshakeTimeout.map { .now() + TimeAmount($0) }
         case .idle: deadline = .now() + TimeAmount(limits.idleTimeout)
         case .head: deadline = .now() + TimeAmount(limits.headerTimeout)
-        case .body: deadline = .now() + TimeAmount(limits.bodyTimeout)
+        case .body:
+            deadline = .now() + TimeAmount(limits.bodyTimeout)
+            whenBodyBegins?()
         case .response: deadline = nil
         }
     }

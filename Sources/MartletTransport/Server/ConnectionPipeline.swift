@@ -46,40 +46,33 @@ struct ConnectionPipeline: Sendable {
     private func configureHTTP1(_ channel: any Channel, deadline: ConnectionDeadline) throws {
         var decoderLimits = NIOHTTPDecoderLimitConfiguration()
         decoderLimits.maxHeaderFieldSize = limits.headerBytes
+        try channel.pipeline.syncOperations.addHandler(HTTP1FarewellHandler(deadline: deadline))
         try channel.pipeline.syncOperations.configureHTTPServerPipeline(
             withEncoderConfiguration: .init(), withDecoderLimitConfiguration: decoderLimits)
         try handlers.addHTTP1Handlers(to: channel, deadline: deadline)
     }
 
     private func configureHTTP2(_ channel: any Channel) throws {
-        let management = NIOHTTP2ServerConnectionManagementHandler(
-            eventLoop: channel.eventLoop,
-            configuration: .init(
-                maxIdleTime: TimeAmount(limits.idleTimeout), maxAge: nil,
-                maxGraceTime: TimeAmount(limits.drain),
-                keepalive: .init(pingInterval: .seconds(60), ackTimeout: .seconds(20))))
-        _ = try channel.pipeline.syncOperations.configureHTTP2Pipeline(
-            mode: .server, connectionConfiguration: HTTP2Tuning.server(limits),
+        let wire = HTTP2WireHandler()
+        let connection = HTTP2ConnectionHandler(limits: limits, wire: wire)
+        let bound = NIOLoopBound(connection, eventLoop: channel.eventLoop)
+        let handlers = handlers
+        let library = NIOHTTP2Handler(
+            mode: .server, eventLoop: channel.eventLoop,
+            connectionConfiguration: HTTP2Tuning.server(limits),
             streamConfiguration: HTTP2Tuning.stream,
-            streamDelegate: management.http2StreamDelegate
+            streamDelegate: connection.delegate(on: channel.eventLoop)
         ) { stream in
             stream.eventLoop.makeCompletedFuture {
-                try handlers.addHTTP2StreamHandlers(to: stream)
+                let id = try stream.syncOptions?.getOption(HTTP2StreamChannelOptions.streamID)
+                if let id, bound.value.admit(id) {
+                    try handlers.addHTTP2StreamHandlers(to: stream)
+                } else {
+                    try stream.pipeline.syncOperations.addHandler(RefusedStreamHandler())
+                }
             }
         }
-        try channel.pipeline.syncOperations.addHandlers([management, HTTP2ErrorHandler()])
-    }
-}
-
-/// Closes a connection after an error that concerns all of it.
-///
-/// The HTTP/2 library has sent GOAWAY by then and leaves the closing to us.
-final class HTTP2ErrorHandler: ChannelInboundHandler {
-    typealias InboundIn = HTTP2Frame
-
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        guard !(error is NIOHTTP2Errors.StreamError) else { return }
-        context.close(promise: nil)
+        try channel.pipeline.syncOperations.addHandlers([wire, library, connection])
     }
 }
 

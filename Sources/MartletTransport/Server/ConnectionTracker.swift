@@ -18,9 +18,12 @@ final class ConnectionTracker: Sendable {
     }
 
     /// Takes a new connection in; `false` when it is to be closed at once.
+    ///
+    /// One that comes while the others drain was accepted before the port closed, and may have
+    /// brought a request: it is taken, to be asked to end like the others.
     func add(_ channel: any Channel) -> Bool {
         let accepted = state.withLock { state in
-            guard !state.isDraining, state.channels.count < limit else { return false }
+            guard state.channels.count < limit else { return false }
             state.channels[ObjectIdentifier(channel)] = channel
             return true
         }
@@ -29,6 +32,9 @@ final class ConnectionTracker: Sendable {
         }
         return accepted
     }
+
+    /// Whether connections are asked to end.
+    var isDraining: Bool { state.withLock { $0.isDraining } }
 
     private func remove(_ channel: any Channel) {
         let waiter = state.withLock { state -> CheckedContinuation<Void, Never>? in

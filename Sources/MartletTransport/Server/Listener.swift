@@ -68,7 +68,12 @@ public struct Listener: Service {
                 guard tracker.add(channel) else {
                     return channel.close()
                 }
-                return channel.eventLoop.makeCompletedFuture { try pipeline.configure(channel) }
+                return channel.eventLoop.makeCompletedFuture {
+                    try pipeline.configure(channel)
+                    if tracker.isDraining {
+                        channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
+                    }
+                }
             }
         let channel = try await bind(
             bootstrap, to: address, options: options, eventLoops: eventLoops)

@@ -32,6 +32,9 @@ final class ProtocolDetector: ChannelInboundHandler, RemovableChannelHandler {
     private let configure: (any Channel, _ isHTTP2: Bool) throws -> Void
     private var state = State.undecided
     private var received: ByteBuffer?
+    /// Whether the connection was asked to end before it said what it speaks; passed on when its
+    /// first request, which may have been on its way, is known.
+    private var isEnding = false
 
     init(
         protocols: ListenerOptions.Protocols, deadline: ConnectionDeadline, logger: Logger,
@@ -50,13 +53,20 @@ final class ProtocolDetector: ChannelInboundHandler, RemovableChannelHandler {
                 decide(isHTTP2: agreed == "h2", context: context)
             }
         }
+        if event is ChannelShouldQuiesceEvent {
+            isEnding = true
+            return
+        }
         context.fireUserInboundEventTriggered(event)
-        leave(context)
+        if !isEnding { leave(context) }
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard case .undecided = state else {
-            if case .configured = state { context.fireChannelRead(data) }
+            if case .configured = state {
+                context.fireChannelRead(data)
+                leave(context)
+            }
             return
         }
         var bytes = unwrapInboundIn(data)
@@ -106,6 +116,7 @@ final class ProtocolDetector: ChannelInboundHandler, RemovableChannelHandler {
 
     private func leave(_ context: ChannelHandlerContext) {
         guard case .configured = state else { return }
+        if isEnding { context.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent()) }
         context.pipeline.syncOperations.removeHandler(self, promise: nil)
     }
 

@@ -62,6 +62,16 @@ struct HTTP2Client {
     func close() async { try? await channel.close() }
 }
 
+/// Closes a connection after an error that concerns all of it.
+private final class HTTP2ErrorHandler: ChannelInboundHandler {
+    typealias InboundIn = HTTP2Frame
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        guard !(error is NIOHTTP2Errors.StreamError) else { return }
+        context.close(promise: nil)
+    }
+}
+
 /// One stream and what came on it.
 final class HTTP2TestStream {
     private let channel: any Channel

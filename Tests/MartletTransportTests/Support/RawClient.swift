@@ -32,7 +32,7 @@ final class StreamingHandler<Part: Sendable>: ChannelInboundHandler, Sendable {
 /// Sends bytes to a server and reads what comes back.
 final class RawClient {
     let channel: any Channel
-    private var parts: AsyncStream<ByteBuffer>.Iterator
+    private(set) var parts: AsyncStream<ByteBuffer>.Iterator
     private(set) var received = ""
 
     private init(channel: any Channel, parts: AsyncStream<ByteBuffer>) {

@@ -55,6 +55,9 @@ struct TestServer: Sendable {
     let listener: Listener
     let eventLoops: EventLoops
 
+    /// Tells the listener to shut down gracefully, as the end of a test's body does.
+    let drain: @Sendable () -> Void
+
     static let silent = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
     /// Runs `body` beside a listener, which then shuts down gracefully.
@@ -70,8 +73,10 @@ struct TestServer: Sendable {
             let listener = try await Listener.bind(
                 to: address, options: options, responder: responder, limits: limits,
                 eventLoops: eventLoops, logger: silent)
-            let server = TestServer(listener: listener, eventLoops: eventLoops)
             try await testGracefulShutdown { trigger in
+                let server = TestServer(listener: listener, eventLoops: eventLoops) {
+                    trigger.triggerGracefulShutdown()
+                }
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     group.addTask { try await listener.run() }
                     let result: Result<Void, any Error>
