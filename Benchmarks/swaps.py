@@ -50,14 +50,13 @@ def main() -> int:
         folder = Path(scope.enter_context(tempfile.TemporaryDirectory(prefix="martlet-swaps.")))
         ledger, swapper = run(scope, folder, arguments)
     print(
-        "| requests sent | answered | connection refused | stream refused "
+        "| requests sent | answered | connection refused "
         "| lost | wrong or doubled | swaps | reloads |"
     )
-    print("| --: | --: | --: | --: | --: | --: | --: | --: |")
+    print("| --: | --: | --: | --: | --: | --: | --: |")
     print(
-        f"| {ledger.sent} | {ledger.answered} | {ledger.unsent} | {ledger.unprocessed} "
-        f"| {len(ledger.failures)} "
-        f"| {len(ledger.wrong)} | {swapper.swaps} | {swapper.reloads} |"
+        f"| {ledger.sent} | {ledger.answered} | {ledger.unsent} "
+        f"| {len(ledger.failures)} | {len(ledger.wrong)} | {swapper.swaps} | {swapper.reloads} |"
     )
     for failure in [*ledger.failures, *ledger.wrong][:10]:
         print(failure, file=sys.stderr)

@@ -22,7 +22,6 @@ class Ledger:
         self.sent = 0
         self.answered = 0
         self.unsent = 0
-        self.unprocessed = 0
         self.failures = []
         self.wrong = []
         self._lock = threading.Lock()
@@ -36,11 +35,6 @@ class Ledger:
         with self._lock:
             self.sent -= 1
             self.unsent += 1
-
-    def decline(self):
-        with self._lock:
-            self.sent -= 1
-            self.unprocessed += 1
 
     def fail(self, kind, number, failure):
         with self._lock:
@@ -75,8 +69,6 @@ class LoadThread(threading.Thread):
                 except (AssertionError, grpc.RpcError, requests.RequestException) as failure:
                     if was_never_sent(failure):
                         self.ledger.refuse()
-                    elif was_declined(failure):
-                        self.ledger.decline()
                     else:
                         self.ledger.fail(self.kind, number, failure)
                     self.stopping.wait(0.05)
@@ -105,16 +97,6 @@ def was_never_sent(failure):
             "onnection refused" in failure.details()
         )
     return isinstance(failure, requests.ConnectionError) and "refused" in str(failure)
-
-
-def was_declined(failure):
-    """Whether the server says that it did not begin: REFUSED_STREAM, which HTTP/2 has for that.
-
-    A stream may cross the connection's GOAWAY on its way. gRPC's core mostly sends it again itself.
-    """
-    return isinstance(failure, grpc.RpcError) and (
-        "RST_STREAM with error code 7" in (failure.details() or "")
-    )
 
 
 class Swapper:
