@@ -15,14 +15,14 @@ NAME = "tensorflow_model_server"
 class ModelServer(Node):
     """A server on two ports: `address` is REST's, `grpc_address` is gRPC's."""
 
-    def __init__(self, name, flags, directory, ready, **options):
-        self.grpc_port, self.rest_port = free_ports(2)
+    def __init__(self, name, flags, directory, ready, ports=None, **options):
+        self.grpc_port, self.rest_port = ports or free_ports(2)
         self.address = f"127.0.0.1:{self.rest_port}"
         self.grpc_address = f"127.0.0.1:{self.grpc_port}"
-        ports = [f"--port={self.grpc_port}", f"--rest_api_port={self.rest_port}"]
+        listening = [f"--port={self.grpc_port}", f"--rest_api_port={self.rest_port}"]
         # Its own line, as Node's is for the port files of `serve`.
         super(Node, self).__init__(
-            name, [*ports, *flags], directory, binary=linked(directory), **options
+            name, [*listening, *flags], directory, binary=linked(directory), **options
         )
         if ready:
             self.await_http(self.address, f"/healthz/{ready}")
