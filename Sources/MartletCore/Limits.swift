@@ -5,6 +5,10 @@ public struct Limits: Sendable, Equatable {
     /// Largest request or response body, or gRPC message, in bytes (`--max-message-bytes`).
     public var messageBytes = 64 * 1024 * 1024
 
+    /// Largest gRPC message that is sent, in bytes; `nil` for any (`grpc.max_send_message_length` of
+    /// `tensorflow_model_server`).
+    public var answerBytes: Int?
+
     /// Most bytes that a byte of a compressed body or message may expand to, once more than a MiB
     /// has come out (`--max-decompression-ratio`).
     public var decompressionRatio = 100

@@ -17,6 +17,7 @@ public final class ModelServer: RequestResponder {
     let grpcStreams: [String: StreamOperation]
     let openStreams = Mutex(OpenStreams())
     let streamRequestsMax: Int
+    private let answerBytesMax: Int?
     private let runner: PredictionRunner
     private let options: TensorFlowServingOptions
     private let observer: PredictionObserver
@@ -56,6 +57,7 @@ public final class ModelServer: RequestResponder {
         admission = RequestAdmission(keys: keys)
         self.manager = manager
         streamRequestsMax = limits.streamRequests
+        answerBytesMax = limits.answerBytes
         runner = PredictionRunner(threads: engineThreads)
         self.engineThreads = engineThreads
         self.logger = logger
@@ -219,6 +221,10 @@ public final class ModelServer: RequestResponder {
         let code: StatusCode
         var bytes = 0
         switch result {
+        case .success(let message) where message.count > answerBytesMax ?? .max:
+            code = .resourceExhausted
+            response = .failure(
+                code, "Sent message larger than max (\(message.count) vs. \(answerBytesMax ?? 0))")
         case .success(let message):
             code = .ok
             bytes = message.count

@@ -44,7 +44,9 @@ def only_server(module_martlet, folder):
         "--use_alts_credentials",
         "--skip_initialize_tpu=true",
         *("--mixed_precision", "bfloat16"),
-        "--grpc_channel_arguments=grpc.max_concurrent_streams=2,grpc.so_reuseaddr=1",
+        *("--rest_api_num_threads", "3"),
+        "--flush_filesystem_caches=false",
+        "--grpc_channel_arguments=grpc.http2.bdp_probe=0,grpc.so_reuseaddr=1",
         models={
             "half_plus_two": models.fixture("half_plus_two"),
             "latest": half,
@@ -153,10 +155,17 @@ def test_promtool_reads_the_metrics(server):
 
 def test_flags_without_meaning_are_told_once(server):
     warnings = [line for line in server.log_lines() if "has no effect" in line]
-    for flag in ("use_alts_credentials", "skip_initialize_tpu", "mixed_precision"):
+    flags = (
+        "use_alts_credentials",
+        "skip_initialize_tpu",
+        "mixed_precision",
+        "rest_api_num_threads",
+        "flush_filesystem_caches",
+    )
+    for flag in flags:
         assert len([line for line in warnings if f"--{flag} " in line]) == 1, warnings
-    assert len([line for line in warnings if "grpc.max_concurrent_streams" in line]) == 1
-    assert len(warnings) == 4
+    assert len([line for line in warnings if "grpc.http2.bdp_probe" in line]) == 1
+    assert len(warnings) == len(flags) + 1
 
 
 def test_whoever_reaches_the_port_may_reload(server):

@@ -18,6 +18,7 @@ protocol ConnectionHandlers: Sendable {
 struct ConnectionPipeline: Sendable {
     let limits: Limits
     let protocols: ListenerOptions.Protocols
+    let lifetime: ConnectionLifetime
     let tls: LoadedTLS?
     let handlers: any ConnectionHandlers
     let logger: Logger
@@ -54,7 +55,7 @@ struct ConnectionPipeline: Sendable {
 
     private func configureHTTP2(_ channel: any Channel) throws {
         let wire = HTTP2WireHandler()
-        let connection = HTTP2ConnectionHandler(limits: limits, wire: wire)
+        let connection = HTTP2ConnectionHandler(limits: limits, lifetime: lifetime, wire: wire)
         let bound = NIOLoopBound(connection, eventLoop: channel.eventLoop)
         let handlers = handlers
         let library = NIOHTTP2Handler(

@@ -12,8 +12,6 @@ final class HTTP2ConnectionHandler: ChannelInboundHandler {
     typealias InboundIn = HTTP2Frame
     typealias OutboundOut = HTTP2Frame
 
-    private static let pingInterval = TimeAmount.seconds(60)
-    private static let pingTimeout = TimeAmount.seconds(20)
     /// How long a client may take to learn of the end.
     private static let announcement = TimeAmount.seconds(5)
     /// How long the client may take to close its side, so that nothing on its way is reset.
@@ -22,6 +20,9 @@ final class HTTP2ConnectionHandler: ChannelInboundHandler {
     private static let livenessPing = HTTP2PingData(withInteger: 0x616c_6976_653f_3f3f)
 
     private let limits: Limits
+    private let lifetime: ConnectionLifetime
+    private let pingInterval: TimeAmount
+    private let pingTimeout: TimeAmount
     private let wire: HTTP2WireHandler
     private var farewell = HTTP2Farewell()
     private var context: ChannelHandlerContext?
@@ -30,10 +31,17 @@ final class HTTP2ConnectionHandler: ChannelInboundHandler {
     private var pingedAt: NIODeadline?
     private var upkeep: Scheduled<Void>?
     private var farewellTimer: Scheduled<Void>?
+    private var ageTimer: Scheduled<Void>?
+    /// How long requests may take once the client knows of the end; nil to wait for them.
+    private var grace: Duration?
 
     /// Creates the handler of a connection whose GOAWAY frames go through `wire`.
-    init(limits: Limits, wire: HTTP2WireHandler) {
+    init(limits: Limits, lifetime: ConnectionLifetime, wire: HTTP2WireHandler) {
         self.limits = limits
+        self.lifetime = lifetime
+        pingInterval = TimeAmount(lifetime.pingInterval)
+        pingTimeout = TimeAmount(lifetime.pingTimeout)
+        grace = limits.drain
         self.wire = wire
     }
 
@@ -52,6 +60,13 @@ final class HTTP2ConnectionHandler: ChannelInboundHandler {
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
         scheduleUpkeep(context)
+        guard let end = lifetime.end else { return }
+        // Connections that began together, as after a restart, are not to end together.
+        let age = TimeAmount(end.age * Double.random(in: 0.9...1.1))
+        ageTimer = after(age, context) { handler in
+            handler.grace = end.grace
+            handler.begin()
+        }
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
@@ -77,7 +92,10 @@ final class HTTP2ConnectionHandler: ChannelInboundHandler {
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if event is ChannelShouldQuiesceEvent { begin() }
+        if event is ChannelShouldQuiesceEvent {
+            grace = limits.drain
+            begin()
+        }
         context.fireUserInboundEventTriggered(event)
     }
 
@@ -107,8 +125,8 @@ final class HTTP2ConnectionHandler: ChannelInboundHandler {
         guard let context, case .nameLast(let stream) = farewell.clientKnows() else { return }
         wire.sendGoAway(lastStream: stream)
         farewellTimer?.cancel()
-        farewellTimer = after(TimeAmount(limits.drain), context) {
-            $0.context?.close(promise: nil)
+        farewellTimer = grace.map { grace in
+            after(TimeAmount(grace), context) { $0.context?.close(promise: nil) }
         }
         closeIfDone(farewell.closeIfDone())
     }
@@ -136,7 +154,7 @@ final class HTTP2ConnectionHandler: ChannelInboundHandler {
     // MARK: Upkeep
 
     private func scheduleUpkeep(_ context: ChannelHandlerContext) {
-        let ping = pingedAt.map { $0 + Self.pingTimeout } ?? lastRead + Self.pingInterval
+        let ping = pingedAt.map { $0 + pingTimeout } ?? lastRead + pingInterval
         let next = idleSince.map { min(ping, $0 + TimeAmount(limits.idleTimeout)) } ?? ping
         // A little later than the limit, so that it has passed by then.
         let delay = max(next - .now(), .zero) + .milliseconds(1)
@@ -149,12 +167,12 @@ final class HTTP2ConnectionHandler: ChannelInboundHandler {
         if let pinged = pingedAt {
             if lastRead > pinged {
                 pingedAt = nil
-            } else if now - pinged >= Self.pingTimeout {
+            } else if now - pinged >= pingTimeout {
                 // The peer is gone: nobody would read a farewell.
                 context.close(promise: nil)
                 return
             }
-        } else if now - lastRead >= Self.pingInterval {
+        } else if now - lastRead >= pingInterval {
             pingedAt = now
             let ping = HTTP2Frame(
                 streamID: .rootStream, payload: .ping(Self.livenessPing, ack: false))
@@ -179,6 +197,8 @@ final class HTTP2ConnectionHandler: ChannelInboundHandler {
         upkeep = nil
         farewellTimer?.cancel()
         farewellTimer = nil
+        ageTimer?.cancel()
+        ageTimer = nil
     }
 }
 

@@ -51,6 +51,8 @@ public struct Listener: Service {
         to address: ListenAddress, options: ListenerOptions, handlers: any ConnectionHandlers,
         limits: Limits, eventLoops: EventLoops, logger: Logger
     ) async throws -> Listener {
+        var limits = limits
+        if let idleTimeout = options.idleTimeout { limits.idleTimeout = idleTimeout }
         let tls = try options.tls?.load(protocols: options.protocols, logger: logger)
         let connections = FileDescriptors.connections(allowed: limits.connections)
         // The usual limits of a machine are a little below our default: no reason to worry anybody.
@@ -61,8 +63,8 @@ public struct Listener: Service {
         }
         let tracker = ConnectionTracker(limit: connections)
         let pipeline = ConnectionPipeline(
-            limits: limits, protocols: options.protocols, tls: tls, handlers: handlers,
-            logger: logger)
+            limits: limits, protocols: options.protocols, lifetime: options.lifetime, tls: tls,
+            handlers: handlers, logger: logger)
         let bootstrap = bootstrap(eventLoops, address: address, options: options)
             .childChannelInitializer { channel in
                 guard tracker.add(channel) else {

@@ -27,6 +27,12 @@ public struct ListenerOptions: Sendable {
     /// Whether the path of a Unix domain socket is taken from a server that still listens there.
     public var takesSocketOver = false
 
+    /// When HTTP/2 connections end.
+    public var lifetime = ConnectionLifetime()
+
+    /// How long a connection on which nothing happens is kept; nil for what the limits say.
+    public var idleTimeout: Duration?
+
     /// The defaults: every protocol, in the clear.
     public init() {}
 }

@@ -1,4 +1,5 @@
 import MartletCore
+import MartletTransport
 
 /// The settings of gRPC that `--grpc_channel_arguments` lists.
 struct GRPCChannelArguments: Equatable {
@@ -43,10 +44,49 @@ struct GRPCChannelArguments: Equatable {
     /// Largest message that is accepted, in bytes; nil if nothing is said, -1 for no limit.
     var maxReceiveMessageBytes: Int? { integer("grpc.max_receive_message_length") }
 
+    /// Largest message that is sent, in bytes; nil for no limit.
+    var maxSendMessageBytes: Int? {
+        integer("grpc.max_send_message_length").flatMap { $0 < 0 ? nil : $0 }
+    }
+
+    /// Calls that one connection may have open at once; nil if nothing is said.
+    var maxConcurrentStreams: Int? {
+        integer("grpc.max_concurrent_streams").flatMap { $0 < 1 ? nil : $0 }
+    }
+
+    /// How long a connection without calls is kept; nil if nothing is said.
+    var maxConnectionIdle: Duration? { milliseconds("grpc.max_connection_idle_ms") }
+
+    /// The life of a connection, over what is usual here.
+    func apply(to lifetime: inout ConnectionLifetime) {
+        if let age = milliseconds("grpc.max_connection_age_ms") {
+            // gRPC lets calls finish that a connection has at the end of its time, unless told
+            // otherwise.
+            let grace = milliseconds("grpc.max_connection_age_grace_ms")
+            lifetime.end = .init(age: age, grace: grace)
+        }
+        if let interval = milliseconds("grpc.keepalive_time_ms") {
+            lifetime.pingInterval = interval
+        }
+        if let timeout = milliseconds("grpc.keepalive_timeout_ms") {
+            lifetime.pingTimeout = timeout
+        }
+    }
+
+    private func milliseconds(_ name: String) -> Duration? {
+        // The largest number of 32 bits stands for never, as in gRPC.
+        guard let value = integer(name), value > 0, value < Int32.max else { return nil }
+        return .milliseconds(value)
+    }
+
     /// Settings that are given and have no effect here, sorted.
     var unknownNames: [String] {
         let known: Set = [
             "grpc.so_reuseport", "grpc.so_reuseaddr", "grpc.max_receive_message_length",
+            "grpc.max_send_message_length", "grpc.max_concurrent_streams",
+            "grpc.max_connection_idle_ms", "grpc.max_connection_age_ms",
+            "grpc.max_connection_age_grace_ms", "grpc.keepalive_time_ms",
+            "grpc.keepalive_timeout_ms",
         ]
         return values.keys.filter { !known.contains($0) }.sorted()
     }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import MartletCore
 
 extension ModelServerFlags {
@@ -130,6 +131,14 @@ extension ModelServerFlags {
         warn(
             !threadPoolFactoryConfigFile.isEmpty, "thread_pool_factory_config_file",
             "no thread pools but the engine's own can be had")
+        warnOfThreads(warn)
+        warn(
+            !flushFilesystemCaches, "flush_filesystem_caches",
+            "the system itself keeps the files that were read, as long as nothing else needs the "
+                + "memory")
+        warn(
+            !removeUnusedFieldsFromBundleMetagraph, "remove_unused_fields_from_bundle_metagraph",
+            "nothing of a graph but its signatures is kept beside the engine")
         warn(
             restApiPort != 0 && restApiPort == port, "rest_api_port",
             "server_options.http_port cannot be same as grpc_port. Please use a different port for "
@@ -138,5 +147,18 @@ extension ModelServerFlags {
             !monitoringConfigFile.isEmpty && restPort == nil, "monitoring_config_file",
             "metrics are shown on the REST port, and there is none; set --rest_api_port")
         return lines
+    }
+
+    private func warnOfThreads(_ warn: (_ isSet: Bool, _ flag: String, _ why: String) -> Void) {
+        let defaults = 4 * ProcessInfo.processInfo.activeProcessorCount
+        let instead =
+            "connections need no threads, and predictions have one for each core; "
+            + "num_batch_threads of --batching_parameters_file, or --engine-threads of "
+            + "'martlet serve', gives them more or fewer"
+        warn(restApiNumThreads != defaults, "rest_api_num_threads", instead)
+        warn(grpcMaxThreads != defaults, "grpc_max_threads", instead)
+        warn(
+            numTfliteInterpretersPerPool != 1, "num_tflite_interpreters_per_pool",
+            "--num_tflite_pools says how many requests of a TFLite model run at once")
     }
 }

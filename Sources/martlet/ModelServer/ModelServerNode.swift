@@ -67,6 +67,8 @@ extension ModelServerSettings {
         grpc.protocols = .grpc
         grpc.tls = try tls()
         grpc.sharesPort = channelArguments.mayReusePort
+        grpc.idleTimeout = channelArguments.maxConnectionIdle
+        channelArguments.apply(to: &grpc.lifetime)
         var endpoints: [NodeSettings.Endpoint] = []
         if let port = flags.grpcPort {
             endpoints.append(.init(address: .tcp(host: host, port: port), options: grpc))
@@ -97,6 +99,10 @@ extension ModelServerSettings {
             case .some(let bytes) where bytes >= 0: bytes
             default: Int(Int32.max)
             }
+        limits.answerBytes = channelArguments.maxSendMessageBytes
+        if let streams = channelArguments.maxConcurrentStreams {
+            limits.concurrentStreams = streams
+        }
         limits.requestTimeout = flags.restTimeout
         return limits
     }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import MartletCore
+import MartletTransport
 import Testing
 
 @testable import martlet
@@ -130,6 +131,29 @@ struct ModelServerFlagsTests {
         #expect(flags.grpcPort == 8500)
     }
 
+    @Test(arguments: [
+        ("rest_api_num_threads=3", "num_batch_threads"), ("grpc_max_threads=3", "--engine-threads"),
+        ("num_tflite_interpreters_per_pool=2", "--num_tflite_pools"),
+        ("flush_filesystem_caches=false", "the system itself"),
+        ("remove_unused_fields_from_bundle_metagraph=false", "nothing of a graph"),
+    ])
+    func flag_withoutEffect_saysWhatDoesItsJob(argument: String, instead: String) throws {
+        let warnings = try ModelServerFlags.read(["--" + argument]).warnings
+        let warning = try #require(warnings.first)
+        #expect(warnings.count == 1)
+        #expect(warning.hasPrefix("--\(argument.prefix { $0 != "=" }) has no effect: "))
+        #expect(warning.contains(instead))
+    }
+
+    @Test func flag_withoutEffect_atItsDefault_isNotWarnedOf() throws {
+        let threads = 4 * ProcessInfo.processInfo.activeProcessorCount
+        let flags = try ModelServerFlags.read([
+            "--rest_api_num_threads=\(threads)", "--grpc_max_threads=\(threads)",
+            "--num_tflite_interpreters_per_pool=1", "--flush_filesystem_caches=true",
+        ])
+        #expect(flags.warnings == [])
+    }
+
     @Test func version_isNameAndNumber() {
         #expect(
             ModelServerFlags.versionText(tensorFlow: "2.21.0")
@@ -144,9 +168,35 @@ struct ModelServerFlagsTests {
         #expect(arguments.values["grpc.max_connection_age_ms"] == .integer(2000))
         #expect(arguments.maxReceiveMessageBytes == -1)
         #expect(arguments.values["grpc.x"] == .text("y=z"))
-        #expect(arguments.unknownNames == ["grpc.max_connection_age_ms", "grpc.x"])
+        #expect(arguments.unknownNames == ["grpc.x"])
         #expect(try GRPCChannelArguments("").mayReusePort)
         #expect(throws: ServingError.self) { try GRPCChannelArguments("a") }
         #expect(throws: ServingError.self) { try GRPCChannelArguments("=1") }
+    }
+
+    @Test func channelArguments_aboutConnections_areTakenOver() throws {
+        let arguments = try GRPCChannelArguments(
+            "grpc.max_connection_age_ms=2000,grpc.max_connection_age_grace_ms=500,"
+                + "grpc.keepalive_time_ms=7000,grpc.max_connection_idle_ms=100,"
+                + "grpc.max_send_message_length=9,grpc.max_concurrent_streams=3")
+        var lifetime = ConnectionLifetime()
+        arguments.apply(to: &lifetime)
+        #expect(lifetime.end == .init(age: .seconds(2), grace: .milliseconds(500)))
+        #expect(lifetime.pingInterval == .seconds(7))
+        #expect(lifetime.pingTimeout == ConnectionLifetime().pingTimeout)
+        #expect(arguments.maxConnectionIdle == .milliseconds(100))
+        #expect(arguments.maxSendMessageBytes == 9)
+        #expect(arguments.maxConcurrentStreams == 3)
+    }
+
+    @Test func channelArguments_thatMeanNoLimit_setNone() throws {
+        let arguments = try GRPCChannelArguments(
+            "grpc.max_connection_age_ms=2147483647,grpc.max_connection_idle_ms=0,"
+                + "grpc.max_send_message_length=-1,grpc.keepalive_time_ms=soon")
+        var lifetime = ConnectionLifetime()
+        arguments.apply(to: &lifetime)
+        #expect(lifetime == ConnectionLifetime())
+        #expect(arguments.maxConnectionIdle == nil)
+        #expect(arguments.maxSendMessageBytes == nil)
     }
 }
