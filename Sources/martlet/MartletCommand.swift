@@ -30,7 +30,7 @@ struct MartletCommand: AsyncParsableCommand {
             """,
         version: martletVersion,
         subcommands: [
-            ServeCommand.self, GatewayCommand.self, UpCommand.self, StatusCommand.self,
-            ModelCommand.self,
+            ServeCommand.self, ModelServerSubcommand.self, GatewayCommand.self, UpCommand.self,
+            StatusCommand.self, ModelCommand.self,
         ])
 }

@@ -51,6 +51,17 @@ def test_help_exits_0(martlet, command):
     assert "USAGE" in shown.stdout
 
 
+def test_help_lists_every_command_and_explains_each(martlet):
+    shown = martlet.run("--help").stdout
+    listed = shown[shown.index("SUBCOMMANDS:") :]
+    for command in ("serve", "model-server", "gateway", "up", "status", "model"):
+        assert f"\n  {command} " in listed
+        help_of_it = martlet.run("help", command)
+        assert help_of_it.returncode == 0, help_of_it.stderr
+        assert f"USAGE: martlet {command} " in help_of_it.stdout
+    assert "--model_config_file_poll_wait_seconds" in martlet.run("help", "model-server").stdout
+
+
 def test_port_in_use_is_named(martlet, node):
     refusal = martlet.run("serve", HALF_PLUS_TWO, "--port", node.port)
     assert refusal.returncode not in (0, 64)
