@@ -55,6 +55,10 @@ enum MetadataJSON {
         writer.string(signature.methodName)
         writer.key("defaults")
         writer.beginObject()
+        for (name, value) in signature.defaults.sorted(by: { $0.key < $1.key }) {
+            writer.key(name)
+            writer.tensor(value)
+        }
         writer.endObject()
         writer.endObject()
     }
@@ -72,25 +76,8 @@ enum MetadataJSON {
 
     private static func write(_ info: Tensorflow_TensorInfo, to writer: inout JSONWriter) {
         writer.beginObject()
-        writer.key("dtype")
-        let dtype = DataType(rawValue: Int32(info.dtype.rawValue))
-        writer.string(dtype?.protobufName ?? "DT_INVALID")
-        writer.key("tensor_shape")
-        writer.beginObject()
-        writer.key("dim")
-        writer.beginArray()
-        for dimension in info.tensorShape.dim {
-            writer.beginObject()
-            writer.key("size")
-            writer.string(String(dimension.size))
-            writer.key("name")
-            writer.string(dimension.name)
-            writer.endObject()
-        }
-        writer.endArray()
-        writer.key("unknown_rank")
-        writer.bool(info.tensorShape.unknownRank)
-        writer.endObject()
+        writer.member("dtype", info.dtype)
+        writer.member("tensor_shape", info.tensorShape)
         writer.key("name")
         writer.string(info.name)
         writer.endObject()

@@ -1,3 +1,4 @@
+import Foundation
 import MartletCore
 import MartletProtocols
 import SwiftProtobuf
@@ -99,6 +100,60 @@ struct MetadataJSONTests {
             keys.filter { $0 != "signaturedef" && $0 != "metadatasignaturedef" }
                 == ["a"] + one + ["z"] + one)
         #expect(body.contains("\"dtype\": \"DT_INVALID\""))
+    }
+
+    @Test func defaults_areTheValuesOfInputs_withAllThatAPrinterOfProtobufCanWrite() {
+        let signature = Tensorflow_SignatureDef.with { signature in
+            signature.defaults["x"] = .with { tensor in
+                tensor.dtype = .dtFloat
+                tensor.tensorShape.dim = [.with { $0.size = 3 }]
+                tensor.floatVal = [1, 0.5, -.infinity]
+                tensor.stringVal = [Data("abc".utf8)]
+                tensor.int64Val = [-7]
+            }
+        }
+        let expected = #"""
+               "defaults": {
+                "x": {
+                 "dtype": "DT_FLOAT",
+                 "tensor_shape": {
+                  "dim": [
+                   {
+                    "size": "3",
+                    "name": ""
+                   }
+                  ],
+                  "unknown_rank": false
+                 },
+                 "version_number": 0,
+                 "tensor_content": "",
+                 "half_val": [],
+                 "float_val": [
+                  1,
+                  0.5,
+                  "-Infinity"
+                 ],
+                 "double_val": [],
+                 "int_val": [],
+                 "string_val": [
+                  "YWJj"
+                 ],
+                 "scomplex_val": [],
+                 "int64_val": [
+                  "-7"
+                 ],
+                 "bool_val": [],
+                 "dcomplex_val": [],
+                 "resource_handle_val": [],
+                 "variant_val": [],
+                 "uint32_val": [],
+                 "uint64_val": [],
+                 "float8_val": ""
+                }
+               }
+            """#
+        let body = text(["serving_default": signature])
+        #expect(body.contains(expected), "\(body)")
     }
 
     @Test func metadata_withoutSignatures_isAnEmptyObject() {
