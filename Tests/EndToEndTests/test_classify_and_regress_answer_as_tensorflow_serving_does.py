@@ -1,6 +1,7 @@
 """Requests that carry `tf.Example`, over gRPC and REST."""
 
 import base64
+import json
 import re
 
 import grpc
@@ -16,6 +17,8 @@ from harness.examples import (
     regress_request,
     values_of,
 )
+from harness.prometheus import Samples
+from harness.waiting import await_until
 
 SECONDS = 15
 
@@ -343,3 +346,85 @@ def test_requests_in_batches_are_each_answered_with_their_own_examples(martlet):
         assert classes_of(call.result()) == [answer] * (1 + number % 3)
     assert node.rest.metrics().total("martlet_batches_total", model="birds") > 0
     node.assert_unharmed()
+
+
+BIRD_TASKS = [
+    ("legacy_examples", "classify", CLASSIFY),
+    ("legacy_examples", "", REGRESS),
+]
+
+
+def answers_of(response):
+    classified, regressed = response.results
+    return [
+        ([c.label for c in e.classes], r.value)
+        for e, r in zip(
+            classified.classification_result.classifications,
+            regressed.regression_result.regressions,
+            strict=True,
+        )
+    ]
+
+
+def test_multi_inference_waits_in_batches_with_others_and_is_counted_and_logged(martlet, tmp_path):
+    node = martlet.serve(
+        ("half_plus_two", "legacy_examples"),
+        "--enable-batching",
+        *("--monitoring-path", "/monitoring"),
+        *("--log-requests", f"legacy_examples={tmp_path / 'requests'}"),
+        *("--request-log-format", "json"),
+    )
+    calls = []
+    for number in range(1, 17):
+        bird = example(name=b"%d" % number, wings=float(number))
+        stub = node.grpc.prediction
+        several = stub.MultiInference.future(
+            inference_request(BIRD_TASKS, *[bird] * number), timeout=SECONDS
+        )
+        alone = stub.Regress.future(regress_request("legacy_examples", bird), timeout=SECONDS)
+        calls.append((number, several, alone))
+    for number, several, alone in calls:
+        assert (
+            answers_of(several.result()) == [([str(number), "not a bird"], 2.0 * number)] * number
+        )
+        assert values_of(alone.result()) == [2.0 * number]
+    rows = node.rest.metrics().total("martlet_batch_rows_sum", model="legacy_examples")
+    assert rows == 2 * sum(range(1, 17)) + 16
+    original = Samples(node.rest.get("/monitoring").text)
+    runs = ":tensorflow:serving:runtime_latency_count"
+    assert original.total(runs, model_name="legacy_examples", API="MultiInference") == 16
+    statistics = node.rest.get("/v2/models/legacy_examples/stats").json()
+    assert statistics["model_stats"][0]["inference_stats"]["success"]["count"] == 32
+    node.stop()
+    (path,) = tmp_path.glob("requests*")
+    logged = [json.loads(line) for line in path.read_text().splitlines()]
+    several = [log["multiInferenceLog"] for log in logged if "multiInferenceLog" in log]
+    assert len(several) == 16
+    for log in several:
+        assert [result["modelSpec"]["signatureName"] for result in log["response"]["results"]] == [
+            "classify",
+            "serving_default",
+        ]
+
+
+def test_multi_inference_that_expires_in_the_queue_never_runs(martlet, tmp_path):
+    parameters = tmp_path / "batching.config"
+    # A batch that is never full: its requests wait until they expire.
+    parameters.write_text(
+        "max_batch_size { value: 64 } batch_timeout_micros { value: 60000000 }", encoding="utf-8"
+    )
+    node = martlet.serve(
+        ("half_plus_two", "legacy_examples"), "--batching-parameters-file", parameters
+    )
+    with refused(grpc.StatusCode.DEADLINE_EXCEEDED):
+        node.grpc.prediction.MultiInference(inference_request(BIRD_TASKS, SWIFT), timeout=0.2)
+    await_until(
+        lambda: (
+            node.rest.metrics().total(
+                "martlet_requests_total", method="multi_inference", code="DEADLINE_EXCEEDED"
+            )
+            == 1
+        ),
+        "the request to be counted",
+    )
+    assert node.rest.metrics().total("martlet_batches_total", model="legacy_examples") == 0

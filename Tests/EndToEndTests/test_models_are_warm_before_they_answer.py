@@ -71,7 +71,7 @@ def test_logged_classifications_regressions_and_several_tasks_warm_up_too(martle
     stub.Regress(regress_request("legacy_examples", bird, context=bird), timeout=15)
     stub.MultiInference(inference_request(tasks, bird, bird), timeout=15)
     samples = Samples(logger.rest.get(PATH).text)
-    assert samples.total(":tensorflow:serving:request_example_count_total") == 2
+    assert samples.total(":tensorflow:serving:request_example_count_total") == 4
     logger.stop()
     (path,) = tmp_path.glob("log-*.tfrecord")
     put(model / "1", path.read_bytes())

@@ -43,8 +43,7 @@ struct RequestLogRecord: Sendable {
             makeMessage: makeMessage)
     }
 
-    /// Notes what is needed to log any request that succeeded.
-    init(
+    private init(
         _ configuration: RequestLogConfiguration, loaded: LoadedServable, signature: String,
         byteCount: Int,
         makeMessage: @escaping @Sendable () throws -> Tensorflow_Serving_PredictionLog

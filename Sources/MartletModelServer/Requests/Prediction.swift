@@ -14,7 +14,11 @@ struct Prediction<Response: Sendable>: Sendable {
     let inputs: [NamedTensor]
     /// The outputs wanted.
     let outputs: [TensorSpec]
-    /// Encodes the outputs, in the order of ``outputs``.
+    /// Further signatures that are run over the same inputs, for requests that ask for several.
+    ///
+    /// Their outputs come behind those of the first.
+    var companions: [OutputSelection] = []
+    /// Encodes the outputs, in the order of ``outputs``, then of ``companions``.
     var respond: @Sendable ([NamedTensor]) throws -> Response
     /// Makes the message to log of the outputs, where the request was not a plain predict; `nil`
     /// to log the tensors as one.
@@ -38,6 +42,13 @@ struct Prediction<Response: Sendable>: Sendable {
         outputs = try signature.selectOutputs(outputFilter)
         self.inputs = try signature.validate(inputs)
         self.respond = respond
+    }
+}
+
+extension Prediction {
+    /// All that is run, the first signature before its companions.
+    var selections: [OutputSelection] {
+        [OutputSelection(signature: signature, outputs: outputs)] + companions
     }
 }
 

@@ -18,27 +18,27 @@ struct PredictionRunner: Sendable {
         _ prediction: Prediction<Response>, context: RequestContext,
         completion: @escaping @Sendable (Result<Response, any Error>) -> Void
     ) {
-        guard let queue = prediction.lease.loaded.batchQueues[prediction.signature.name],
-            prediction.canBatch
-        else {
+        let queues = prediction.batchQueues
+        guard !queues.isEmpty else {
             completion(
                 Result {
-                    let outputs = Result {
-                        try prediction.lease.loaded.servable.run(
-                            prediction.signature, inputs: prediction.inputs,
-                            outputs: prediction.outputs)
-                    }
+                    let outputs = Result { try prediction.runAlone() }
                     return try prediction.respond(prediction.explained(outputs).get())
                 })
             return
         }
-        let task = BatchTask(
-            inputs: prediction.inputs, outputs: prediction.outputs, deadline: context.deadline
-        ) { outcome in
+        let joint = JointOutcome(count: queues.count) { outcome in
             respond(to: prediction, outcome, completion)
         }
-        let ticket = queue.submit(task)
-        context.cancellation.onCancel { ticket.cancel() }
+        for (index, selection) in prediction.selections.enumerated() {
+            let task = BatchTask(
+                inputs: prediction.inputs, outputs: selection.outputs, deadline: context.deadline
+            ) { outcome in
+                joint.take(outcome, at: index)
+            }
+            let ticket = queues[index].submit(task)
+            context.cancellation.onCancel { ticket.cancel() }
+        }
     }
 
     private func respond<Response>(
@@ -61,10 +61,27 @@ struct PredictionRunner: Sendable {
 }
 
 extension Prediction {
+    /// Where each signature waits to be run with others; empty where it is to run alone.
+    fileprivate var batchQueues: [BatchQueue] {
+        let all = lease.loaded.batchQueues
+        guard !all.isEmpty, canBatch else { return [] }
+        let queues = selections.compactMap { all[$0.signature.name] }
+        return queues.count == companions.count + 1 ? queues : []
+    }
+
     /// Whether its inputs have rows, the same number each, that can stand beside those of others.
-    fileprivate var canBatch: Bool {
+    private var canBatch: Bool {
         let rows = Set(inputs.map { $0.tensor.shape.dimensions.first })
         return rows.count == 1 && BatchQueue.canBatch(inputs)
+    }
+
+    /// Runs all signatures on the calling thread, in one run if the engine can.
+    fileprivate func runAlone() throws -> [NamedTensor] {
+        let servable = lease.loaded.servable
+        guard companions.isEmpty else {
+            return try servable.run(selections, inputs: inputs).flatMap(\.self)
+        }
+        return try servable.run(signature, inputs: inputs, outputs: outputs)
     }
 
     /// The outcome, with an error that a wrong shape may be behind told in the signature's words

@@ -18,10 +18,9 @@ struct ExampleGRPCService: GRPCService {
                 try regress(GRPCCoding.decode($0), subject: &$1)
             },
             Self.prefix + "MultiInference": Operation(name: "multi_inference", lane: .engine) {
-                .ready(
-                    try GRPCCoding.encode(
-                        MultiInference(GRPCCoding.decode($0), predictor: predictor)
-                            .run(manager: manager, subject: &$1)))
+                .prediction(
+                    try MultiInference(GRPCCoding.decode($0), predictor: predictor)
+                        .prediction(manager: manager, subject: &$1))
             },
         ]
     }

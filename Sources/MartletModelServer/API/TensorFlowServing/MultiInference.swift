@@ -4,9 +4,10 @@ import MartletProtocols
 import MartletTensors
 internal import SwiftProtobuf
 
-/// Several signatures of one servable over the same examples, in one run.
+/// Several signatures of one servable over the same examples: in one run where nothing waits for
+/// others, else in batches of each signature's.
 struct MultiInference {
-    private struct Task {
+    private struct Task: Sendable {
         let signature: Signature
         let method: ExampleMethod
         let outputs: [TensorSpec]
@@ -21,48 +22,58 @@ struct MultiInference {
         self.predictor = predictor
     }
 
-    /// Runs the tasks on the calling thread.
+    /// The run of all tasks.
     ///
     /// The first task chooses the version for all of them, as in TensorFlow Serving.
     ///
     /// - Throws: `ServingError`, with TensorFlow Serving's messages for tasks that do not fit
     ///   together.
-    func run(
+    func prediction(
         manager: ModelManager, subject: inout RequestSubject
-    ) throws -> Tensorflow_Serving_MultiInferenceResponse {
+    ) throws -> Prediction<[UInt8]> {
         let target = try ModelSpecTarget(request.tasks.first?.modelSpec ?? .init(), &subject)
         let lease = try target.lease(from: manager, subject: &subject)
         let tasks = try validTasks(lease)
         let examples = try SerializedExamples(request.input)
-        let inputs = try tasks.first?.signature.validate([examples.tensor()]) ?? []
-        let selections = tasks.map { OutputSelection(signature: $0.signature, outputs: $0.outputs) }
-        let outputs = try lease.loaded.servable.run(selections, inputs: inputs)
-        var response = Tensorflow_Serving_MultiInferenceResponse()
-        response.results = try zip(tasks, outputs).map { task, outputs in
-            var result = Tensorflow_Serving_InferenceResult()
-            result.modelSpec = Tensorflow_Serving_ModelSpec(
-                effective: lease.loaded.servable.id, signature: task.signature.name)
-            result.result =
-                try ExampleResult(outputs, of: task.method, examples: examples.elements.count)
-                .message
-            return result
+        guard let first = tasks.first else { throw ServingError.invalidArgument("No tasks.") }
+        let id = lease.loaded.servable.id
+        let count = examples.elements.count
+        let response: @Sendable ([NamedTensor]) throws -> MultiInferenceResponse = { outputs in
+            try Self.response(to: tasks, of: id, examples: count, outputs: outputs)
         }
-        log(response, lease, manager.requestLogs)
-        return response
+        var prediction = try Prediction(
+            first.signature, of: lease, inputs: [examples.tensor()],
+            outputFilter: first.outputs.map(\.name)
+        ) { outputs in
+            try GRPCCoding.encode(response(outputs))
+        }
+        prediction.companions = tasks.dropFirst().map {
+            OutputSelection(signature: $0.signature, outputs: $0.outputs)
+        }
+        let request = request
+        prediction.log = { outputs in .multiInference(request, try response(outputs)) }
+        return prediction
     }
 
-    private func log(
-        _ response: Tensorflow_Serving_MultiInferenceResponse, _ lease: ServableLease,
-        _ logs: RequestLogs?
-    ) {
-        guard let logs, let log = logs.sample(model: lease.loaded.servable.id.model) else { return }
-        let request = request
-        logs.append(
-            RequestLogRecord(
-                log, loaded: lease.loaded,
-                signature: response.results.first?.modelSpec.signatureName ?? "",
-                byteCount: (try? request.input.serializedData().count) ?? 0
-            ) { .multiInference(request, response) })
+    private typealias MultiInferenceResponse = Tensorflow_Serving_MultiInferenceResponse
+
+    private static func response(
+        to tasks: [Task], of id: ServableID, examples: Int, outputs: [NamedTensor]
+    ) throws -> MultiInferenceResponse {
+        var rest = outputs[...]
+        var response = MultiInferenceResponse()
+        response.results = try tasks.map { task in
+            defer { rest = rest.dropFirst(task.outputs.count) }
+            var result = Tensorflow_Serving_InferenceResult()
+            result.modelSpec = Tensorflow_Serving_ModelSpec(
+                effective: id, signature: task.signature.name)
+            result.result =
+                try ExampleResult(
+                    Array(rest.prefix(task.outputs.count)), of: task.method, examples: examples
+                ).message
+            return result
+        }
+        return response
     }
 
     private func validTasks(_ lease: ServableLease) throws -> [Task] {
