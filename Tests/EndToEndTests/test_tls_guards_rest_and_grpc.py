@@ -2,11 +2,13 @@
 
 import contextlib
 import gzip
+import subprocess
 
 import grpc
 import pytest
 from harness.certificates import Authority, curl, secure_grpc, secure_rest
 from harness.clients import assert_unharmed, refused
+from harness.model_server import text_file
 from harness.models import fixture
 from harness.waiting import await_until
 
@@ -182,3 +184,80 @@ def test_decompression_ratio_is_a_flag(martlet):
     assert node.rest.post(PREDICT, encoded, headers=gzipped).status_code == 200
     strict = martlet.serve(("half_plus_two",), "--max-decompression-ratio", 500)
     assert strict.rest.post(PREDICT, encoded, headers=gzipped).status_code == 413
+
+
+def presented(address):
+    """The serial number of the certificate that a server shows to openssl."""
+    shown = subprocess.run(
+        ["openssl", "s_client", "-connect", address, "-servername", "localhost"],
+        input="",
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    ).stdout
+    return x509(shown) if "BEGIN CERTIFICATE" in shown else None
+
+
+def x509(text):
+    return subprocess.run(
+        ["openssl", "x509", "-noout", "-serial"],
+        input=text,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=True,
+    ).stdout.strip()
+
+
+def replace(path, content):
+    staging = path.with_suffix(".new")
+    staging.write_bytes(content)
+    staging.rename(path)
+
+
+def test_new_certificate_is_shown_without_a_restart(martlet, authority, server_pair):
+    certificate, key = server_pair
+    node = serve(martlet, server_pair)
+    await_ready(node.address, authority)
+    before = presented(node.address)
+    assert before == x509(certificate.read_text())
+    with secure(node, authority) as old_clients:
+        assert_unharmed(old_clients)
+        new_certificate, new_key = authority.issue("renewed")
+        replace(certificate, new_certificate.read_bytes())
+        complaint = "certificate not read again"
+        await_until(lambda: [line for line in node.log_lines() if complaint in line], complaint)
+        assert presented(node.address) == before
+        replace(key, new_key.read_bytes())
+        renewed = x509(new_certificate.read_text())
+        await_until(lambda: presented(node.address) == renewed, "the new certificate")
+        # Those who are connected stay so; those who come are served.
+        assert_unharmed(old_clients)
+    with secure(node, authority) as clients:
+        assert_unharmed(clients)
+    url = f"https://{node.address}{PREDICT}"
+    code, status, _ = curl("--cacert", authority.certificate, "-d", BODY, url)
+    assert (code, status) == (0, 200)
+
+
+def test_new_certificate_in_the_ssl_config_file_is_shown_too(
+    tensorflow_model_server, authority, server_pair, tmp_path
+):
+    def config(pair):
+        certificate, key = (path.read_text().replace("\n", "\\n") for path in pair)
+        return f"server_cert: '{certificate}' server_key: '{key}'"
+
+    file = text_file(tmp_path / "ssl.config", config(server_pair))
+    server = tensorflow_model_server(f"--ssl_config_file={file}", "--rest_api_ssl", ready=None)
+    await_ready(server.address, authority)
+    assert presented(server.address) == x509(server_pair[0].read_text())
+    pair = authority.issue("renewed")
+    text_file(file, config(pair))
+    renewed = x509(pair[0].read_text())
+    for address in (server.address, server.grpc_address):
+        await_until(
+            lambda at=address: presented(at) == renewed, f"the new certificate at {address}"
+        )
+    with secure(server, authority, grpc_address=server.grpc_address) as clients:
+        assert_unharmed(clients)

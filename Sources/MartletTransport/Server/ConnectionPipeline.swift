@@ -19,11 +19,12 @@ struct ConnectionPipeline: Sendable {
     let limits: Limits
     let protocols: ListenerOptions.Protocols
     let lifetime: ConnectionLifetime
-    let tls: LoadedTLS?
+    let tls: ReloadingTLS?
     let handlers: any ConnectionHandlers
     let logger: Logger
 
     func configure(_ channel: any Channel) throws {
+        let tls = tls?.current
         let deadline = ConnectionDeadline(limits: limits, handshakeTimeout: tls?.handshakeTimeout)
         let detector = ProtocolDetector(
             protocols: protocols, deadline: deadline, logger: logger

@@ -11,6 +11,7 @@ public import ServiceLifecycle
 public struct Listener: Service {
     private let channel: any Channel
     private let tracker: ConnectionTracker
+    private let tls: ReloadingTLS?
     private let limits: Limits
     private let logger: Logger
 
@@ -53,7 +54,10 @@ public struct Listener: Service {
     ) async throws -> Listener {
         var limits = limits
         if let idleTimeout = options.idleTimeout { limits.idleTimeout = idleTimeout }
-        let tls = try options.tls?.load(protocols: options.protocols, logger: logger)
+        let tls = try options.tls.map { tls in
+            try ReloadingTLS(
+                options.readTLS ?? { tls }, protocols: options.protocols, logger: logger)
+        }
         let connections = FileDescriptors.connections(allowed: limits.connections)
         // The usual limits of a machine are a little below our default: no reason to worry anybody.
         if connections < limits.connections - limits.connections / 10 {
@@ -79,7 +83,8 @@ public struct Listener: Service {
             }
         let channel = try await bind(
             bootstrap, to: address, options: options, eventLoops: eventLoops)
-        return Listener(channel: channel, tracker: tracker, limits: limits, logger: logger)
+        return Listener(
+            channel: channel, tracker: tracker, tls: tls, limits: limits, logger: logger)
     }
 
     private static func bootstrap(
@@ -128,9 +133,11 @@ public struct Listener: Service {
     }
 
     private init(
-        channel: any Channel, tracker: ConnectionTracker, limits: Limits, logger: Logger
+        channel: any Channel, tracker: ConnectionTracker, tls: ReloadingTLS?, limits: Limits,
+        logger: Logger
     ) {
         self.channel = channel
+        self.tls = tls
         self.tracker = tracker
         self.limits = limits
         self.logger = logger
@@ -146,7 +153,9 @@ public struct Listener: Service {
     ///
     /// - Throws: `ServingError` (`ABORTED`) when requests outlast the drain limit.
     public func run() async throws {
+        async let watch: Void? = tls?.watch()
         try await gracefulShutdown()
+        await watch
         try? await channel.close()
         logger.info(
             "draining", metadata: ["address": "\(address)", "connections": "\(tracker.count)"])

@@ -14,7 +14,12 @@ public struct ListenerOptions: Sendable {
     public var protocols = Protocols.any
 
     /// Certificates and keys; `nil` serves in the clear.
+    ///
+    /// Files are looked at again while the listener is open: new connections get what they hold.
     public var tls: ServerTLS?
+
+    /// Says anew what ``tls`` is, for certificates and keys that lie within some other file.
+    public var readTLS: (@Sendable () throws -> ServerTLS)?
 
     /// Whether a port may be bound again while connections of its last owner still fade away
     /// (`SO_REUSEADDR`).

@@ -10,6 +10,23 @@ struct LoadedTLS: Sendable {
 }
 
 extension ServerTLS {
+    /// The same with the contents of its files, under their names.
+    ///
+    /// - Throws: `ServingError` for a file that cannot be read.
+    func resolved() throws -> ServerTLS {
+        func text(_ source: PEMSource, _ role: String) throws -> PEMSource {
+            .text(try source.load(role), name: "\(source)")
+        }
+        var resolved = self
+        resolved.certificateChain = try text(certificateChain, "certificate file")
+        resolved.privateKey = try text(privateKey, "key file")
+        if case .required(let source) = clientVerification {
+            resolved.clientVerification = .required(
+                authorities: try text(source, "client authority file"))
+        }
+        return resolved
+    }
+
     /// Reads and checks certificates and keys.
     ///
     /// - Throws: `ServingError` that names the file and what is wrong with it.

@@ -3,6 +3,7 @@ import MartletCore
 import MartletEngines
 import MartletModelServer
 import MartletProtocols
+import MartletRepository
 import MartletTransport
 import SwiftProtobuf
 
@@ -65,7 +66,11 @@ extension ModelServerSettings {
         let host = "0.0.0.0"
         var grpc = ListenerOptions()
         grpc.protocols = .grpc
-        grpc.tls = try tls()
+        grpc.tls = try ssl.map(Self.tls)
+        grpc.readTLS = { [file = flags.sslConfigFile] in
+            try Self.tls(
+                ProtobufTextFile.read(file, as: Tensorflow_Serving_SSLConfig.self))
+        }
         grpc.sharesPort = channelArguments.mayReusePort
         grpc.idleTimeout = channelArguments.maxConnectionIdle
         channelArguments.apply(to: &grpc.lifetime)
@@ -85,7 +90,7 @@ extension ModelServerSettings {
         if let port = flags.restPort {
             var rest = ListenerOptions()
             rest.protocols = .http1
-            if flags.restApiSsl { rest.tls = grpc.tls }
+            if flags.restApiSsl { (rest.tls, rest.readTLS) = (grpc.tls, grpc.readTLS) }
             endpoints.append(.init(address: .tcp(host: host, port: port), options: rest))
         }
         return endpoints
@@ -107,8 +112,7 @@ extension ModelServerSettings {
         return limits
     }
 
-    private func tls() throws -> ServerTLS? {
-        guard let ssl else { return nil }
+    private static func tls(_ ssl: Tensorflow_Serving_SSLConfig) throws -> ServerTLS {
         guard !ssl.serverKey.isEmpty, !ssl.serverCert.isEmpty else {
             throw ServingError.invalidArgument(
                 "--ssl_config_file: server_key and server_cert must both be set")

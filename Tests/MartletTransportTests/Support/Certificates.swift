@@ -26,6 +26,7 @@ struct Certificates {
     }
 
     /// What a program prints that is run in the folder of the certificates.
+    @discardableResult
     func run(_ program: String, _ arguments: String) throws -> String {
         let process = Process()
         let output = Pipe()

@@ -71,6 +71,35 @@ struct ServerTLSTests {
         }
     }
 
+    @Test func pairThatChanges_isUsedByNewConnections_andABrokenOneByNone() throws {
+        let log = LineLog()
+        let tls = try ReloadingTLS(
+            { [server = certificates.server] in server }, protocols: .any, logger: log.logger)
+        let first = tls.current.context
+        tls.look()
+        #expect(tls.current.context === first)
+        // The new certificate is there before its key.
+        try certificates.run("cp", "server.key old.key")
+        try certificates.run("cp", "client.pem server.pem")
+        tls.look()
+        #expect(tls.current.context === first)
+        #expect(log.lines.isEmpty)
+        tls.look()
+        tls.look()
+        #expect(tls.current.context === first)
+        #expect(log.lines == ["certificate not read again; the one before stays in use"])
+        try certificates.run("cp", "client.key server.key")
+        tls.look()
+        #expect(tls.current.context !== first)
+        #expect(log.lines.last == "certificate read")
+        let second = tls.current.context
+        try certificates.run("rm", "server.key")
+        tls.look()
+        tls.look()
+        #expect(tls.current.context === second)
+        #expect(log.lines.count == 3)
+    }
+
     @Test func clientInTheClear_isTurnedAway() async throws {
         try await TestServer.run(options: options()) { (server) async throws in
             #expect(try await !ask(server, nil).contains("echo"))
