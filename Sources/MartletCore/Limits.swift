@@ -9,6 +9,10 @@ public struct Limits: Sendable, Equatable {
     /// `tensorflow_model_server`).
     public var answerBytes: Int?
 
+    /// Smallest body of an answer over REST that is compressed for a client that takes gzip, in
+    /// bytes; `nil` to compress none (`--compress-answers-bytes`).
+    public var compressedBytes: Int?
+
     /// Most bytes that a byte of a compressed body or message may expand to, once more than a MiB
     /// has come out (`--max-decompression-ratio`).
     public var decompressionRatio = 100

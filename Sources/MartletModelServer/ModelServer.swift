@@ -18,6 +18,7 @@ public final class ModelServer: RequestResponder {
     let openStreams = Mutex(OpenStreams())
     let streamRequestsMax: Int
     private let answerBytesMax: Int?
+    private let compressedBytesMin: Int?
     private let runner: PredictionRunner
     private let options: TensorFlowServingOptions
     private let observer: PredictionObserver
@@ -58,6 +59,7 @@ public final class ModelServer: RequestResponder {
         self.manager = manager
         streamRequestsMax = limits.streamRequests
         answerBytesMax = limits.answerBytes
+        compressedBytesMin = limits.compressedBytes
         runner = PredictionRunner(threads: engineThreads)
         self.engineThreads = engineThreads
         self.logger = logger
@@ -171,6 +173,8 @@ public final class ModelServer: RequestResponder {
         case .success(let answer):
             code = answer.status == 503 ? .unavailable : .ok
             response = answer
+            // Answers that are not errors come from threads that may take their time.
+            if let compressedBytesMin { response.compress(for: request, from: compressedBytesMin) }
         case .failure(let error):
             let fault = servingError(error)
             code = fault.code

@@ -27,6 +27,7 @@ FLAGS_OF_SERVE = {
     "memory-budget": ("-1",),
     "load-threads": ("-1", "0"),
     "rest-timeout-seconds": ("-1",),
+    "compress-answers-bytes": ("-1",),
     "max-message-bytes": ("-1", "0"),
     "max-header-fields": ("-1", "0"),
     "max-header-bytes": ("-1", "0"),

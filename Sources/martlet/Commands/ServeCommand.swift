@@ -200,6 +200,7 @@ struct ServeCommand: AsyncParsableCommand {
             settings.serving = servingOptions.options
             settings.serving.reloadAccess = adminAPI
             settings.limits.requestTimeout = servingOptions.restTimeout
+            settings.limits.compressedBytes = servingOptions.compressedBytes
             settings.allowsLabelsOfUnavailableVersions =
                 servingOptions.allowLabelsOfUnavailableVersions
             settings.litertPath = litertPath

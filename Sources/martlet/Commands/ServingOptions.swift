@@ -9,6 +9,12 @@ struct ServingOptions: ParsableArguments {
     @Option(help: "Longest a REST request may take, in seconds; 0 for as long as it takes.")
     var restTimeoutSeconds = 0.0
 
+    @Option(
+        help: ArgumentHelp(
+            "Smallest answer over REST that is compressed for clients that take gzip; 0 for none.",
+            valueName: "bytes"))
+    var compressAnswersBytes = 1024
+
     @Flag(help: "Run a signature only as the method that it names: predict, classify, regress.")
     var checkMethodNames = false
 
@@ -23,10 +29,19 @@ struct ServingOptions: ParsableArguments {
             throw ValidationError(
                 "--rest-timeout-seconds is \(restTimeoutSeconds); use 0 or more, below 1e6")
         }
+        guard compressAnswersBytes >= 0 else {
+            throw ValidationError(
+                "--compress-answers-bytes is \(compressAnswersBytes); use 0 or more")
+        }
     }
 
     /// How long a REST request may take; `nil` for as long as it takes.
     var restTimeout: Duration? { restTimeoutSeconds > 0 ? .seconds(restTimeoutSeconds) : nil }
+
+    /// The smallest answer that is compressed; `nil` for none.
+    var compressedBytes: Int? {
+        compressAnswersBytes > 0 ? compressAnswersBytes : nil
+    }
 
     /// The options that these flags stand for.
     var options: TensorFlowServingOptions {

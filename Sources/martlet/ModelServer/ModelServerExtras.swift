@@ -1,11 +1,12 @@
 import ArgumentParser
+import MartletCore
 import MartletModelServer
 import MartletRepository
 
 /// Flags that `tensorflow_model_server` does not have, for what a model server of its kind lacks.
 struct ModelServerExtras: ParsableArguments {
     /// Those that need a value, without dashes.
-    static let valued: Set<String> = ["allow_op", "memory_budget", "api_key_file"]
+    static let valued: Set<String> = ["allow_op", "memory_budget", "api_key_file", "compress_answers_bytes"]
     /// Those that are true or false, without dashes.
     static let switches: Set<String> = ["allow_links_outside", "load_on_demand", "access_log"]
 
@@ -45,6 +46,13 @@ struct ModelServerExtras: ParsableArguments {
     var apiKeyFile: String?
 
     @Option(
+        name: .customLong("compress_answers_bytes"),
+        help: ArgumentHelp(
+            "Martlet's own: smallest answer over REST that is compressed for clients that take "
+                + "gzip; 0 for none.", valueName: "bytes"))
+    var compressAnswersBytes = 0
+
+    @Option(
         name: .customLong("access_log"),
         help: ArgumentHelp("Martlet's own: log a line for each request.", valueName: "true|false"))
     var accessLog = false
@@ -56,5 +64,7 @@ struct ModelServerExtras: ParsableArguments {
         node.manager.loadsOnDemand = loadOnDemand
         node.manager.memoryBudget = memoryBudget?.bytes
         node.apiKeyFile = apiKeyFile
+        node.limits.compressedBytes =
+            compressAnswersBytes > 0 ? compressAnswersBytes : nil
     }
 }
