@@ -129,3 +129,34 @@ def test_model_whose_folder_comes_later_is_served(tensorflow_model_server, tmp_p
     models.model_folder(tmp_path, "late")
     server.await_state("late", 1, "AVAILABLE")
     assert answer(server, "late") == [2.5]
+
+
+@pytest.mark.deadline(60)
+def test_serve_follows_a_file_of_models_too(martlet, tmp_path, half):
+    policy = "model_version_policy { specific { versions: 1 } }"
+    file = config_file(tmp_path / "models.config", {"half": (half, policy)})
+    node = martlet.serve(
+        {},
+        f"--model-config-file={file}",
+        "--poll-interval-seconds=0.2",
+        "--allow-labels-of-unavailable-versions",
+    )
+    assert answer(node, "half") == [2.5]
+    text_file(file, "model_config_list { config {")
+    await_until(lambda: logged(node, "file not applied"), "the mistake to be told")
+    assert answer(node, "half") == [2.5]
+    label = "version_labels { key: 'new' value: 2 }"
+    config_file(file, {"half": (half, label), "extra": models.fixture("multi_signature")})
+    await_until(lambda: answer(node, "half/labels/new") == [3.5], "the change to be applied")
+    await_until(lambda: answer(node, "extra") == [1.0], "the new model")
+
+
+def test_serve_takes_models_from_a_file_or_from_flags(martlet, tmp_path, half):
+    file = config_file(tmp_path / "models.config", {"half": half})
+    both = martlet.run("serve", f"--model=half={half}", f"--model-config-file={file}")
+    assert both.returncode == 64
+    assert "not by both" in both.stderr
+    broken = text_file(tmp_path / "broken.config", "model_config_list {\n  config { nam: 'x' } }")
+    refusal = martlet.run("serve", f"--model-config-file={broken}", "--port=0")
+    assert refusal.returncode == 64, refusal.stderr
+    assert "Error parsing text-format tensorflow.serving.ModelServerConfig: 2:" in refusal.stderr

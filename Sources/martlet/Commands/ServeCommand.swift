@@ -1,4 +1,5 @@
 import ArgumentParser
+import Logging
 import MartletCore
 import MartletEngines
 import MartletModelServer
@@ -30,6 +31,12 @@ struct ServeCommand: AsyncParsableCommand {
 
     @Option(help: "A folder every sub-folder of which is a model.")
     var modelRoot: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Text file of TensorFlow Serving's ModelServerConfig: the models, instead of --model; "
+                + "looked at again every --poll-interval-seconds.", valueName: "file"))
+    var modelConfigFile: String?
 
     @Option(help: "Port for REST and gRPC; 0 for any free one.")
     var port = 8500
@@ -121,10 +128,14 @@ struct ServeCommand: AsyncParsableCommand {
 
     func validate() throws {
         try ListenOptions.validate(port: port, flag: "--port")
-        guard !models.isEmpty || modelRoot != nil else {
+        guard models.isEmpty || modelConfigFile == nil else {
             throw ValidationError(
-                "Name a model with --model NAME=PATH or a folder of models "
-                    + "with --model-root DIR")
+                "Name models by --model or in --model-config-file, not by both")
+        }
+        guard !models.isEmpty || modelRoot != nil || modelConfigFile != nil else {
+            throw ValidationError(
+                "Name a model with --model NAME=PATH, a folder of models with --model-root DIR, "
+                    + "or a file that names them with --model-config-file FILE")
         }
         let names = models.map(\.name)
         if let repeated = names.first(where: { name in names.filter { $0 == name }.count > 1 }) {
@@ -168,9 +179,19 @@ struct ServeCommand: AsyncParsableCommand {
     func run() async throws {
         if listen.exitWithParent { exitWithParent() }
         try await NodeProcess.run(logs: logOptions.start()) { accessLog in
-            try await NodeRunner(settings: try settings, accessLog: accessLog).run()
+            try await NodeRunner(settings: try settings, accessLog: accessLog) { administration in
+                modelConfig.map { file in
+                    [
+                        ModelConfigFileWatch(
+                            file: file, interval: .seconds(pollIntervalSeconds),
+                            administration: administration, logger: Logger(label: "martlet.node"))
+                    ]
+                } ?? []
+            }.run()
         }
     }
+
+    private var modelConfig: ModelConfigFile? { modelConfigFile.map(ModelConfigFile.init) }
 
     /// The node that the flags describe.
     private var settings: NodeSettings {
@@ -181,6 +202,9 @@ struct ServeCommand: AsyncParsableCommand {
                 ModelConfiguration(
                     name: $0.name, basePath: $0.path,
                     requestLog: observation.requestLog(of: $0.name))
+            }
+            if let modelConfig {
+                settings.models = try ModelConfiguration.configurations(modelConfig.read())
             }
             settings.modelRoot = modelRoot.map(ModelRoot.init)
             settings.pollInterval = .seconds(pollIntervalSeconds)

@@ -8,7 +8,7 @@ import ServiceLifecycle
 ///
 /// A file that cannot be read or holds a mistake changes nothing: the models served stay served.
 struct ModelConfigFileWatch: Service {
-    let flags: ModelServerFlags
+    let file: ModelConfigFile
     let interval: Duration
     let administration: ModelAdministration
     let logger: Logger
@@ -21,7 +21,7 @@ struct ModelConfigFileWatch: Service {
                 try? await Task.sleep(for: interval)
                 guard !Task.isCancelled else { return }
                 do {
-                    let models = try ModelServerSettings.models(flags)
+                    let models = try file.read()
                     if models != applied { try await apply(models) }
                     applied = models
                     complaint = nil
@@ -42,6 +42,6 @@ struct ModelConfigFileWatch: Service {
             administration.replaceModels(with: models) { continuation.resume(returning: $0) }
         }
         if let failure { throw failure }
-        logger.info("model config file applied", metadata: ["file": "\(flags.modelConfigFile)"])
+        logger.info("model config file applied", metadata: ["file": "\(file.path)"])
     }
 }

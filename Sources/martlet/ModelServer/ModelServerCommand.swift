@@ -70,13 +70,14 @@ struct ModelServerCommand: AsyncParsableCommand {
         let (flags, settled) = (flags, node)
         try await NodeProcess.run(logs: logs, failure: ModelServerFlags.failure) { accessLog in
             let runner = NodeRunner(settings: settled, accessLog: accessLog) { administration in
-                flags.modelConfigFilePollInterval.map {
-                    [
-                        ModelConfigFileWatch(
-                            flags: flags, interval: $0, administration: administration,
-                            logger: logger)
-                    ]
-                } ?? []
+                guard let file = flags.modelConfig,
+                    let interval = flags.modelConfigFilePollInterval
+                else { return [] }
+                return [
+                    ModelConfigFileWatch(
+                        file: file, interval: interval, administration: administration,
+                        logger: logger)
+                ]
             }
             try await runner.run()
         }

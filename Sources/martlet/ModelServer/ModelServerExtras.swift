@@ -6,7 +6,9 @@ import MartletRepository
 /// Flags that `tensorflow_model_server` does not have, for what a model server of its kind lacks.
 struct ModelServerExtras: ParsableArguments {
     /// Those that need a value, without dashes.
-    static let valued: Set<String> = ["allow_op", "memory_budget", "api_key_file", "compress_answers_bytes"]
+    static let valued: Set<String> = [
+        "allow_op", "memory_budget", "api_key_file", "compress_answers_bytes",
+    ]
     /// Those that are true or false, without dashes.
     static let switches: Set<String> = ["allow_links_outside", "load_on_demand", "access_log"]
 

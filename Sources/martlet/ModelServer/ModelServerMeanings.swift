@@ -28,6 +28,11 @@ extension ModelServerFlags {
         }
     }
 
+    /// The file of models; nil if one model is named by flags.
+    var modelConfig: ModelConfigFile? {
+        modelConfigFile.isEmpty ? nil : ModelConfigFile(path: modelConfigFile)
+    }
+
     /// Pause between two looks at the file of models; nil if it is read only once.
     var modelConfigFilePollInterval: Duration? {
         guard modelConfigFilePollWaitSeconds > 0, !modelConfigFile.isEmpty else { return nil }

@@ -40,23 +40,10 @@ struct ModelServerSettings {
         channelArguments = try GRPCChannelArguments(flags.grpcChannelArguments)
     }
 
-    /// Reads the models again, as after a change of the file.
-    ///
-    /// - Throws: `ServingError`, which names the file, line and column.
-    static func models(
+    private static func models(
         _ flags: ModelServerFlags
     ) throws -> Tensorflow_Serving_ModelServerConfig {
-        guard flags.modelConfigFile.isEmpty else {
-            let config = try ProtobufTextFile.read(
-                flags.modelConfigFile, as: Tensorflow_Serving_ModelServerConfig.self)
-            if case .customModelConfig = config.config {
-                throw ServingError(
-                    .unimplemented,
-                    "\(flags.modelConfigFile): ModelServer does not yet support custom model "
-                        + "config; use model_config_list")
-            }
-            return config
-        }
+        if let file = flags.modelConfig { return try file.read() }
         var model = Tensorflow_Serving_ModelConfig()
         model.name = flags.modelName
         model.basePath = flags.modelBasePath
