@@ -261,3 +261,46 @@ def test_new_certificate_in_the_ssl_config_file_is_shown_too(
         )
     with secure(server, authority, grpc_address=server.grpc_address) as clients:
         assert_unharmed(clients)
+
+
+def test_model_commands_speak_tls_and_show_a_certificate_and_a_key(
+    martlet, authority, stranger, server_pair, tmp_path
+):
+    keys = tmp_path / "keys"
+    keys.write_text("me: secret-of-sixteen-bytes\n", encoding="utf-8")
+    node = serve(
+        martlet,
+        server_pair,
+        *("--tls-client-ca", authority.certificate),
+        *("--api-key-file", keys),
+    )
+    certificate, key = authority.issue("client")
+    await_ready(node.address, authority, (certificate, key))
+
+    def models(*flags, address=f"https://{node.address}"):
+        return martlet.run("model", "list", "--address", address, *flags)
+
+    trusting = ("--cacert", authority.certificate)
+    known = ("--cert", certificate, "--key", key)
+    listed = models(*trusting, *known, "--api-key-file", keys)
+    assert listed.returncode == 0, listed.stderr
+    assert "half_plus_two" in listed.stdout
+    by_name = models(
+        *trusting, *known, "--api-key-file", keys, address=f"https://localhost:{node.port}"
+    )
+    assert by_name.returncode == 0, by_name.stderr
+
+    assert models(*trusting, *known).returncode == 77
+    for flags in (
+        (*trusting, "--api-key-file", keys),
+        ("--cacert", stranger.certificate, *known),
+        known,
+    ):
+        refusal = models(*flags)
+        assert refusal.returncode == 69, refusal.stderr
+        assert "--cacert" in refusal.stderr
+    in_the_clear = models(address=node.address)
+    assert in_the_clear.returncode == 69
+    assert "https://" in in_the_clear.stderr
+    assert models("--cert", certificate).returncode == 64
+    assert models(*trusting, address=node.address).returncode == 64

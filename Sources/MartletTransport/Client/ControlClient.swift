@@ -2,16 +2,30 @@ import MartletCore
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import NIOSSL
 
 /// A small HTTP/1.1 client for health checks, status and tests: one connection for each request.
 ///
 /// Requests of clients never go this way; the gateway's data path has its own pools.
 public struct ControlClient: Sendable {
     private let eventLoops: EventLoops
+    private let tls: NIOSSLContext?
 
-    /// Creates a client on the given event loops.
+    /// Creates a client on the given event loops that speaks in the clear.
     public init(eventLoops: EventLoops) {
         self.eventLoops = eventLoops
+        tls = nil
+    }
+
+    /// Creates a client on the given event loops.
+    ///
+    /// - Parameters:
+    ///   - eventLoops: where it works.
+    ///   - tls: how servers are known; `nil` to speak in the clear.
+    /// - Throws: `ServingError` that names the file of a certificate or key that cannot be used.
+    public init(eventLoops: EventLoops, tls: ClientTLS?) throws {
+        self.eventLoops = eventLoops
+        self.tls = try tls?.load()
     }
 
     /// Asks for a path.
@@ -58,6 +72,10 @@ public struct ControlClient: Sendable {
             .connectTimeout(TimeAmount(timeout))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    if let tls {
+                        try channel.pipeline.syncOperations.addHandler(
+                            ControlClient.encryption(tls, host: host))
+                    }
                     try channel.pipeline.syncOperations.addHTTPClientHandlers()
                     try channel.pipeline.syncOperations.addHandler(
                         ControlExchange(
@@ -79,6 +97,19 @@ public struct ControlClient: Sendable {
             try await result.futureResult.get()
         } onCancel: {
             result.fail(CancellationError())
+        }
+    }
+}
+
+extension ControlClient {
+    private static func encryption(
+        _ context: NIOSSLContext, host: String
+    ) throws -> NIOSSLClientHandler {
+        do {
+            return try NIOSSLClientHandler(context: context, serverHostname: host)
+        } catch let error as NIOSSLExtraError where error == .cannotUseIPAddressInSNI {
+            // The certificate has to name the address then, which the library sees to by itself.
+            return try NIOSSLClientHandler(context: context, serverHostname: nil)
         }
     }
 }
@@ -170,7 +201,9 @@ private final class ControlExchange: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        result.fail(ServingError(.unavailable, "Talking to \(host) failed", cause: error))
+        let isOfTLS = error is NIOSSLError || error is NIOSSLExtraError || error is BoringSSLError
+        let message = isOfTLS ? "TLS with \(host) failed: \(error)" : "Talking to \(host) failed"
+        result.fail(ServingError(.unavailable, message, cause: error))
         context.close(promise: nil)
     }
 

@@ -9,6 +9,8 @@ struct ModelAdminClient {
     let timeout: Duration
     /// Shown to the node; `nil` for none.
     let key: String?
+    /// How the node is known; `nil` to speak in the clear.
+    var tls: ClientTLS?
 
     /// Sends a request.
     ///
@@ -24,7 +26,7 @@ struct ModelAdminClient {
         let request = ControlRequest(
             method: method, path: parts.joined(separator: "/"),
             headers: key.map { ["x-api-key": $0] } ?? [:], body: body)
-        let client = ControlClient(eventLoops: EventLoops(count: 1))
+        let client = try ControlClient(eventLoops: EventLoops(count: 1), tls: tls)
         let response: HTTPResponse
         do {
             response = try await client.send(
@@ -32,11 +34,18 @@ struct ModelAdminClient {
         } catch let error as ServingError {
             throw ServingError(
                 error.code,
-                "No answer from a node at \(address): \(error.message). Start one with 'martlet "
-                    + "serve', or name its address with --address")
+                "No answer from a node at \(address): \(error.message). \(hint)")
         }
         guard response.status == 200 else { throw failure(response) }
         return response.body
+    }
+
+    private var hint: String {
+        tls == nil
+            ? "Start one with 'martlet serve', or name its address with --address, and https:// "
+                + "before it if it speaks TLS"
+            : "Name the authority that signed its certificate with --cacert, and what you show to "
+                + "a node that asks who you are with --cert and --key"
     }
 
     /// Reads an answer.

@@ -3,11 +3,29 @@ import Foundation
 import MartletCore
 import MartletModelServer
 import MartletOperations
+import MartletTransport
 
 /// What all commands about the models of a node take.
 struct ModelAdminOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Address of the node.", valueName: "host:port"))
-    var address = NetworkAddress(host: "127.0.0.1", port: 8500)
+    @Option(
+        help: ArgumentHelp(
+            "Address of the node, with https:// before it if it speaks TLS.",
+            valueName: "host:port"))
+    var address = NodeAddress(network: NetworkAddress(host: "127.0.0.1", port: 8500))
+
+    @Option(
+        help: ArgumentHelp(
+            "Authorities that sign the certificates of nodes; those that the system trusts unless "
+                + "named.", valueName: "file"))
+    var cacert: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Certificate that is shown to a node that asks for one.", valueName: "file"))
+    var cert: String?
+
+    @Option(help: ArgumentHelp("Private key of --cert, unencrypted.", valueName: "file"))
+    var key: String?
 
     @Flag(help: "Print JSON instead of tables.")
     var json = false
@@ -25,6 +43,23 @@ struct ModelAdminOptions: ParsableArguments {
             throw ValidationError(
                 "--timeout-seconds is \(timeoutSeconds); use more than 0, below 1e6")
         }
+        guard (cert == nil) == (key == nil) else {
+            throw ValidationError("--cert and --key go together")
+        }
+        guard address.speaksTLS || cacert == nil && cert == nil else {
+            throw ValidationError(
+                "--cacert, --cert and --key are for TLS: write --address https://\(address)")
+        }
+    }
+
+    /// How the node is known; `nil` to speak in the clear.
+    private var tls: ClientTLS? {
+        guard address.speaksTLS else { return nil }
+        var tls = ClientTLS(authorities: cacert.map(PEMSource.file))
+        if let cert, let key {
+            tls.identity = .init(certificateChain: .file(cert), privateKey: .file(key))
+        }
+        return tls
     }
 
     /// Talks to the node, and tells what went wrong by a message and an exit code.
@@ -32,8 +67,8 @@ struct ModelAdminOptions: ParsableArguments {
         do {
             try await body(
                 ModelAdminClient(
-                    address: address, timeout: .seconds(timeoutSeconds),
-                    key: try apiKeyFile.map(ModelAdminClient.firstKey)))
+                    address: address.network, timeout: .seconds(timeoutSeconds),
+                    key: try apiKeyFile.map(ModelAdminClient.firstKey), tls: tls))
         } catch {
             throw ExitCodes.report(error)
         }
