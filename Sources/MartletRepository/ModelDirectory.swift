@@ -1,4 +1,3 @@
-internal import Foundation
 import MartletCore
 
 /// A model's folder: one sub-folder for each version, named by its number.
@@ -44,18 +43,18 @@ public struct ModelDirectory: Sendable, Hashable {
     ///
     /// - Throws: `ServingError` (`NOT_FOUND`) when the folder cannot be listed.
     public func versions() throws -> [Version] {
-        let names: [String]
+        let listing: FolderListing
         do {
-            names = try FileManager.default.contentsOfDirectory(atPath: path)
+            listing = try FolderListing(path: path)
         } catch {
             throw ServingError(
                 .notFound, "Could not list base path \(path) of model \(model)", cause: error)
         }
         var versions: [Int64: Version] = [:]
-        for name in names.sorted() {
-            guard let number = ModelDirectory.versionNumber(name), versions[number] == nil,
-                FileTree(path: "\(path)/\(name)").isFolder
-            else { continue }
+        for (name, isFolder) in listing.entries where isFolder {
+            guard let number = ModelDirectory.versionNumber(name), versions[number] == nil else {
+                continue
+            }
             versions[number] = Version(number: number, path: "\(path)/\(name)")
         }
         return versions.values.sorted { $0.number < $1.number }

@@ -1,4 +1,3 @@
-internal import Foundation
 import MartletCore
 
 /// A folder every sub-folder of which is a model.
@@ -17,16 +16,14 @@ public struct ModelRoot: Sendable, Hashable {
     ///
     /// - Throws: `ServingError` (`NOT_FOUND`) when the folder cannot be listed.
     public func models() throws -> [ModelDirectory] {
-        let names: [String]
+        let listing: FolderListing
         do {
-            names = try FileManager.default.contentsOfDirectory(atPath: path)
+            listing = try FolderListing(path: path)
         } catch {
             throw ServingError(.notFound, "Could not list model root \(path)", cause: error)
         }
-        return names.sorted().compactMap { name in
-            guard !name.hasPrefix("."), FileTree(path: "\(path)/\(name)").isFolder else {
-                return nil
-            }
+        return listing.entries.compactMap { name, isFolder in
+            guard isFolder, !name.hasPrefix(".") else { return nil }
             return ModelDirectory(model: name, path: "\(path)/\(name)")
         }
     }
