@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Answer times of one model while nothing loads, and while another of 500 MB loads and unloads.
 
-One client a protocol asks half_plus_two for one number after the other. A third kind of round is the
-limit: another process fills and frees 500 MB at the lowest priority, as a program that is not the
-node at all would. Rounds of the kinds take turns, so that what disturbs the machine disturbs all.
+One client a protocol asks half_plus_two for one number after the other. A third kind of round is
+the limit: another process fills and frees 500 MB at the lowest priority, as a program that is not
+the node at all would. Rounds of the kinds take turns, so that what disturbs the machine disturbs
+all.
 """
 
 import argparse
