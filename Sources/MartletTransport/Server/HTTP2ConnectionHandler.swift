@@ -16,6 +16,7 @@ final class HTTP2ConnectionHandler: ChannelInboundHandler {
     private static let announcement = TimeAmount.seconds(5)
     /// How long the client may take to close its side, so that nothing on its way is reset.
     private static let linger = TimeAmount.seconds(1)
+    private static let afterListener = Duration.seconds(5)
     private static let farewellPing = HTTP2PingData(withInteger: 0x6661_7265_7765_6c6c)
     private static let livenessPing = HTTP2PingData(withInteger: 0x616c_6976_653f_3f3f)
 
@@ -93,7 +94,8 @@ final class HTTP2ConnectionHandler: ChannelInboundHandler {
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if event is ChannelShouldQuiesceEvent {
-            grace = limits.drain
+            // The listener's own limit comes first, and says that requests were cut off.
+            grace = limits.drain + Self.afterListener
             begin()
         }
         context.fireUserInboundEventTriggered(event)
