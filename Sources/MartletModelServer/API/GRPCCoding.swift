@@ -8,6 +8,11 @@ enum GRPCCoding {
     ///
     /// - Throws: `ServingError` (`INVALID_ARGUMENT`).
     static func decode<Request: Message>(_ call: GRPCCall) throws -> Request {
+        guard !MessageFields.exceed(MessageFields.requestMax, in: call.message) else {
+            throw ServingError.invalidArgument(
+                "The message has more than \(MessageFields.requestMax) fields of its own, which no "
+                    + "\(Request.protoMessageName) needs")
+        }
         do {
             return try Request(serializedBytes: call.message)
         } catch {

@@ -26,6 +26,9 @@ REST_BOMBS = {
 # Messages, and whether they are compressed on the way.
 GRPC_BOMBS = {
     "ten million empty fields": (ONE + b"\x12\x00" * 10_000_000, False),
+    # Within the limit of a message in bytes.
+    "half a million empty inputs": (ONE + b"\x12\x00" * 500_000, False),
+    "half a million unknown fields": (ONE + b"\x7a\x00" * 500_000, False),
     "gzip of ten million empty fields": (ONE + b"\x12\x00" * 10_000_000, True),
     "gzip of zeros": (bytes(1 << 28), True),
     "a million groups": (b"\x0b" * 1_000_000, False),
