@@ -63,12 +63,15 @@ def test_status_shows_endpoints_and_models_to_people_and_programs(martlet, confi
     cluster = martlet.up(configuration)
     addresses = {node["address"] for node in cluster.nodes().values()}
 
-    shown = martlet.run("status", "--admin", cluster.admin_address, "--json")
-    assert shown.returncode == 0, shown.stderr
-    endpoints = json.loads(shown.stdout)["endpoints"]
-    assert {endpoint["address"] for endpoint in endpoints} == addresses
-    for endpoint in endpoints:
-        assert endpoint["healthy"] is True
+    def healthy_endpoints():
+        shown = martlet.run("status", "--admin", cluster.admin_address, "--json")
+        assert shown.returncode == 0, shown.stderr
+        endpoints = json.loads(shown.stdout)["endpoints"]
+        assert {endpoint["address"] for endpoint in endpoints} == addresses
+        return all(endpoint["healthy"] is True for endpoint in endpoints) and endpoints
+
+    # The gateway serves as soon as one node does; the other follows with its next health check.
+    for endpoint in await_until(healthy_endpoints, "the health of all endpoints"):
         assert set(endpoint) >= {"weight", "in_flight", "requests", "failures", "models"}
         (model,) = endpoint["models"]
         assert model["name"] == "half_plus_two"
