@@ -7,8 +7,9 @@ SHELL := /bin/bash
 # Yours are kept if they are set, as for a TensorFlow of your own.
 MARTLET_TENSORFLOW_PATH ?= $(CURDIR)/.engines/tensorflow
 MARTLET_LITERT_PATH ?= $(CURDIR)/.engines/litert
+MARTLET_OPENVINO_PATH ?= $(CURDIR)/.engines/openvino
 MARTLET_FIXTURES ?= $(CURDIR)/.models/fixtures
-export MARTLET_TENSORFLOW_PATH MARTLET_LITERT_PATH MARTLET_FIXTURES
+export MARTLET_TENSORFLOW_PATH MARTLET_LITERT_PATH MARTLET_OPENVINO_PATH MARTLET_FIXTURES
 
 setup := scripts/setup.sh
 python := .venv/bin/python
@@ -28,7 +29,7 @@ build: ## Build martlet for use: .build/release/martlet
 	swift build -c release --product martlet
 
 demo: ## Start a cluster with a real model and send it requests
-	@$(setup) packages swift engine litert clients demo-model
+	@$(setup) packages swift engine litert openvino clients demo-model
 	swift build -c release --product martlet
 	$(python) Examples/transcription/demo.py --martlet .build/release/martlet
 
@@ -42,10 +43,10 @@ test-end-to-end: set-up-tests ## Run the tests that start the real program (buil
 	$(python) -m pytest Tests/EndToEndTests -q
 
 set-up-tests:
-	@$(setup) packages swift engine litert clients models-venv fixtures promtool
+	@$(setup) packages swift engine litert openvino clients models-venv fixtures promtool
 
 bench: ## Measure what BENCHMARKS.md states
-	@$(setup) packages swift engine litert clients models-venv fixtures bench-peers
+	@$(setup) packages swift engine litert openvino clients models-venv fixtures bench-peers
 	swift build -c release --product martlet
 	$(python) Benchmarks/run.py $(BENCH_FLAGS)
 

@@ -71,10 +71,11 @@ let package = Package(
             swiftSettings: swiftSettings),
         .target(name: "CTensorFlow", linkerSettings: [.linkedLibrary("dl")]),
         .target(name: "CLiteRT", linkerSettings: [.linkedLibrary("dl")]),
+        .target(name: "COpenVINO", linkerSettings: [.linkedLibrary("dl")]),
         .target(
             name: "MartletEngines",
             dependencies: [
-                "MartletCore", "MartletTensors", "CTensorFlow", "CLiteRT",
+                "MartletCore", "MartletTensors", "CTensorFlow", "CLiteRT", "COpenVINO",
                 .product(name: "DequeModule", package: "swift-collections"),
             ],
             swiftSettings: swiftSettings),

@@ -7,6 +7,7 @@
 #   swift          checks that a new enough Swift is there
 #   engine         TensorFlow's two libraries            .engines/tensorflow/
 #   litert         LiteRT's library                      .engines/litert/
+#   openvino       OpenVINO's libraries                  .engines/openvino/
 #   clients        Python with third-party clients       .venv/
 #   models-venv    Python with TensorFlow, for fixtures  .venv-models/
 #   fixtures       small models made for the tests       .models/fixtures/
@@ -42,8 +43,8 @@ if (($# == 0)); then
 fi
 for part in "$@"; do
     case $part in
-        packages | swift | engine | litert | clients | models-venv | fixtures | demo-model) ;;
-        promtool | bench-peers | lint-tools) ;;
+        packages | swift | engine | litert | openvino | clients | models-venv | fixtures) ;;
+        demo-model | promtool | bench-peers | lint-tools) ;;
         *) fail "unknown part '$part'" "run scripts/setup.sh without arguments to see the parts" ;;
     esac
 done

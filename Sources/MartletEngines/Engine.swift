@@ -56,35 +56,52 @@ public protocol Servable: Sendable {
 /// A version in storage, validated, as an engine needs it for loading.
 public struct ModelArtifact: Sendable {
     /// Which version it is.
-    public let id: ServableID
+    public var id: ServableID
 
     /// The folder that holds it.
-    public let path: String
+    public var path: String
+
+    /// What the folder holds.
+    public var format: ModelFormat
 
     /// The tags of the graph to load, such as `serve`.
-    public let tags: [String]
+    public var tags: [String]
 
     /// The signatures of that graph.
-    public let signatures: [Signature]
+    public var signatures: [Signature]
 
     /// Bytes of all files of the version.
-    public let fileBytes: Int
+    public var fileBytes: Int
 
     /// Steps of the model that parse examples, for an engine that has no operation for them.
-    public let exampleSteps: ExampleSteps?
+    public var exampleSteps: ExampleSteps?
+
+    /// How exactly to compute, for an engine that has the choice.
+    public var precision: EnginePrecision
 
     /// Creates a description.
     public init(
-        id: ServableID, path: String, tags: [String], signatures: [Signature], fileBytes: Int,
-        exampleSteps: ExampleSteps? = nil
+        id: ServableID, path: String, format: ModelFormat = .savedModel, tags: [String],
+        signatures: [Signature], fileBytes: Int, exampleSteps: ExampleSteps? = nil,
+        precision: EnginePrecision = .exact
     ) {
         self.id = id
         self.path = path
+        self.format = format
         self.tags = tags
         self.signatures = signatures
         self.fileBytes = fileBytes
         self.exampleSteps = exampleSteps
+        self.precision = precision
     }
+}
+
+/// How exactly an engine computes.
+public enum EnginePrecision: String, Sendable, Hashable, CaseIterable {
+    /// In the types that the model says.
+    case exact
+    /// In 16-bit numbers (bfloat16) where the model says 32, if the processor has them.
+    case fast
 }
 
 /// A signature and the outputs wanted of it.

@@ -7,6 +7,8 @@ public enum ModelFormat: String, Sendable, Hashable, CaseIterable {
     case savedModel = "saved_model"
     /// A TensorFlow Lite model.
     case tfLite = "tflite"
+    /// An ONNX model.
+    case onnx = "onnx"
 }
 
 /// The engines of a node, each opened when the first model needs it.

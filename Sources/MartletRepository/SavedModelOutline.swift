@@ -74,19 +74,9 @@ struct SavedModelOutline {
             let inner = try outline(child, content, depth: depth + 1, &own)
             if !child.isSeparate(in: kind) { elements = own }
             guard child != .tensor else { continue }
-            bytes += varint(field.number << 3 | 2) + varint(UInt64(inner.count)) + inner
+            bytes += ProtobufScanner.message(field.number, inner)
         }
         return bytes
-    }
-
-    private static func varint(_ value: UInt64) -> [UInt8] {
-        var rest = value
-        var bytes: [UInt8] = []
-        while rest > 0x7F {
-            bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
-            rest >>= 7
-        }
-        return bytes + [UInt8(rest)]
     }
 }
 
@@ -132,6 +122,9 @@ struct ProtobufScanner {
 
     private var rest: Slice<UnsafeRawBufferPointer>
 
+    /// What was not walked over yet.
+    var bytes: Slice<UnsafeRawBufferPointer> { rest }
+
     init(_ bytes: Slice<UnsafeRawBufferPointer>) {
         rest = bytes
     }
@@ -154,6 +147,21 @@ struct ProtobufScanner {
         }
         field.raw = start[..<rest.startIndex]
         return field
+    }
+
+    /// A field that holds a message, or a string.
+    static func message(_ field: UInt64, _ content: [UInt8]) -> [UInt8] {
+        varint(field << 3 | 2) + varint(UInt64(content.count)) + content
+    }
+
+    private static func varint(_ value: UInt64) -> [UInt8] {
+        var rest = value
+        var bytes: [UInt8] = []
+        while rest > 0x7F {
+            bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
+            rest >>= 7
+        }
+        return bytes + [UInt8(rest)]
     }
 
     private mutating func take(_ count: UInt64) throws -> Slice<UnsafeRawBufferPointer> {

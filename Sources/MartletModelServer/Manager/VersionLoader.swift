@@ -82,7 +82,7 @@ public struct VersionLoader: Sendable {
     }
 
     private func loadCold(_ id: ServableID, folder: String) throws -> LoadedServable {
-        let description = try Description(folder: folder, options: options)
+        let description = try VersionDescription(folder: folder, options: options)
         for name in try SavedModelSettings(folder: folder)?.unusedSettings ?? [] {
             logger.warning(
                 "a setting of the model has no meaning here and is ignored",
@@ -91,8 +91,9 @@ public struct VersionLoader: Sendable {
         let engine = try engines.engine(for: description.format)
         let servable = try engine.load(
             ModelArtifact(
-                id: id, path: folder, tags: description.tags, signatures: description.signatures,
-                fileBytes: description.fileBytes, exampleSteps: description.exampleSteps))
+                id: id, path: folder, format: description.format, tags: description.tags,
+                signatures: description.signatures, fileBytes: description.fileBytes,
+                exampleSteps: description.exampleSteps))
         do {
             return LoadedServable(
                 servable: servable, engine: engine.name, signatureDefs: description.signatureDefs,
@@ -101,38 +102,6 @@ public struct VersionLoader: Sendable {
         } catch {
             servable.unload()
             throw error
-        }
-    }
-}
-
-/// What the files of a version say about it, whichever format it is of.
-private struct Description {
-    let format: ModelFormat
-    let tags: [String]
-    let signatures: [Signature]
-    let signatureDefs: [String: Tensorflow_SignatureDef]
-    let fileBytes: Int
-    let exampleSteps: ExampleSteps?
-
-    init(folder: String, options: VersionLoader.Options) throws {
-        let hasTFLite = TFLiteDescription.isPresent(in: folder)
-        if hasTFLite, options.prefersTFLite || !SavedModelDescription.isPresent(in: folder) {
-            let description = try TFLiteDescription(folder: folder)
-            format = .tfLite
-            exampleSteps = description.exampleSteps
-            tags = []
-            signatures = description.signatures
-            signatureDefs = description.signatureDefs
-            fileBytes = description.fileBytes
-        } else {
-            let description = try SavedModelDescription(
-                folder: folder, tags: options.tags, safety: options.safety)
-            format = .savedModel
-            exampleSteps = nil
-            tags = description.tags
-            signatures = description.signatures
-            signatureDefs = description.signatureDefs
-            fileBytes = description.fileBytes
         }
     }
 }

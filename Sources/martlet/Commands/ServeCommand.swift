@@ -53,6 +53,9 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "Folder with LiteRT's library, for TFLite models.")
     var litertPath: String?
 
+    @Option(help: "Folder with OpenVINO's libraries.")
+    var openvinoPath: String?
+
     @Option(help: "TFLite requests of one model that run at once.")
     var tfliteInterpreters = 1
 
@@ -228,6 +231,7 @@ struct ServeCommand: AsyncParsableCommand {
             settings.allowsLabelsOfUnavailableVersions =
                 servingOptions.allowLabelsOfUnavailableVersions
             settings.litertPath = litertPath
+            settings.openvinoPath = openvinoPath
             settings.litert.interpretersPerModel = tfliteInterpreters
             settings.loading.safety = ModelSafety(
                 allowedOperations: Set(allowedOperations), allowsLinksOutside: allowLinksOutside)

@@ -3,6 +3,7 @@ import Logging
 import MartletCore
 import MartletEngines
 import MartletModelServer
+import MartletRepository
 import MartletTelemetry
 import MartletTransport
 import ServiceLifecycle
@@ -91,12 +92,19 @@ struct NodeRunner {
         logger.info("engine opened", metadata: ["tensorflow": "\(library.version)"])
         let tensorflow = TensorFlowEngine(library: library, options: settings.tensorflow)
         let (litertPath, litertOptions) = (settings.litertPath, settings.litert)
+        let (openvinoPath, openvinoOptions) = (settings.openvinoPath, settings.openvino)
         let engines = EngineRegistry([
             .savedModel: { tensorflow },
             .tfLite: {
                 let library = try LiteRTLibrary(
                     directory: LiteRTLibrary.locate(preferred: litertPath))
                 return LiteRTEngine(library: library, options: litertOptions)
+            },
+            .onnx: {
+                let library = try OpenVINOLibrary(
+                    directory: OpenVINOLibrary.locate(preferred: openvinoPath))
+                return OpenVINOEngine(
+                    library: library, options: openvinoOptions, extract: SavedModelExtract.file)
             },
         ])
         var options = settings.loading

@@ -41,6 +41,10 @@ struct NodeSettings {
     var litertPath: String?
     /// How LiteRT runs models.
     var litert = LiteRTEngine.Options()
+    /// Folder with OpenVINO's libraries, if the operator named one.
+    var openvinoPath: String?
+    /// How OpenVINO runs models.
+    var openvino = OpenVINOEngine.Options()
     /// How versions are loaded; batching is put in by ``NodeRunner``.
     var loading = VersionLoader.Options()
     /// How TensorFlow Serving's APIs answer.

@@ -14,6 +14,7 @@ def from_environment(variable, default):
 BINARY = from_environment("MARTLET_BINARY", ".build/debug/martlet")
 TENSORFLOW = from_environment("MARTLET_TENSORFLOW_PATH", ".engines/tensorflow")
 LITERT = from_environment("MARTLET_LITERT_PATH", ".engines/litert")
+OPENVINO = from_environment("MARTLET_OPENVINO_PATH", ".engines/openvino")
 FIXTURES = from_environment("MARTLET_FIXTURES", ".models/fixtures")
 TOOLS = REPOSITORY / ".tools"
 

@@ -16,7 +16,7 @@ import uuid
 
 from harness.clients import GrpcClient, RestClient, assert_unharmed
 from harness.models import fixture
-from harness.paths import BINARY, FIXTURES, LITERT, TENSORFLOW
+from harness.paths import BINARY, FIXTURES, LITERT, OPENVINO, TENSORFLOW
 from harness.waiting import await_until
 
 TOKEN = "MARTLET_TEST_PROCESS"
@@ -348,6 +348,7 @@ def process_environment(changes, token):
     environment = dict(os.environ)
     environment["MARTLET_TENSORFLOW_PATH"] = str(TENSORFLOW)
     environment["MARTLET_LITERT_PATH"] = str(LITERT)
+    environment["MARTLET_OPENVINO_PATH"] = str(OPENVINO)
     environment[TOKEN] = token
     for variable, value in (changes or {}).items():
         if value is None:

@@ -1,7 +1,7 @@
-"""Definitions of what TensorFlow Serving reads from files and never sends: no package has them.
+"""Definitions of what is read from files and never sent: no package that is set up has them.
 
-Here they are as the sources of TensorFlow Serving and TensorFlow have them: the label and type of
-each field and its name, by its number.
+Here they are as the sources of TensorFlow Serving, TensorFlow and ONNX have them: the label and
+type of each field and its name, by its number.
 """
 
 UNSHIPPED = {
@@ -88,4 +88,51 @@ UNSHIPPED = {
         6: "optional bool disable_large_batch_splitting",
         7: "optional AdaptiveBatchSchedulerOption adaptive_batch_scheduler_option",
     },
+    "onnx.ModelProto": {
+        1: "int64 ir_version",
+        7: "GraphProto graph",
+        25: "repeated FunctionProto functions",
+    },
+    "onnx.GraphProto": {
+        1: "repeated NodeProto node",
+        2: "string name",
+        5: "repeated TensorProto initializer",
+        11: "repeated ValueInfoProto input",
+        12: "repeated ValueInfoProto output",
+        15: "repeated SparseTensorProto sparse_initializer",
+    },
+    "onnx.FunctionProto": {1: "string name", 7: "repeated NodeProto node"},
+    "onnx.NodeProto": {
+        3: "string name",
+        4: "string op_type",
+        5: "repeated AttributeProto attribute",
+        7: "string domain",
+    },
+    "onnx.AttributeProto": {
+        1: "string name",
+        5: "TensorProto t",
+        6: "GraphProto g",
+        10: "repeated TensorProto tensors",
+        11: "repeated GraphProto graphs",
+        22: "SparseTensorProto sparse_tensor",
+        23: "repeated SparseTensorProto sparse_tensors",
+    },
+    "onnx.TensorProto": {
+        1: "repeated int64 dims",
+        2: "int32 data_type",
+        8: "string name",
+        13: "repeated StringStringEntryProto external_data",
+        14: "int32 data_location",
+    },
+    "onnx.SparseTensorProto": {
+        1: "TensorProto values",
+        2: "TensorProto indices",
+        3: "repeated int64 dims",
+    },
+    "onnx.StringStringEntryProto": {1: "string key", 2: "string value"},
+    "onnx.ValueInfoProto": {1: "string name", 2: "TypeProto type"},
+    "onnx.TypeProto": {1: "Tensor tensor_type"},
+    "onnx.TypeProto.Tensor": {1: "int32 elem_type", 2: "TensorShapeProto shape"},
+    "onnx.TensorShapeProto": {1: "repeated Dimension dim"},
+    "onnx.TensorShapeProto.Dimension": {1: "int64 dim_value", 2: "string dim_param"},
 }

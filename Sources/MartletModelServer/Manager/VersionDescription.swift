@@ -1,0 +1,48 @@
+import MartletEngines
+import MartletProtocols
+import MartletRepository
+import MartletTensors
+
+/// What the files of a version say about it, whichever format it is of.
+struct VersionDescription {
+    let format: ModelFormat
+    let tags: [String]
+    let signatures: [Signature]
+    let signatureDefs: [String: Tensorflow_SignatureDef]
+    let fileBytes: Int
+    let exampleSteps: ExampleSteps?
+
+    /// Reads the description of the model in a folder.
+    ///
+    /// A SavedModel goes before the other formats where a folder holds several, unless options say
+    /// otherwise.
+    init(folder: String, options: VersionLoader.Options) throws {
+        let hasSavedModel = SavedModelDescription.isPresent(in: folder)
+        if TFLiteDescription.isPresent(in: folder), options.prefersTFLite || !hasSavedModel {
+            let description = try TFLiteDescription(folder: folder)
+            format = .tfLite
+            exampleSteps = description.exampleSteps
+            tags = []
+            signatures = description.signatures
+            signatureDefs = description.signatureDefs
+            fileBytes = description.fileBytes
+        } else if ONNXDescription.isPresent(in: folder), !hasSavedModel {
+            let description = try ONNXDescription(folder: folder, safety: options.safety)
+            format = .onnx
+            exampleSteps = nil
+            tags = []
+            signatures = description.signatures
+            signatureDefs = description.signatureDefs
+            fileBytes = description.fileBytes
+        } else {
+            let description = try SavedModelDescription(
+                folder: folder, tags: options.tags, safety: options.safety)
+            format = .savedModel
+            exampleSteps = nil
+            tags = description.tags
+            signatures = description.signatures
+            signatureDefs = description.signatureDefs
+            fileBytes = description.fileBytes
+        }
+    }
+}
