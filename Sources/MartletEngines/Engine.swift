@@ -10,10 +10,18 @@ public protocol Engine: Sendable {
     /// The name flags, metrics and the status use, such as `tensorflow`.
     var name: String { get }
 
+    /// Whether it has a choice between exact and fast computing on this machine.
+    var hasFastPrecision: Bool { get }
+
     /// Loads a version so that it is ready to answer.
     ///
     /// - Throws: `ServingError`; a failed load leaves nothing behind.
     func load(_ artifact: ModelArtifact) throws -> any Servable
+}
+
+extension Engine {
+    /// Most engines compute in the types that the model says.
+    public var hasFastPrecision: Bool { false }
 }
 
 /// A version loaded in an engine and able to answer.

@@ -19,15 +19,40 @@ public final class EngineRegistry: Sendable {
     private struct State {
         var openers: [ModelFormat: Opener]
         var engines: [ModelFormat: any Engine] = [:]
+        var namedOpeners: [EngineName: Opener]
+        var namedEngines: [EngineName: any Engine] = [:]
     }
 
     private let state: Mutex<State>
 
     /// Creates a registry.
     ///
-    /// - Parameter openers: for each format, what opens the engine that loads it.
-    public init(_ openers: [ModelFormat: Opener]) {
-        state = Mutex(State(openers: openers))
+    /// - Parameters:
+    ///   - openers: for each format, what opens the engine that loads it, and whose answers are
+    ///     those that others are held to.
+    ///   - named: what opens other engines that load these formats too.
+    public init(_ openers: [ModelFormat: Opener], named: [EngineName: Opener] = [:]) {
+        state = Mutex(State(openers: openers, namedOpeners: named))
+    }
+
+    /// Whether the node may have an engine of this name beside those of the formats.
+    public func has(_ name: EngineName) -> Bool {
+        state.withLock { $0.namedOpeners[name] != nil }
+    }
+
+    /// The engine of a name; opens it if it is not open.
+    ///
+    /// - Throws: `ServingError` (`UNAVAILABLE`) that says how to install it.
+    public func engine(named name: EngineName) throws -> any Engine {
+        try state.withLock { state in
+            if let engine = state.namedEngines[name] { return engine }
+            guard let opener = state.namedOpeners[name] else {
+                throw ServingError(.unavailable, "This node has no engine \(name.rawValue)")
+            }
+            let engine = try opener()
+            state.namedEngines[name] = engine
+            return engine
+        }
     }
 
     /// The engine that loads models of a format; opens it if it is not open.

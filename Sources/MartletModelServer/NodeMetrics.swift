@@ -27,6 +27,7 @@ enum NodeMetrics {
                 }
             }
         }
+        registerEngines(in: metrics, manager: manager)
         metrics.collector(
             "martlet_servable_memory_bytes",
             help:
@@ -36,6 +37,44 @@ enum NodeMetrics {
             for servable in manager.memory {
                 samples.add(
                     Double(servable.bytes), labels: servable.id.model, String(servable.id.version))
+            }
+        }
+    }
+
+    private static func registerEngines(in metrics: MetricsRegistry, manager: ModelManager) {
+        let version = ["model", "version"]
+        metrics.collector(
+            "martlet_engine_info",
+            help: "The engine that runs a version, how exactly, and why it was chosen; always 1.",
+            labelNames: version + ["engine", "precision", "reason"]
+        ) { samples in
+            for loaded in manager.servables() {
+                let (id, choice) = (loaded.servable.id, loaded.choice)
+                samples.add(
+                    1, labels: id.model, String(id.version), choice.engine,
+                    choice.precision.rawValue, choice.reason.rawValue)
+            }
+        }
+        metrics.collector(
+            "martlet_engine_speedup_ratio",
+            help: "Runs a second of the engine that was tried, over those of the reference.",
+            labelNames: version
+        ) { samples in
+            for loaded in manager.servables() {
+                guard let speedup = loaded.choice.speedup else { continue }
+                let id = loaded.servable.id
+                samples.add(speedup, labels: id.model, String(id.version))
+            }
+        }
+        metrics.collector(
+            "martlet_engine_error_ratio",
+            help: "How far the engine that was tried is off, over the range of the outputs.",
+            labelNames: version
+        ) { samples in
+            for loaded in manager.servables() {
+                guard let error = loaded.choice.error else { continue }
+                let id = loaded.servable.id
+                samples.add(error, labels: id.model, String(id.version))
             }
         }
     }

@@ -41,7 +41,7 @@ struct FixtureFormat: Sendable {
     ) { id, path in
         let description = try TFLiteDescription(folder: path)
         return ModelArtifact(
-            id: id, path: path, tags: [], signatures: description.signatures,
+            id: id, path: path, format: .tfLite, tags: [], signatures: description.signatures,
             fileBytes: description.fileBytes, exampleSteps: description.exampleSteps)
     }
 }

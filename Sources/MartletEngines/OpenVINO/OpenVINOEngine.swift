@@ -30,6 +30,9 @@ public struct OpenVINOEngine: Engine {
     /// The name of the engine.
     public let name = "openvino"
 
+    /// Whether the processor has 16-bit arithmetic.
+    public var hasFastPrecision: Bool { library.hasFastPrecision }
+
     private let library: OpenVINOLibrary
     private let options: Options
     private let extract: SignatureExtract

@@ -78,7 +78,7 @@ public final class OpenVINOLibrary: Sendable {
 
 extension OpenVINOLibrary {
     /// Whether the processor computes with 16-bit numbers by itself.
-    public var hasFastPrecision: Bool {
+    var hasFastPrecision: Bool {
         var value: UnsafeMutablePointer<CChar>?
         let status = api.core_get_property(
             core, OpenVINODevice.processor, "OPTIMIZATION_CAPABILITIES", &value)

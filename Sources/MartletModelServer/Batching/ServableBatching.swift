@@ -33,6 +33,9 @@ public struct ServableBatching: Sendable {
             observer: BatchMetrics(metrics: metrics, servingMetrics: servingMetrics))
     }
 
+    /// The largest batch that a model sees, unless its own parameters say otherwise.
+    var largestBatch: Int { max(1, parameters.executionBatchSize) }
+
     /// The queues of a servable by signature.
     ///
     /// - Parameters:

@@ -15,8 +15,8 @@ final class LoadedServable: Sendable {
     }
 
     let servable: any Servable
-    /// The name of the engine that runs it.
-    let engine: String
+    /// Which engine runs it, and why.
+    let choice: EngineChoice
     /// Where requests wait to be run together, by signature; empty without batching.
     let batchQueues: [String: BatchQueue]
     /// The signatures as the model's file defines them, for the metadata APIs.
@@ -26,15 +26,19 @@ final class LoadedServable: Sendable {
     /// The tags of the graph that was loaded.
     let tags: [String]
 
+    /// The name of the engine that runs it.
+    var engine: String { choice.engine }
+
     private let use = Mutex(Use.serving(requests: 0))
 
     init(
-        servable: any Servable, engine: String, signatureDefs: [String: Tensorflow_SignatureDef],
+        servable: any Servable, choice: EngineChoice,
+        signatureDefs: [String: Tensorflow_SignatureDef],
         tags: [String] = [], batchQueues: [String: BatchQueue] = [:]
     ) {
         self.batchQueues = batchQueues
         self.servable = servable
-        self.engine = engine
+        self.choice = choice
         self.signatureDefs = signatureDefs
         self.tags = tags
     }

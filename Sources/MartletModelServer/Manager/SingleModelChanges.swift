@@ -1,4 +1,5 @@
 import MartletCore
+import MartletEngines
 import Synchronization
 
 /// Changes of one model that leave the others as they are.
@@ -132,13 +133,17 @@ extension ModelAdministration {
 
     private func describe(_ entry: ModelSource.Entry) -> AdminModel {
         let name = entry.configuration.name
+        let choices = Dictionary(
+            manager.servables(of: name).map { ($0.servable.id.version, $0.choice) },
+            uniquingKeysWith: { first, _ in first })
         return AdminModel(
             name: name, basePath: entry.configuration.basePath,
             versionPolicy: entry.configuration.versionPolicy, labels: entry.configuration.labels,
             configured: entry.isConfigured, served: !entry.isWithheld,
             versions: ((try? manager.status(model: name)) ?? []).map {
                 AdminModel.Version(
-                    version: $0.version, state: $0.state.name, error: $0.error?.message ?? "")
+                    version: $0.version, state: $0.state.name, error: $0.error?.message ?? "",
+                    engine: choices[$0.version].map(AdminEngine.init))
             })
     }
 

@@ -19,6 +19,10 @@ public struct VersionLoader: Sendable {
         public var batching: ServableBatching?
         /// How versions are warmed up before they answer.
         public var warmUp = WarmUpOptions()
+        /// Which engine runs which model, and how exactly.
+        public var engines = EngineSettings()
+        /// How engines are tried against each other.
+        public var trial = EngineTrial.Options()
         /// Bounds on warm-up requests.
         public var limits = Limits()
 
@@ -81,6 +85,13 @@ public struct VersionLoader: Sendable {
         return loaded
     }
 
+    /// With batching the largest batches count beside single requests.
+    private var trialOptions: EngineTrial.Options {
+        var trial = options.trial
+        if let largest = options.batching?.largestBatch { trial.batches = [1, min(largest, 32)] }
+        return trial
+    }
+
     private func loadCold(_ id: ServableID, folder: String) throws -> LoadedServable {
         let description = try VersionDescription(folder: folder, options: options)
         for name in try SavedModelSettings(folder: folder)?.unusedSettings ?? [] {
@@ -88,15 +99,16 @@ public struct VersionLoader: Sendable {
                 "a setting of the model has no meaning here and is ignored",
                 metadata: ["model": "\(id.model)", "version": "\(id.version)", "name": "\(name)"])
         }
-        let engine = try engines.engine(for: description.format)
-        let servable = try engine.load(
+        let selection = EngineSelection(
+            engines: engines, settings: options.engines, trial: trialOptions, logger: logger)
+        let (servable, choice) = try selection.load(
             ModelArtifact(
                 id: id, path: folder, format: description.format, tags: description.tags,
                 signatures: description.signatures, fileBytes: description.fileBytes,
                 exampleSteps: description.exampleSteps))
         do {
             return LoadedServable(
-                servable: servable, engine: engine.name, signatureDefs: description.signatureDefs,
+                servable: servable, choice: choice, signatureDefs: description.signatureDefs,
                 tags: description.tags,
                 batchQueues: try options.batching?.queues(for: servable, folder: folder) ?? [:])
         } catch {

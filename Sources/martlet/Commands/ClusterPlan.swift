@@ -1,4 +1,5 @@
 import MartletCore
+import MartletEngines
 import MartletOperations
 
 /// The processes of a cluster: their addresses and their command lines.
@@ -68,7 +69,14 @@ struct ClusterPlan: Sendable, Equatable {
     private static func serve(
         _ cluster: ClusterConfiguration, bind: NetworkAddress
     ) -> [String] {
-        ["serve"] + cluster.models.map { "--model=\($0.name)=\($0.path)" }
+        let engines = cluster.models.compactMap { model in
+            model.engine.map { "--engine=\(model.name)=\($0.text)" }
+        }
+        let precisions = cluster.models.compactMap { model in
+            model.precision.map { "--precision=\(model.name)=\($0.rawValue)" }
+        }
+        return ["serve"] + cluster.models.map { "--model=\($0.name)=\($0.path)" }
+            + engines + precisions
             + (cluster.modelRoot.map { ["--model-root=\($0)"] } ?? [])
             + [
                 "--host=\(bind.host)", "--port=\(bind.port)",

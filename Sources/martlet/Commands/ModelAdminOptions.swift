@@ -93,7 +93,7 @@ extension [AdminModel] {
     fileprivate var table: TextTable {
         var table = TextTable([
             .init("MODEL"), .init("VERSION", .right), .init("STATE"), .init("LABELS"),
-            .init("POLICY"), .init("PATH"), .init("ERROR"),
+            .init("POLICY"), .init("PATH"), .init("ENGINE"), .init("WHY"), .init("ERROR"),
         ])
         for model in self {
             let shown = model.versions.filter {
@@ -106,16 +106,24 @@ extension [AdminModel] {
                     .init(model.name), .init("\(version.version)"),
                     .init(version.state, version.tone),
                     .init(labels.isEmpty ? "-" : labels.joined(separator: ",")),
-                    .init(policy), .init(path), .init(version.error.isEmpty ? "-" : version.error),
+                    .init(policy), .init(path), .init(version.engine?.title ?? "-"),
+                    .init(version.engine?.detail ?? "-"),
+                    .init(version.error.isEmpty ? "-" : version.error),
                 ])
             }
             if shown.isEmpty {
                 let state: TextTable.Cell = model.served ? .init("ABSENT", .pending) : "UNLOADED"
-                table.append([.init(model.name), "-", state, "-", .init(policy), .init(path), "-"])
+                table.append([
+                    .init(model.name), "-", state, "-", .init(policy), .init(path), "-", "-", "-",
+                ])
             }
         }
         return table
     }
+}
+
+extension AdminEngine {
+    fileprivate var title: String { precision == "fast" ? "\(name) (fast)" : name }
 }
 
 extension AdminModel.Version {

@@ -53,8 +53,7 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "Folder with LiteRT's library, for TFLite models.")
     var litertPath: String?
 
-    @Option(help: "Folder with OpenVINO's libraries.")
-    var openvinoPath: String?
+    @OptionGroup var engineOptions: EngineOptions
 
     @Option(help: "TFLite requests of one model that run at once.")
     var tfliteInterpreters = 1
@@ -231,7 +230,8 @@ struct ServeCommand: AsyncParsableCommand {
             settings.allowsLabelsOfUnavailableVersions =
                 servingOptions.allowLabelsOfUnavailableVersions
             settings.litertPath = litertPath
-            settings.openvinoPath = openvinoPath
+            settings.openvinoPath = engineOptions.openvinoPath
+            settings.loading.engines = try engineOptions.settings
             settings.litert.interpretersPerModel = tfliteInterpreters
             settings.loading.safety = ModelSafety(
                 allowedOperations: Set(allowedOperations), allowsLinksOutside: allowLinksOutside)

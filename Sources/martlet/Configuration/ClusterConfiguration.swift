@@ -1,3 +1,5 @@
+import MartletEngines
+
 /// What `martlet up` runs: the content of `cluster.yaml`, checked.
 ///
 /// All values are read once, at start; a change takes effect at the next start.
@@ -34,6 +36,10 @@ struct ClusterConfiguration: Sendable, Equatable {
         var name: String
         /// `path`: the folder of its version folders, relative to the file (required).
         var path: String
+        /// `engine`: `auto`, `tensorflow`, `openvino` or `litert` (default `auto`).
+        var engine: EnginePreference?
+        /// `precision`: `exact` or `fast` (default `exact`).
+        var precision: EnginePrecision?
     }
 
     /// The gateway.

@@ -1,4 +1,5 @@
 import Foundation
+import MartletEngines
 import Yams
 
 /// Turns the nodes of a YAML file into a configuration, and notes what is wrong.
@@ -97,8 +98,9 @@ struct ClusterConfigurationReader {
     private mutating func model(
         _ item: ConfigurationValue, firstLines: inout [String: Int]
     ) -> ClusterConfiguration.Model? {
-        let section = ConfigurationSection(item, keys: ["name", "path"], problems: &problems)
-        let isComplete = checkRequired(["name", "path"], of: section, item)
+        let section = ConfigurationSection(item, keys: ["name", "path", "engine", "precision"], problems: &problems)
+        let isComplete = checkRequired(
+            ["name", "path"], optional: ["engine", "precision"], of: section, item)
         let name = section.text("name", "the model's name", problems: &problems)
         let path = section.text("path", "the folder of its versions", problems: &problems)
             .map { self.path($0, section["path"]) }
@@ -114,12 +116,37 @@ struct ClusterConfigurationReader {
                 "'\(name)' is already the name of the model at line \(first); choose another")
         }
         firstLines[name] = firstLines[name] ?? place.line
-        return .init(name: name, path: path)
+        return .init(
+            name: name, path: path, engine: engine(section), precision: precision(section))
+    }
+
+    private mutating func engine(_ section: ConfigurationSection) -> EnginePreference? {
+        word(section, "engine", EnginePreference.allNames) { EnginePreference(text: $0) }
+    }
+
+    private mutating func precision(_ section: ConfigurationSection) -> EnginePrecision? {
+        word(section, "precision", EnginePrecision.allCases.map(\.rawValue)) {
+            EnginePrecision(rawValue: $0)
+        }
+    }
+
+    /// One of a few words.
+    private mutating func word<Value>(
+        _ section: ConfigurationSection, _ key: String, _ words: [String],
+        _ value: (String) -> Value?
+    ) -> Value? {
+        let meaning = "one of \(words.joined(separator: ", "))"
+        guard let text = section.text(key, meaning, problems: &problems) else { return nil }
+        if let value = value(text) { return value }
+        problems.add(
+            line: section[key]?.line, section[key]?.keyPath ?? "", "'\(text)' is not \(meaning)")
+        return nil
     }
 
     /// Notes keys that are missing; not if there are strange ones, which are probably meant.
     private mutating func checkRequired(
-        _ keys: [String], of section: ConfigurationSection, _ item: ConfigurationValue
+        _ keys: [String], optional: [String], of section: ConfigurationSection,
+        _ item: ConfigurationValue
     ) -> Bool {
         let missing = keys.filter { section[$0] == nil }
         guard let mapping = item.node.mapping else {
@@ -129,7 +156,7 @@ struct ClusterConfigurationReader {
             }
             return false
         }
-        let known = keys.count - missing.count
+        let known = (keys + optional).filter { section[$0] != nil }.count
         if mapping.count == known {
             for key in missing {
                 problems.add(line: item.line, item.keyPath, "'\(key)' is missing; add it")

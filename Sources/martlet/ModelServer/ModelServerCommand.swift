@@ -63,7 +63,7 @@ struct ModelServerCommand: AsyncParsableCommand {
         }
         let settings = try ModelServerSettings(flags)
         var node = try settings.node(flags)
-        extras.apply(to: &node)
+        try extras.apply(to: &node)
         let logs = try LogOptions.parse(extras.accessLog ? [] : ["--no-access-log"]).start()
         let logger = Logger(label: "martlet.node")
         for warning in flags.warnings + settings.warnings { logger.warning("\(warning)") }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import MartletCore
+import MartletEngines
 import MartletModelServer
 import MartletRepository
 
@@ -7,7 +8,8 @@ import MartletRepository
 struct ModelServerExtras: ParsableArguments {
     /// Those that need a value, without dashes.
     static let valued: Set<String> = [
-        "allow_op", "memory_budget", "api_key_file", "compress_answers_bytes",
+        "allow_op", "memory_budget", "api_key_file", "compress_answers_bytes", "engine",
+        "precision", "openvino_path",
     ]
     /// Those that are true or false, without dashes.
     static let switches: Set<String> = ["allow_links_outside", "load_on_demand", "access_log"]
@@ -59,8 +61,36 @@ struct ModelServerExtras: ParsableArguments {
         help: ArgumentHelp("Martlet's own: log a line for each request.", valueName: "true|false"))
     var accessLog = false
 
+    @Option(
+        name: .customLong("engine"),
+        help: ArgumentHelp(
+            "Martlet's own: which engine runs models, or the model NAME: auto, tensorflow, "
+                + "openvino, litert; may be repeated.", valueName: "[NAME=]engine"))
+    var engines: [String] = []
+
+    @Option(
+        name: .customLong("precision"),
+        help: ArgumentHelp(
+            "Martlet's own: how exactly models, or the model NAME, are run: exact, fast; may be "
+                + "repeated.", valueName: "[NAME=]precision"))
+    var precisions: [String] = []
+
+    @Option(
+        name: .customLong("openvino_path"),
+        help: ArgumentHelp(
+            "Martlet's own: the folder with OpenVINO's libraries.", valueName: "path"))
+    var openvinoPath: String?
+
+    func validate() throws {
+        _ = try EngineSettings(engines: engines, precisions: precisions)
+    }
+
     /// Lays what these flags say over a node's settings.
-    func apply(to node: inout NodeSettings) {
+    ///
+    /// - Throws: `ValidationError` for an engine or a precision that there is not.
+    func apply(to node: inout NodeSettings) throws {
+        node.loading.engines = try EngineSettings(engines: engines, precisions: precisions)
+        node.openvinoPath = openvinoPath
         node.loading.safety = ModelSafety(
             allowedOperations: Set(allowedOperations), allowsLinksOutside: allowLinksOutside)
         node.manager.loadsOnDemand = loadOnDemand

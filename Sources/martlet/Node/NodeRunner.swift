@@ -3,7 +3,6 @@ import Logging
 import MartletCore
 import MartletEngines
 import MartletModelServer
-import MartletRepository
 import MartletTelemetry
 import MartletTransport
 import ServiceLifecycle
@@ -38,7 +37,7 @@ struct NodeRunner {
         let requestLogs = RequestLogs(
             metrics: metrics, servingMetrics: settings.monitoring.metrics, logger: logger)
         let manager = ModelManager(
-            loader: try makeLoader(batching: batching), options: settings.manager,
+            loader: try makeLoader(batching: batching, processors: processors), options: settings.manager,
             requestLogs: requestLogs, logger: logger)
         let source = ModelSource(
             manager: manager, models: settings.models, root: settings.modelRoot,
@@ -83,31 +82,14 @@ struct NodeRunner {
         logger.info("stopped")
     }
 
-    private func makeLoader(batching: ServableBatching?) throws -> VersionLoader {
-        let library = try TensorFlowLibrary(
-            directory: TensorFlowLibrary.locate(preferred: settings.tensorflowPath))
-        for message in library.messages {
-            logger.debug("engine printed", metadata: ["text": "\(message)"])
-        }
-        logger.info("engine opened", metadata: ["tensorflow": "\(library.version)"])
-        let tensorflow = TensorFlowEngine(library: library, options: settings.tensorflow)
-        let (litertPath, litertOptions) = (settings.litertPath, settings.litert)
-        let (openvinoPath, openvinoOptions) = (settings.openvinoPath, settings.openvino)
-        let engines = EngineRegistry([
-            .savedModel: { tensorflow },
-            .tfLite: {
-                let library = try LiteRTLibrary(
-                    directory: LiteRTLibrary.locate(preferred: litertPath))
-                return LiteRTEngine(library: library, options: litertOptions)
-            },
-            .onnx: {
-                let library = try OpenVINOLibrary(
-                    directory: OpenVINOLibrary.locate(preferred: openvinoPath))
-                return OpenVINOEngine(
-                    library: library, options: openvinoOptions, extract: SavedModelExtract.file)
-            },
-        ])
+    private func makeLoader(
+        batching: ServableBatching?, processors: Int
+    ) throws -> VersionLoader {
+        let threads = settings.engineThreads ?? processors
+        let engines = try NodeEngines(settings: settings, threads: threads, logger: logger)
+            .makeRegistry()
         var options = settings.loading
+        options.trial.requestsAtOnce = threads
         options.batching = batching
         options.warmUp = settings.warmUp
         options.limits = settings.limits

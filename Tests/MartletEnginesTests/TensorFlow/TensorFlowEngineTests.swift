@@ -9,7 +9,7 @@ extension EngineTests {
     @Suite("TensorFlow engine", .serialized)
     struct TensorFlowEngineTests {
         // Opened once: it takes a second, and stays open until the process ends.
-        private static let library = Result {
+        static let library = Result {
             do {
                 return try TensorFlowLibrary(
                     directory: SetUp.folder(TensorFlowLibrary.pathVariable, ".engines/tensorflow"))

@@ -1,5 +1,6 @@
 import Dispatch
 import MartletCore
+import MartletEngines
 import Synchronization
 import Testing
 
@@ -18,7 +19,7 @@ struct LoadedServableTests {
 
     private func makeServable() -> LoadedServable {
         LoadedServable(
-            servable: FakeServable(id: ServableID(model: "m", version: 1)), engine: "fake",
+            servable: FakeServable(id: ServableID(model: "m", version: 1)), choice: EngineChoice(engine: "fake", reason: .only, detail: ""),
             signatureDefs: [:])
     }
 

@@ -1,4 +1,5 @@
 internal import Foundation
+import MartletEngines
 
 /// What the admin API tells of one model: its configuration and its state.
 public struct AdminModel: Codable, Sendable, Equatable {
@@ -10,6 +11,8 @@ public struct AdminModel: Codable, Sendable, Equatable {
         public var state: String
         /// Why it failed to load; empty when it did not.
         public var error: String
+        /// Which engine runs it, and why; absent while none does.
+        public var engine: AdminEngine?
     }
 
     /// Its name.
@@ -31,6 +34,31 @@ public struct AdminModel: Codable, Sendable, Equatable {
         case name, labels, configured, served, versions
         case basePath = "base_path"
         case versionPolicy = "version_policy"
+    }
+}
+
+/// What the admin API tells of the engine that runs a version.
+public struct AdminEngine: Codable, Sendable, Equatable {
+    /// Its name.
+    public var name: String
+    /// `exact` or `fast`.
+    public var precision: String
+    /// Why it was chosen, in one word.
+    public var reason: String
+    /// Why, in words and figures.
+    public var detail: String
+    /// Runs a second of the engine that was tried, over those of the reference.
+    public var speedup: Double?
+    /// The largest difference of their answers, relative to the range of each output.
+    public var error: Double?
+
+    init(_ choice: EngineChoice) {
+        name = choice.engine
+        precision = choice.precision.rawValue
+        reason = choice.reason.rawValue
+        detail = choice.detail
+        speedup = choice.speedup
+        error = choice.error
     }
 }
 

@@ -1,0 +1,70 @@
+/// The engines there are.
+public enum EngineName: String, Sendable, Hashable, CaseIterable {
+    case tensorflow
+    case openvino
+    case litert
+
+    /// Whether it loads models of a format.
+    public func loads(_ format: ModelFormat) -> Bool {
+        switch self {
+        case .tensorflow: format == .savedModel
+        case .openvino: true
+        case .litert: format == .tfLite
+        }
+    }
+}
+
+/// Which engine runs a model.
+public enum EnginePreference: Sendable, Hashable {
+    /// The one that measures best of those that are right.
+    case automatic
+    /// This one.
+    case named(EngineName)
+
+    /// The names that ``init(text:)`` takes.
+    public static let allNames = ["auto"] + EngineName.allCases.map(\.rawValue)
+
+    /// Reads a preference as flags and files have it; `nil` for another word.
+    public init?(text: String) {
+        if text == "auto" {
+            self = .automatic
+        } else if let name = EngineName(rawValue: text) {
+            self = .named(name)
+        } else {
+            return nil
+        }
+    }
+
+    /// The word that flags and files have.
+    public var text: String {
+        switch self {
+        case .automatic: "auto"
+        case .named(let name): name.rawValue
+        }
+    }
+}
+
+/// How the operator wants models to be run.
+public struct EngineSettings: Sendable, Hashable {
+    /// Which engine runs a model, where nothing is said of the model itself.
+    public var preference: EnginePreference
+    /// How exactly, where nothing is said of the model itself.
+    public var precision: EnginePrecision
+    /// Which engine runs a model, by the model's name.
+    public var preferences: [String: EnginePreference] = [:]
+    /// How exactly, by the model's name.
+    public var precisions: [String: EnginePrecision] = [:]
+
+    /// Creates settings.
+    public init(
+        preference: EnginePreference = .automatic, precision: EnginePrecision = .exact
+    ) {
+        self.preference = preference
+        self.precision = precision
+    }
+
+    /// Whether TensorFlow may be asked for.
+    public var mayNeedTensorFlow: Bool {
+        ([preference] + preferences.values).contains { $0 == .automatic || $0 == .named(.tensorflow) }
+    }
+}

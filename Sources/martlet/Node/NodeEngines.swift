@@ -1,0 +1,59 @@
+import Logging
+import MartletEngines
+import MartletModelServer
+import MartletRepository
+
+/// Opens a node's engines: TensorFlow at the start, so that a node that lacks it does not come up,
+/// and each other one when the first model needs it.
+struct NodeEngines {
+    let settings: NodeSettings
+    /// Requests that run at once.
+    let threads: Int
+    let logger: Logger
+
+    /// The engines.
+    ///
+    /// - Throws: `ServingError` when TensorFlow is needed and cannot be opened.
+    func makeRegistry() throws -> EngineRegistry {
+        let tensorflow: EngineRegistry.Opener
+        if settings.loading.engines.mayNeedTensorFlow {
+            let engine = try openTensorFlow()
+            tensorflow = { engine }
+        } else {
+            tensorflow = { [self] in try openTensorFlow() }
+        }
+        let openvino = EngineOpener { [self] in try openOpenVINO() }
+        return EngineRegistry(
+            [
+                .savedModel: tensorflow,
+                .tfLite: { [self] in try openLiteRT() },
+                .onnx: { try openvino.engine() },
+            ],
+            named: [.openvino: { try openvino.engine() }])
+    }
+
+    private func openTensorFlow() throws -> any Engine {
+        let library = try TensorFlowLibrary(
+            directory: TensorFlowLibrary.locate(preferred: settings.tensorflowPath))
+        for message in library.messages {
+            logger.debug("engine printed", metadata: ["text": "\(message)"])
+        }
+        logger.info("engine opened", metadata: ["tensorflow": "\(library.version)"])
+        return TensorFlowEngine(library: library, options: settings.tensorflow)
+    }
+
+    private func openLiteRT() throws -> any Engine {
+        let library = try LiteRTLibrary(
+            directory: LiteRTLibrary.locate(preferred: settings.litertPath))
+        return LiteRTEngine(library: library, options: settings.litert)
+    }
+
+    private func openOpenVINO() throws -> any Engine {
+        let library = try OpenVINOLibrary(
+            directory: OpenVINOLibrary.locate(preferred: settings.openvinoPath))
+        logger.info("engine opened", metadata: ["openvino": "\(library.version)"])
+        var options = settings.openvino
+        options.threads = options.threads ?? threads
+        return OpenVINOEngine(library: library, options: options, extract: SavedModelExtract.file)
+    }
+}
