@@ -148,7 +148,8 @@ let package = Package(
         tests(
             of: "martlet",
             [
-                "MartletCore", "MartletModelServer", "MartletOperations", "MartletProtocols",
+                "MartletCore", "MartletEngines", "MartletModelServer", "MartletOperations",
+                "MartletProtocols",
                 protobuf,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),

@@ -84,6 +84,10 @@ public struct ModelArtifact: Sendable {
     /// Steps of the model that parse examples, for an engine that has no operation for them.
     public var exampleSteps: ExampleSteps?
 
+    /// An operation whose runs leave something behind, or are never alike, so that engines cannot
+    /// be compared; `nil` without any.
+    public var effect: String?
+
     /// How exactly to compute, for an engine that has the choice.
     public var precision: EnginePrecision
 
@@ -91,7 +95,7 @@ public struct ModelArtifact: Sendable {
     public init(
         id: ServableID, path: String, format: ModelFormat = .savedModel, tags: [String],
         signatures: [Signature], fileBytes: Int, exampleSteps: ExampleSteps? = nil,
-        precision: EnginePrecision = .exact
+        effect: String? = nil, precision: EnginePrecision = .exact
     ) {
         self.id = id
         self.path = path
@@ -100,6 +104,7 @@ public struct ModelArtifact: Sendable {
         self.signatures = signatures
         self.fileBytes = fileBytes
         self.exampleSteps = exampleSteps
+        self.effect = effect
         self.precision = precision
     }
 }

@@ -24,6 +24,10 @@ public struct SavedModelDescription: Sendable {
     /// Names of the files the graph reads when it is loaded.
     public let assets: [String]
 
+    /// An operation that requests run and whose runs leave something behind, or are never alike;
+    /// `nil` without any.
+    public let effect: String?
+
     /// Bytes of all files of the version.
     public let fileBytes: Int
 
@@ -52,7 +56,9 @@ public struct SavedModelDescription: Sendable {
         try SavedModelFiles(folder: folder, allowsLinksOutside: safety.allowsLinksOutside).check()
         let graph = try SavedModelDescription.readGraph(
             file, tags: tags, maximumBytes: maximumBytes)
-        try SavedModelOperationCheck(graph, allowed: safety.allowedOperations).check()
+        let operations = try SavedModelOperationCheck(graph, allowed: safety.allowedOperations)
+        try operations.check()
+        effect = operations.effect
         try SavedModelVariables(folder: folder).check()
         self.tags = tags
         signatureDefs = graph.signatureDef

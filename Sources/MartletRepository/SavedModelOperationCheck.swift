@@ -62,6 +62,35 @@ struct SavedModelOperationCheck {
         }
     }
 
+    /// Beginnings of the names of operations whose runs leave something behind, or are never alike.
+    private static let effects = [
+        "Assign", "Barrier", "Map", "MutableDenseHashTable", "MutableHashTable", "Multinomial",
+        "NonDeterministic", "OrderedMap", "Print", "Queue", "Random", "ResourceAccumulator",
+        "ResourceApply", "ResourceScatter", "ResourceSparseApply", "ResourceStridedSliceAssign",
+        "Rng", "Scatter", "Stack", "Stage", "StatefulRandom", "StatefulStandardNormal",
+        "StatefulTruncatedNormal", "StatefulUniform", "Timestamp", "TruncatedNormal", "Unstage",
+    ]
+    /// Operations that begin like those and have no effect.
+    private static let withoutEffect: Set = ["ScatterNd", "ScatterNdNonAliasingAdd"]
+    /// Parts of names that say the same.
+    private static let effectParts = [
+        "Enqueue", "Dequeue", "TableInsert", "TableImport", "TableRemove",
+    ]
+
+    /// An operation that requests run and whose runs leave something behind, or are never alike;
+    /// `nil` without any.
+    var effect: String? {
+        graph.places.first { place in
+            let operation = place.node.op
+            guard requests.contains(place), !graph.hasFunction(operation),
+                !Self.withoutEffect.contains(operation)
+            else { return false }
+            return !SavedModelOperations.harmless.contains(operation)
+                || Self.effects.contains { operation.hasPrefix($0) }
+                || Self.effectParts.contains { operation.contains($0) }
+        }?.node.op
+    }
+
     private func refusal(of place: SavedModelGraph.Place) -> String? {
         let operation = place.node.op
         if operation == "PrintV2" { return printRefusal(place.node) }

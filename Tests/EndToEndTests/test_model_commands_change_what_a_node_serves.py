@@ -47,9 +47,9 @@ def rows(text):
 def test_models_are_loaded_labelled_listed_and_unloaded(node, model, half):
     shown = model("load", "half", "--path", half, "--versions", "latest:2", "--label", "stable=1")
     assert rows(shown) == [
-        ["MODEL", "VERSION", "STATE", "LABELS", "POLICY", "PATH", "ERROR"],
-        ["half", "1", "AVAILABLE", "stable", "latest:2", str(half), "-"],
-        ["half", "2", "AVAILABLE", "-", "latest:2", str(half), "-"],
+        ["MODEL", "VERSION", "STATE", "LABELS", "POLICY", "PATH", "ENGINE", "WHY", "ERROR"],
+        ["half", "1", "AVAILABLE", "stable", "latest:2", str(half), "tensorflow", "small", "-"],
+        ["half", "2", "AVAILABLE", "-", "latest:2", str(half), "tensorflow", "small", "-"],
     ]
     assert len({line.find(str(half)) for line in shown.splitlines()[1:]}) == 1
     stable = "/v1/models/half/labels/stable:predict"

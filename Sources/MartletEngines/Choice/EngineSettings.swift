@@ -65,6 +65,8 @@ public struct EngineSettings: Sendable, Hashable {
 
     /// Whether TensorFlow may be asked for.
     public var mayNeedTensorFlow: Bool {
-        ([preference] + preferences.values).contains { $0 == .automatic || $0 == .named(.tensorflow) }
+        ([preference] + preferences.values).contains {
+            $0 == .automatic || $0 == .named(.tensorflow)
+        }
     }
 }

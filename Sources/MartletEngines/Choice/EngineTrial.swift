@@ -1,12 +1,16 @@
-internal import Dispatch
 import MartletCore
 public import MartletTensors
 internal import Synchronization
 
+/// Counts the runs of several threads.
+private final class RunCounter: Sendable {
+    let runs = Atomic<Int>(0)
+}
+
 /// Runs two servables of the same version on the same requests: are they equally right, and which
 /// is faster?
 ///
-/// All runs are in the calling thread and threads that wait for it; nothing outlasts a call.
+/// All runs are in the calling thread and in threads that it waits for; nothing outlasts a call.
 public struct EngineTrial: Sendable {
     /// A request that is run by both.
     public struct Request: Sendable {
@@ -54,6 +58,9 @@ public struct EngineTrial: Sendable {
     /// disturbs some of them.
     private static let rounds = 3
 
+    /// How far the threads of a trial stand back.
+    private static let niceness = 10
+
     private let options: Options
     private let inputs = TrialInputs()
 
@@ -64,16 +71,19 @@ public struct EngineTrial: Sendable {
 
     /// Requests that the reference answers, each of which was run once.
     ///
-    /// Every signature has one of three rows, to be compared; the default signature, or else the
-    /// first, has one of each batch size that counts.
+    /// Those given stand for their signatures. Every other one has one of three rows, to be
+    /// compared; the default signature, or else the first, has one of each batch size that counts.
     ///
-    /// - Parameter reference: runs them.
+    /// - Parameters:
+    ///   - reference: runs them.
+    ///   - given: requests that came with the model.
     /// - Returns: the requests; none when there is a signature for which none were found.
-    public func requests(for reference: any Servable) -> [Request] {
+    public func requests(for reference: any Servable, given: [Request] = []) -> [Request] {
         let signatures = reference.signatures.values.sorted { $0.name < $1.name }
         let main = reference.signatures[Signature.defaultName] ?? signatures.first
-        var requests: [Request] = []
-        for signature in signatures {
+        var requests = given.filter { (try? $0.run(in: reference)) != nil }
+        let known = Set(requests.map(\.signature.name))
+        for signature in signatures where !known.contains(signature.name) {
             let takesBatches = TrialInputs.takesBatches(signature)
             let batches = signature == main && takesBatches ? options.batches : []
             let compared = takesBatches ? 3 : 1
@@ -154,16 +164,23 @@ public struct EngineTrial: Sendable {
 
     /// Runs a second, of as many at once as usual.
     private func pace(of servable: any Servable, _ request: Request) -> Double {
-        let runs = Atomic<Int>(0)
-        let start = ContinuousClock.now
+        let counter = RunCounter()
+        let count = max(1, options.requestsAtOnce)
         let window = options.windowSeconds / Double(EngineTrial.rounds)
-        DispatchQueue.concurrentPerform(iterations: max(1, options.requestsAtOnce)) { _ in
-            repeat {
-                guard (try? request.run(in: servable)) != nil else { return }
-                runs.wrappingAdd(1, ordering: .relaxed)
-            } while (ContinuousClock.now - start).seconds < window
+        // They stand back behind the requests that are answered meanwhile.
+        let threads = EngineThreads(
+            count: count, capacity: count, name: "trial", niceness: EngineTrial.niceness)
+        let start = ContinuousClock.now
+        for _ in 0..<count {
+            try? threads.submit {
+                repeat {
+                    guard (try? request.run(in: servable)) != nil else { return }
+                    counter.runs.wrappingAdd(1, ordering: .relaxed)
+                } while (ContinuousClock.now - start).seconds < window
+            }
         }
+        threads.shutDown()
         let seconds = (ContinuousClock.now - start).seconds
-        return seconds > 0 ? Double(runs.load(ordering: .relaxed)) / seconds : 0
+        return seconds > 0 ? Double(counter.runs.load(ordering: .relaxed)) / seconds : 0
     }
 }

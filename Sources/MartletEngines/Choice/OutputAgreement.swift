@@ -80,7 +80,8 @@ public struct OutputAgreement: Sendable, Equatable {
                 let second = row.max(by: { found[$0] < found[$1] }), first != second
             else { continue }
             guard expected[first] - expected[second] > 2 * tolerance * range else { continue }
-            fault = "output '\(name)' has its greatest value at \(second - start), not at "
+            fault =
+                "output '\(name)' has its greatest value at \(second - start), not at "
                 + "\(first - start)"
             return
         }

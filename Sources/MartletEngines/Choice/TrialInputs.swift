@@ -63,7 +63,7 @@ public struct TrialInputs: Sendable {
         switch dtype {
         case .float: return try make { Float(unit($0)) }
         case .double: return try make { unit($0) }
-        case .bfloat16: 
+        case .bfloat16:
             return try make { UInt16(truncatingIfNeeded: Float(unit($0)).bitPattern >> 16) }
         // 1 to 2 in steps of 1/1024.
         case .half: return try make { 0x3C00 | UInt16($0 & 0x3FF) }

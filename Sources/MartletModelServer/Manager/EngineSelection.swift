@@ -1,6 +1,7 @@
 import Logging
 import MartletCore
 import MartletEngines
+import MartletTensors
 
 /// Loads a version in the engine that suits it best.
 ///
@@ -18,10 +19,15 @@ struct EngineSelection {
 
     /// Loads a version; blocks as long as that and a trial take.
     ///
-    /// - Parameter artifact: the version; its precision is set here.
+    /// - Parameters:
+    ///   - artifact: the version; its precision is set here.
+    ///   - given: gives requests that came with the model, for a trial.
     /// - Returns: the servable, and why it is of this engine.
     /// - Throws: `ServingError`; a failed load leaves nothing behind.
-    func load(_ artifact: ModelArtifact) throws -> (any Servable, EngineChoice) {
+    func load(
+        _ artifact: ModelArtifact,
+        given: ([String: Signature]) -> [EngineTrial.Request] = { _ in [] }
+    ) throws -> (any Servable, EngineChoice) {
         var artifact = artifact
         let model = artifact.id.model
         artifact.precision = settings.precisions[model] ?? settings.precision
@@ -38,7 +44,7 @@ struct EngineSelection {
             (servable, choice) =
                 reference.name == Self.other.rawValue || !engines.has(Self.other)
                 ? try load(artifact, only: reference)
-                : try compare(artifact, with: reference)
+                : try compare(artifact, with: reference, given: given)
         }
         logger.info("engine chosen", metadata: metadata(artifact.id, choice))
         return (servable, choice)
@@ -56,7 +62,8 @@ struct EngineSelection {
     private func load(
         _ artifact: ModelArtifact, named name: EngineName
     ) throws -> (any Servable, EngineChoice) {
-        let chosen = try engines.has(name)
+        let chosen =
+            try engines.has(name)
             ? engines.engine(named: name) : engines.engine(for: artifact.format)
         var choice = EngineChoice(
             engine: chosen.name, precision: precision(of: artifact, in: chosen), reason: .named,
@@ -106,7 +113,8 @@ struct EngineSelection {
 
 extension EngineSelection {
     private func compare(
-        _ artifact: ModelArtifact, with engine: any Engine
+        _ artifact: ModelArtifact, with engine: any Engine,
+        given: ([String: Signature]) -> [EngineTrial.Request]
     ) throws -> (any Servable, EngineChoice) {
         let reference: any Servable
         do {
@@ -115,7 +123,13 @@ extension EngineSelection {
             return try loadInstead(artifact, of: engine, after: error)
         }
         let trial = EngineTrial(options: trial)
-        let requests = trial.requests(for: reference)
+        if let effect = artifact.effect {
+            let detail = "its operation \(effect) has effects, or never does the same twice"
+            return (
+                reference, EngineChoice(engine: engine.name, reason: .untried, detail: detail)
+            )
+        }
+        let requests = trial.requests(for: reference, given: given(reference.signatures))
         func keep(_ reason: EngineChoice.Reason, _ detail: String) -> (any Servable, EngineChoice) {
             (reference, EngineChoice(engine: engine.name, reason: reason, detail: detail))
         }

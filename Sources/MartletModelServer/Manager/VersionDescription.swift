@@ -11,6 +11,7 @@ struct VersionDescription {
     let signatureDefs: [String: Tensorflow_SignatureDef]
     let fileBytes: Int
     let exampleSteps: ExampleSteps?
+    private(set) var effect: String?
 
     /// Reads the description of the model in a folder.
     ///
@@ -37,6 +38,7 @@ struct VersionDescription {
         } else {
             let description = try SavedModelDescription(
                 folder: folder, tags: options.tags, safety: options.safety)
+            effect = description.effect
             format = .savedModel
             exampleSteps = nil
             tags = description.tags

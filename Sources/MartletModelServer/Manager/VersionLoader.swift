@@ -105,7 +105,10 @@ public struct VersionLoader: Sendable {
             ModelArtifact(
                 id: id, path: folder, format: description.format, tags: description.tags,
                 signatures: description.signatures, fileBytes: description.fileBytes,
-                exampleSteps: description.exampleSteps))
+                exampleSteps: description.exampleSteps, effect: description.effect)
+        ) { signatures in
+            (try? warmUp.trialRequests(folder: folder, signatures: signatures)) ?? []
+        }
         do {
             return LoadedServable(
                 servable: servable, choice: choice, signatureDefs: description.signatureDefs,

@@ -12,6 +12,9 @@ struct ModelWarmUp {
     /// Where a version keeps its warm-up requests.
     static let fileName = "assets.extra/tf_serving_warmup_requests"
 
+    /// Most requests that engines are tried by, and those of them whose pace counts.
+    private static let (trialRequestCount, timedRequestCount) = (8, 2)
+
     let options: WarmUpOptions
     let limits: Limits
     let metrics: ServingMetrics
@@ -31,6 +34,30 @@ struct ModelWarmUp {
         } else if options.usesZeros {
             ZeroWarmUp(limits: limits, logger: logger).run(loaded.servable)
         }
+    }
+
+    /// Requests to predict that come with a version, to try engines by.
+    ///
+    /// - Parameters:
+    ///   - folder: the version's folder.
+    ///   - signatures: the version's.
+    /// - Returns: the first few; none without a file.
+    /// - Throws: `ServingError` for a file that cannot be read.
+    func trialRequests(
+        folder: String, signatures: [String: Signature]
+    ) throws -> [EngineTrial.Request] {
+        let path = "\(folder)/\(ModelWarmUp.fileName)"
+        guard options.isEnabled, FileManager.default.fileExists(atPath: path) else { return [] }
+        let reader = try TFRecordReader(path: path, maximumRecordBytes: limits.messageBytes)
+        var requests: [EngineTrial.Request] = []
+        while requests.count < ModelWarmUp.trialRequestCount, let record = try reader.next() {
+            let log = try Tensorflow_Serving_PredictionLog(serializedBytes: record)
+            let isTimed = requests.filter(\.isTimed).count < ModelWarmUp.timedRequestCount
+            let request = try WarmUpRequest(log, limits: limits)
+                .trialRequest(of: signatures, isTimed: isTimed)
+            if let request { requests.append(request) }
+        }
+        return requests
     }
 
     private func replay(_ path: String, folder: String, loaded: LoadedServable) throws {

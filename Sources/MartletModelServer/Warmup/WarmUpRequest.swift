@@ -37,14 +37,40 @@ struct WarmUpRequest {
         }
     }
 
+    /// The request to predict, to try engines by; `nil` for those of other kinds and for
+    /// signatures that there are not.
+    ///
+    /// - Throws: `ServingError` for tensors that are not the signature's.
+    func trialRequest(
+        of signatures: [String: Signature], isTimed: Bool
+    ) throws -> EngineTrial.Request? {
+        guard case .predictLog(let predict) = log.logType,
+            let signature = signatures[name(of: predict.request.modelSpec)]
+        else { return nil }
+        let inputs = try signature.validate(tensors(of: predict.request))
+        return EngineTrial.Request(
+            signature: signature, inputs: inputs,
+            batch: inputs.first?.tensor.shape.dimensions.first ?? 1, isTimed: isTimed)
+    }
+
+    private func tensors(
+        of request: Tensorflow_Serving_PredictRequest
+    ) throws -> [NamedTensor] {
+        try request.inputs.map { input in
+            NamedTensor(
+                name: input.key, tensor: try Tensor(input.value, name: input.key, limits: limits))
+        }
+    }
+
+    private func name(of spec: Tensorflow_Serving_ModelSpec) -> String {
+        spec.signatureName.isEmpty ? Signature.defaultName : spec.signatureName
+    }
+
     private func run(
         _ request: Tensorflow_Serving_PredictRequest, in servable: any Servable
     ) throws {
         let signature = try signature(of: request.modelSpec, in: servable)
-        let inputs = try request.inputs.map { input in
-            NamedTensor(
-                name: input.key, tensor: try Tensor(input.value, name: input.key, limits: limits))
-        }
+        let inputs = try tensors(of: request)
         _ = try servable.run(
             signature, inputs: signature.validate(inputs),
             outputs: signature.selectOutputs(request.outputFilter))
@@ -66,7 +92,7 @@ struct WarmUpRequest {
     private func signature(
         of spec: Tensorflow_Serving_ModelSpec, in servable: any Servable
     ) throws -> Signature {
-        let name = spec.signatureName.isEmpty ? Signature.defaultName : spec.signatureName
+        let name = name(of: spec)
         guard let signature = servable.signatures[name] else {
             throw ServingError(
                 .failedPrecondition, "Serving signature key \"\(name)\" not found.")

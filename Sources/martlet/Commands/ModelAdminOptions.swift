@@ -107,7 +107,7 @@ extension [AdminModel] {
                     .init(version.state, version.tone),
                     .init(labels.isEmpty ? "-" : labels.joined(separator: ",")),
                     .init(policy), .init(path), .init(version.engine?.title ?? "-"),
-                    .init(version.engine?.detail ?? "-"),
+                    .init(version.engine?.why ?? "-"),
                     .init(version.error.isEmpty ? "-" : version.error),
                 ])
             }
@@ -123,7 +123,12 @@ extension [AdminModel] {
 }
 
 extension AdminEngine {
-    fileprivate var title: String { precision == "fast" ? "\(name) (fast)" : name }
+    fileprivate var title: String { precision == "fast" ? "\(name):fast" : name }
+
+    /// The reason in short; JSON has it in words and figures.
+    fileprivate var why: String {
+        reason + (speedup.map { String(format: ":%.1fx", $0) } ?? "")
+    }
 }
 
 extension AdminModel.Version {

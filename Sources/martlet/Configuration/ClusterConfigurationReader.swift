@@ -98,7 +98,8 @@ struct ClusterConfigurationReader {
     private mutating func model(
         _ item: ConfigurationValue, firstLines: inout [String: Int]
     ) -> ClusterConfiguration.Model? {
-        let section = ConfigurationSection(item, keys: ["name", "path", "engine", "precision"], problems: &problems)
+        let section = ConfigurationSection(
+            item, keys: ["name", "path", "engine", "precision"], problems: &problems)
         let isComplete = checkRequired(
             ["name", "path"], optional: ["engine", "precision"], of: section, item)
         let name = section.text("name", "the model's name", problems: &problems)

@@ -37,7 +37,8 @@ struct NodeRunner {
         let requestLogs = RequestLogs(
             metrics: metrics, servingMetrics: settings.monitoring.metrics, logger: logger)
         let manager = ModelManager(
-            loader: try makeLoader(batching: batching, processors: processors), options: settings.manager,
+            loader: try makeLoader(batching: batching, processors: processors),
+            options: settings.manager,
             requestLogs: requestLogs, logger: logger)
         let source = ModelSource(
             manager: manager, models: settings.models, root: settings.modelRoot,

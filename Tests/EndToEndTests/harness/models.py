@@ -4,7 +4,7 @@ import os
 import random
 import shutil
 
-from harness.paths import FIXTURES
+from harness.paths import FIXTURES, REPOSITORY
 
 # Everything but `big`, which costs a shared node memory for nothing, and the second version of
 # `half_plus_two`, which tests add themselves.
@@ -26,6 +26,9 @@ SHARED = (
 HALF_PLUS_TWO = FIXTURES / "half_plus_two" / "1"
 HALF_PLUS_THREE = FIXTURES / "half_plus_two_v2" / "2"
 BIG = FIXTURES / "big" / "1"
+
+# A real model, trained by others.
+DEMO = REPOSITORY / ".models" / "basic-pitch"
 
 
 def fixture(name):

@@ -16,8 +16,14 @@ extension EngineTests {
 
         /// What OpenVINO cannot load: strings, tables, and types of its own.
         private static let refused: Set<String> = [
-            "birds", "dtypes", "dtypes_tflite", "examples_tflite", "legacy_examples",
-            "multi_signature_tflite", "outputs", "strings", "strings_tflite", "with_asset",
+            "birds", "dtypes", "dtypes_tflite", "edges_tflite", "examples_tflite",
+            "legacy_examples", "multi_signature_tflite", "outputs", "strings", "strings_tflite",
+            "undecided_tflite", "with_asset",
+        ]
+
+        /// Of fixed sizes, which LiteRT changes to what it is sent and OpenVINO does not.
+        private static let fixed: Set<String> = [
+            "half_plus_two_metadata_tflite", "half_plus_two_plain_tflite",
         ]
 
         private func openVINO() throws -> OpenVINOEngine {
@@ -54,6 +60,12 @@ extension EngineTests {
             }
             defer { other.unload() }
             #expect(!Self.refused.contains(model))
+            guard !Self.fixed.contains(model) else {
+                #expect(throws: ServingError.self) {
+                    try agree(other, artifact, precision: .exact, isRight: true)
+                }
+                return
+            }
             try agree(other, artifact, precision: .exact, isRight: true)
         }
 

@@ -19,7 +19,8 @@ struct LoadedServableTests {
 
     private func makeServable() -> LoadedServable {
         LoadedServable(
-            servable: FakeServable(id: ServableID(model: "m", version: 1)), choice: EngineChoice(engine: "fake", reason: .only, detail: ""),
+            servable: FakeServable(id: ServableID(model: "m", version: 1)),
+            choice: EngineChoice(engine: "fake", reason: .only, detail: ""),
             signatureDefs: [:])
     }
 

@@ -44,7 +44,8 @@ struct RequestLogsTests {
     private func answer(_ logs: RequestLogs, _ value: Float = 1) throws {
         let servable = FakeServable(id: ServableID(model: "m", version: 3))
         let loaded = LoadedServable(
-            servable: servable, choice: EngineChoice(engine: "fake", reason: .only, detail: ""), signatureDefs: [:], tags: ["serve"])
+            servable: servable, choice: EngineChoice(engine: "fake", reason: .only, detail: ""),
+            signatureDefs: [:], tags: ["serve"])
         let lease = try #require(ServableLease(loaded))
         let signature = try #require(servable.signatures[Signature.defaultName])
         let input = NamedTensor(

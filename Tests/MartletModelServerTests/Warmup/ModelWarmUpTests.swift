@@ -48,7 +48,9 @@ struct ModelWarmUpTests {
     }
 
     private func warmUp(_ options: WarmUpOptions = WarmUpOptions()) throws {
-        let loaded = LoadedServable(servable: servable, choice: EngineChoice(engine: "fake", reason: .only, detail: ""), signatureDefs: [:])
+        let loaded = LoadedServable(
+            servable: servable, choice: EngineChoice(engine: "fake", reason: .only, detail: ""),
+            signatureDefs: [:])
         try ModelWarmUp(
             options: options, limits: Limits(), metrics: metrics,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }

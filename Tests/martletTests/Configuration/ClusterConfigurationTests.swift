@@ -1,4 +1,5 @@
 import Foundation
+import MartletEngines
 import Testing
 
 @testable import martlet
@@ -150,7 +151,25 @@ struct ClusterConfigurationTests {
         #expect(try read(text).gateway.port == 8501)
     }
 
+    @Test func modelsEngineAndPrecision_areRead() throws {
+        let text = "models:\n  - {name: a, path: /m, engine: openvino, precision: fast}\n"
+        let model = try #require(try read(text + "  - {name: b, path: /m}").models.first)
+        #expect(model.engine == .named(.openvino))
+        #expect(model.precision == .fast)
+    }
+
     @Test(arguments: [
+        (
+            "models:\n  - {name: a, path: /m, engine: bird}",
+            "2: models[0].engine: 'bird' is not one of auto, tensorflow, openvino, litert"
+        ),
+        (
+            "models:\n  - {name: a, path: /m, precision: bird}",
+            "2: models[0].precision: 'bird' is not one of exact, fast"
+        ),
+        (
+            "models:\n  - {name: a, engine: auto}", "2: models[0]: 'path' is missing; add it"
+        ),
         ("models:\n  - path: /m", "2: models[0]: 'name' is missing; add it"),
         ("models:\n  - name: a", "2: models[0]: 'path' is missing; add it"),
         (
@@ -170,7 +189,8 @@ struct ClusterConfigurationTests {
         ),
         (
             "models:\n  - bird",
-            "2: models[0]: 'bird' is not a section; expected the keys 'name', 'path'"
+            "2: models[0]: 'bird' is not a section; expected the keys 'name', 'path', 'engine', "
+                + "'precision'"
         ),
         (
             "models:\n  - {name: a, path: /m}\n  - {name: a, path: /n}",
