@@ -2,13 +2,7 @@ import MartletCore
 public import MartletTensors
 internal import Synchronization
 
-/// Counts the runs of several threads.
-private final class RunCounter: Sendable {
-    let runs = Atomic<Int>(0)
-}
-
-/// Runs two servables of the same version on the same requests: are they equally right, and which
-/// is faster?
+/// Finds out, of two servables of one version, whether they are equally right and which is faster.
 ///
 /// All runs are in the calling thread and in threads that it waits for; nothing outlasts a call.
 public struct EngineTrial: Sendable {
@@ -183,4 +177,9 @@ public struct EngineTrial: Sendable {
         let seconds = (ContinuousClock.now - start).seconds
         return seconds > 0 ? Double(counter.runs.load(ordering: .relaxed)) / seconds : 0
     }
+}
+
+/// Counts the runs of several threads.
+private final class RunCounter: Sendable {
+    let runs = Atomic<Int>(0)
 }
