@@ -15,10 +15,10 @@ final class OpenVINOProgram: Sendable {
         nonisolated(unsafe) let pointer: OpaquePointer
     }
 
-    private enum State {
+    private struct State {
+        var isLoaded = true
         /// Requests that nobody runs now; the rest of those made are under way.
-        case compiled(idle: [OpenVINORequest])
-        case unloaded
+        var idle: [OpenVINORequest] = []
     }
 
     let signature: Signature
@@ -28,7 +28,7 @@ final class OpenVINOProgram: Sendable {
     // Thread-safe; freed once, after the last run.
     nonisolated(unsafe) private let compiled: OpaquePointer
     private let available: DispatchSemaphore
-    private let state = Mutex(State.compiled(idle: []))
+    private let state = Mutex(State())
 
     /// Takes over a compiled model.
     ///
@@ -114,24 +114,16 @@ final class OpenVINOProgram: Sendable {
         available.wait()
         defer { available.signal() }
         let request = try takeRequest()
-        defer {
-            state.withLock { state in
-                guard case .compiled(let idle) = state else { return }
-                state = .unloaded
-                state = .compiled(idle: idle + [request])
-            }
-        }
+        defer { state.withLock { $0.idle.append(request) } }
         return try body(request)
     }
 
     private func takeRequest() throws -> OpenVINORequest {
-        let idle = try state.withLock { state -> OpenVINORequest? in
-            guard case .compiled(var idle) = state else {
+        let idle = try state.withLock { state in
+            guard state.isLoaded else {
                 throw ServingError(.internal, "Signature '\(signature.name)' is not loaded")
             }
-            let request = idle.popLast()
-            state = .compiled(idle: idle)
-            return request
+            return state.idle.popLast()
         }
         return try idle ?? OpenVINORequest(library: library, compiled: compiled)
     }
@@ -139,9 +131,8 @@ final class OpenVINOProgram: Sendable {
     /// Frees all; the caller guarantees that no run is under way.
     func unload() {
         let wasLoaded = state.withLock { state in
-            guard case .compiled = state else { return false }
-            state = .unloaded
-            return true
+            defer { state = State(isLoaded: false) }
+            return state.isLoaded
         }
         guard wasLoaded else { return }
         for port in inputs + outputs.values { library.api.output_const_port_free(port.pointer) }
