@@ -1,0 +1,98 @@
+/// A header block that needs no table at the client: names of the static table, and literals that
+/// nobody keeps (RFC 7541, section 6.2.2).
+///
+/// So a block is made once and means the same on every connection.
+struct FieldBlock: Sendable {
+    private(set) var bytes: [UInt8] = []
+
+    /// The head of every answer to a gRPC call with messages.
+    static let grpcHead = FieldBlock([
+        (":status", "200"), ("content-type", GRPCFields.contentType),
+    ])
+
+    /// The end of every gRPC call that went well.
+    static let grpcSuccess = FieldBlock([("grpc-status", "0")])
+
+    /// Tells the client's decoder that its table stays empty.
+    static let tableSizeZero: UInt8 = 0x20
+
+    init(_ fields: [(String, String)] = []) {
+        for (name, value) in fields { add(name, value) }
+    }
+
+    mutating func add(_ name: String, _ value: String) {
+        if name == ":status", let index = FieldBlock.status(value) {
+            bytes.append(0x80 | index)
+            return
+        }
+        if let index = FieldBlock.index(of: name) {
+            appendInteger(index, prefix: 4)
+        } else {
+            bytes.append(0)
+            appendText(name, lowercases: true)
+        }
+        appendText(value)
+    }
+
+    private mutating func appendInteger(_ value: Int, prefix: Int) {
+        let mask = (1 << prefix) - 1
+        guard value >= mask else {
+            bytes.append(UInt8(truncatingIfNeeded: value))
+            return
+        }
+        bytes.append(UInt8(truncatingIfNeeded: mask))
+        var rest = value - mask
+        while rest >= 0x80 {
+            bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
+            rest >>= 7
+        }
+        bytes.append(UInt8(truncatingIfNeeded: rest))
+    }
+
+    private mutating func appendText(_ text: String, lowercases: Bool = false) {
+        appendInteger(text.utf8.count, prefix: 7)
+        if lowercases {
+            bytes.append(
+                contentsOf: text.utf8.lazy.map { (0x41...0x5A).contains($0) ? $0 | 0x20 : $0 })
+        } else {
+            // What would end a field in HTTP/1 has no place in one.
+            bytes.append(
+                contentsOf: text.utf8.lazy.map { $0 == 0 || $0 == 10 || $0 == 13 ? 0x20 : $0 })
+        }
+    }
+
+    /// Complete fields of the static table.
+    private static func status(_ value: String) -> UInt8? {
+        switch value {
+        case "200": 8
+        case "204": 9
+        case "206": 10
+        case "304": 11
+        case "400": 12
+        case "404": 13
+        case "500": 14
+        default: nil
+        }
+    }
+
+    /// Names of the static table (RFC 7541, appendix A), as far as we answer with them.
+    private static func index(of name: String) -> Int? {
+        switch name {
+        case ":status": 8
+        case "accept-encoding": 16
+        case "access-control-allow-origin": 20
+        case "allow": 22
+        case "cache-control": 24
+        case "content-encoding": 26
+        case "content-length": 28
+        case "content-type": 31
+        case "date": 33
+        case "location": 46
+        case "retry-after": 53
+        case "server": 54
+        case "vary": 59
+        case "www-authenticate": 61
+        default: nil
+        }
+    }
+}

@@ -1,0 +1,102 @@
+import NIOCore
+
+/// Tells floods from traffic: each kind of frame that costs the server more than the client has an
+/// allowance, which fills up again with time.
+struct FloodMeter {
+    /// What a client may do in vain.
+    struct Allowance: Equatable {
+        /// So often at once.
+        var burst: Int
+
+        /// So often a second for ever.
+        var perSecond: Int
+    }
+
+    struct Allowances: Equatable {
+        /// Streams that the client resets before it has the answer.
+        var resets = Allowance(burst: 1000, perSecond: 100)
+
+        /// PING, SETTINGS, PRIORITY and frames of no known type or use.
+        var controls = Allowance(burst: 1000, perSecond: 100)
+
+        /// DATA without data.
+        var emptyData = Allowance(burst: 100, perSecond: 10)
+
+        /// Windows that are opened by a few bytes while more wait.
+        var dribbles = Allowance(burst: 1000, perSecond: 100)
+
+        /// Streams that we reset because the client broke a rule.
+        var streamErrors = Allowance(burst: 200, perSecond: 10)
+    }
+
+    private struct Bucket {
+        let allowance: Allowance
+        var left: Int
+        var updated: NIODeadline
+
+        init(_ allowance: Allowance, now: NIODeadline) {
+            self.allowance = allowance
+            left = allowance.burst
+            updated = now
+        }
+
+        mutating func take(now: NIODeadline) -> Bool {
+            if left == 0 { refill(now: now) }
+            guard left > 0 else { return false }
+            left -= 1
+            return true
+        }
+
+        private mutating func refill(now: NIODeadline) {
+            let elapsed = max(0, (now - updated).nanoseconds)
+            // An hour fills any bucket; more would only overflow.
+            let milliseconds = Int(min(elapsed, 3_600_000_000_000) / 1_000_000)
+            let earned = milliseconds * allowance.perSecond / 1000
+            guard earned > 0 else { return }
+            left = min(allowance.burst, earned)
+            updated = now
+        }
+    }
+
+    private var resets: Bucket
+    private var controls: Bucket
+    private var emptyData: Bucket
+    private var dribbles: Bucket
+    private var streamErrors: Bucket
+
+    /// The time of the bytes that are being read.
+    var now: NIODeadline
+
+    init(_ allowances: Allowances, now: NIODeadline) {
+        self.now = now
+        resets = Bucket(allowances.resets, now: now)
+        controls = Bucket(allowances.controls, now: now)
+        emptyData = Bucket(allowances.emptyData, now: now)
+        dribbles = Bucket(allowances.dribbles, now: now)
+        streamErrors = Bucket(allowances.streamErrors, now: now)
+    }
+
+    mutating func didReset() throws(ConnectionFault) {
+        try check(resets.take(now: now), "Too many streams were reset")
+    }
+
+    mutating func didControl() throws(ConnectionFault) {
+        try check(controls.take(now: now), "Too many control frames")
+    }
+
+    mutating func didSendEmptyData() throws(ConnectionFault) {
+        try check(emptyData.take(now: now), "Too many DATA frames without data")
+    }
+
+    mutating func didDribble() throws(ConnectionFault) {
+        try check(dribbles.take(now: now), "The window is opened in too small steps")
+    }
+
+    mutating func didBreakStream() throws(ConnectionFault) {
+        try check(streamErrors.take(now: now), "Too many streams broke a rule")
+    }
+
+    private func check(_ isAllowed: Bool, _ text: String) throws(ConnectionFault) {
+        guard isAllowed else { throw ConnectionFault(.enhanceYourCalm, text) }
+    }
+}

@@ -1,0 +1,235 @@
+import NIOCore
+
+/// Answers: what goes out at once, and what has to wait for windows or the socket.
+extension HTTP2Connection {
+    /// What is to be written to the socket, leaving nothing behind.
+    mutating func takeOutput() -> ByteBuffer? {
+        guard output.readableBytes > 0 else { return nil }
+        let taken = output
+        output = ByteBuffer()
+        return taken
+    }
+
+    /// Whether frames of streams may be written.
+    private var isOpen: Bool { isWritable && output.readableBytes < limits.outputBytes }
+
+    /// Notes whether the socket takes more; what waited for it is then in the output.
+    mutating func setWritable(_ isWritable: Bool) {
+        self.isWritable = isWritable
+        guard isWritable else { return }
+        unreadControlFrames = 0
+        pump()
+    }
+
+    /// Whether anything waits that could be sent when the output has been taken.
+    var hasMoreOutput: Bool { isOpen && sendWindow > 0 && !queue.isEmpty }
+
+    // MARK: What is sent
+
+    /// Sends the head of an answer, which is all of it where `isEnd`.
+    mutating func sendHead(_ block: FieldBlock, on stream: UInt32, isEnd: Bool = false) {
+        guard let state = streams[stream], !state.hasHead else { return }
+        streams[stream]?.hasHead = true
+        guard isOpen, state.pending == nil else {
+            change(stream) { pending in
+                pending.head = block.bytes
+                if isEnd { pending.end = .data }
+            }
+            return
+        }
+        writeHeaders(block.bytes, stream: stream, isEnd: isEnd)
+        if isEnd { didEnd(stream) }
+    }
+
+    /// Sends content.
+    ///
+    /// - Parameters:
+    ///   - bytes: the content.
+    ///   - isMessage: whether a gRPC message's prefix comes before it.
+    ///   - stream: where to.
+    ///   - isEnd: whether it is the last.
+    /// - Returns: how many bytes, prefixes included, did not have to wait.
+    @discardableResult
+    mutating func sendData(
+        _ bytes: [UInt8], isMessage: Bool = false, on stream: UInt32, isEnd: Bool = false
+    ) -> Int {
+        guard let state = streams[stream], state.hasHead, state.pending?.end == nil else {
+            return 0
+        }
+        let prefix = isMessage ? HTTP2Connection.messagePrefixBytes : 0
+        let count = prefix + bytes.count
+        let room = min(state.sendWindow, sendWindow, frameBytesMax)
+        if isOpen, state.pending == nil, count <= room {
+            // All in one frame, which is what most answers are.
+            let flags: FrameFlags = isEnd ? .endStream : []
+            writeFrame(FrameHead(length: count, kind: .data, flags: flags, stream: stream))
+            HTTP2Connection.append(bytes, isMessage: isMessage, to: &output)
+            didSend(count, on: stream)
+            if isEnd { didEnd(stream) }
+            return count
+        }
+        change(stream) { pending in
+            HTTP2Connection.append(bytes, isMessage: isMessage, to: &pending.data)
+            if isEnd { pending.end = .data }
+        }
+        let waiting = streams[stream]?.pending?.data.readableBytes ?? 0
+        // Only what is new counts: what waited before is told of by events.
+        guard state.pending == nil else { return 0 }
+        pump(telling: stream)
+        return waiting - (streams[stream]?.pending?.data.readableBytes ?? 0)
+    }
+
+    /// Ends an answer by trailers.
+    mutating func sendTrailers(_ block: FieldBlock, on stream: UInt32) {
+        guard let state = streams[stream], state.hasHead, state.pending?.end == nil else { return }
+        guard isOpen, state.pending == nil else {
+            change(stream) { $0.end = .trailers(block.bytes) }
+            return
+        }
+        writeHeaders(block.bytes, stream: stream, isEnd: true)
+        didEnd(stream)
+    }
+
+    /// Ends a stream without an answer.
+    mutating func reset(_ stream: UInt32, _ code: HTTP2Code) {
+        guard streams.remove(stream) != nil else { return }
+        writeReset(stream, code)
+        closed.add(stream, .resetByServer)
+    }
+
+    // MARK: What waits
+
+    /// Adds to what waits on a stream.
+    private mutating func change(_ stream: UInt32, _ change: (inout PendingOutput) -> Void) {
+        // Taken out, so that its buffer is not copied.
+        var pending = streams[stream]?.pending ?? PendingOutput()
+        streams[stream]?.pending = nil
+        change(&pending)
+        streams[stream]?.pending = pending
+        enqueue(stream)
+    }
+
+    /// Lets a stream stand in line, if it can go on but for the connection.
+    mutating func enqueue(_ stream: UInt32) {
+        guard let state = streams[stream], !state.isQueued, state.canProceed else { return }
+        streams[stream]?.isQueued = true
+        // Streams that were reset while they stood in line do not pile up.
+        if queue.count > 2 * streams.count + 64 {
+            queue = CircularBuffer(queue.filter { streams[$0]?.isQueued == true && $0 != stream })
+        }
+        queue.append(stream)
+    }
+
+    /// Sends what may be sent, a frame of each stream in turn.
+    ///
+    /// - Parameter own: a stream whose progress is not told by an event.
+    mutating func pump(telling own: UInt32? = nil) {
+        var stuck = 0
+        while isOpen, stuck < queue.count, let stream = queue.popFirst() {
+            // A stream that has gone may still stand in line.
+            guard streams[stream]?.pending != nil else {
+                streams[stream]?.isQueued = false
+                continue
+            }
+            if let sent = sendPending(stream) {
+                stuck = 0
+                if sent > 0, stream != own { events.append(.sent(stream, sent)) }
+                streams[stream]?.isQueued = false
+                enqueue(stream)
+            } else {
+                queue.append(stream)
+                stuck += 1
+            }
+        }
+    }
+
+    /// Sends one frame; `nil` when the connection's window does not allow it.
+    private mutating func sendPending(_ stream: UInt32) -> Int? {
+        guard var state = streams[stream], var pending = state.pending else { return 0 }
+        if let head = pending.head {
+            pending.head = nil
+            let isEnd = pending.isEnd
+            writeHeaders(head, stream: stream, isEnd: isEnd)
+            finishPending(pending, stream: stream, hasEnded: isEnd)
+            return 0
+        }
+        guard pending.data.readableBytes > 0 else {
+            if case .trailers(let block) = pending.end {
+                writeHeaders(block, stream: stream, isEnd: true)
+            } else {
+                let flags: FrameFlags = .endStream
+                writeFrame(FrameHead(length: 0, kind: .data, flags: flags, stream: stream))
+            }
+            finishPending(pending, stream: stream, hasEnded: true)
+            return 0
+        }
+        let room = min(pending.data.readableBytes, state.sendWindow, frameBytesMax)
+        let count = min(room, sendWindow)
+        guard count > 0 else { return nil }
+        state.pending = nil
+        streams[stream]?.pending = nil
+        let part = pending.data.readSlice(length: count)
+        let isEnd = pending.isEnd
+        let flags: FrameFlags = isEnd ? .endStream : []
+        writeFrame(FrameHead(length: count, kind: .data, flags: flags, stream: stream))
+        if let part { output.writeImmutableBuffer(part) }
+        didSend(count, on: stream)
+        finishPending(pending, stream: stream, hasEnded: isEnd)
+        return count
+    }
+
+    private mutating func finishPending(
+        _ pending: PendingOutput, stream: UInt32, hasEnded: Bool
+    ) {
+        if hasEnded {
+            didEnd(stream)
+        } else {
+            var pending = pending
+            pending.compact()
+            streams[stream]?.pending = pending.isEmpty ? nil : pending
+        }
+    }
+
+    private mutating func didSend(_ count: Int, on stream: UInt32) {
+        sendWindow -= count
+        streams[stream]?.sendWindow -= count
+    }
+
+    /// Our side of a stream is complete.
+    private mutating func didEnd(_ stream: UInt32) {
+        guard let state = streams.remove(stream) else { return }
+        guard !state.requestEnded else {
+            closed.add(stream, .ended)
+            return
+        }
+        // RFC 9113, section 8.1: a client whose answer is complete need not send the rest.
+        writeReset(stream, .noError)
+        closed.add(stream, .resetByServer)
+    }
+}
+
+extension HTTP2Stream {
+    /// Whether what waits could be sent if the connection allowed it.
+    var canProceed: Bool {
+        guard let pending else { return false }
+        return pending.head != nil || pending.data.readableBytes == 0 || sendWindow > 0
+    }
+}
+
+extension PendingOutput {
+    /// Whether the last frame of the stream is the next one.
+    var isEnd: Bool {
+        if case .data = end { data.readableBytes == 0 } else { false }
+    }
+
+    /// Gives the room back that was sent, without moving bytes more than once each.
+    mutating func compact() {
+        if data.readableBytes == 0 {
+            data = ByteBuffer()
+        } else if data.readerIndex > data.readableBytes {
+            data.discardReadBytes()
+        }
+    }
+
+    var isEmpty: Bool { head == nil && data.readableBytes == 0 && end == nil }
+}
