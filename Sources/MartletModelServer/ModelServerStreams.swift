@@ -3,6 +3,9 @@ public import MartletTransport
 import Synchronization
 
 extension ModelServer {
+    /// Whether a method is streaming; see ``RequestResponder``.
+    public func mayStream(path: String) -> Bool { grpcStreams[path] != nil }
+
     /// Begins a streaming gRPC call; see ``RequestResponder``.
     public func stream(
         for start: GRPCStreamStart, writer: GRPCStreamWriter

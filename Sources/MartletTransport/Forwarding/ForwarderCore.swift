@@ -69,10 +69,12 @@ struct ForwardingHandlers: ConnectionHandlers {
             HTTP1ForwardingHandler(core: core, pool: pool, limits: limits, deadline: deadline))
     }
 
-    func addHTTP2StreamHandlers(to stream: any Channel) throws {
-        let pool = try pools.http2(on: stream.eventLoop)
-        try stream.pipeline.syncOperations.addHandler(
-            HTTP2ForwardingHandler(core: core, pool: pool, limits: limits))
+    func addHTTP2Handlers(to channel: any Channel, lifetime: ConnectionLifetime) throws {
+        try HTTP2Multiplexing(limits: limits, lifetime: lifetime).configure(channel) { stream in
+            let pool = try pools.http2(on: stream.eventLoop)
+            try stream.pipeline.syncOperations.addHandler(
+                HTTP2ForwardingHandler(core: core, pool: pool, limits: limits))
+        }
     }
 }
 

@@ -6,7 +6,7 @@ import NIOCore
 /// The format is a byte that tells whether the message is compressed, four bytes of length in
 /// network order, and the message: <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>.
 struct GRPCMessageReader {
-    private static let prefixLength = 5
+    static let prefixLength = 5
 
     private let limits: Limits
     private let coding: ContentCoding
@@ -34,6 +34,7 @@ struct GRPCMessageReader {
     /// - Throws: `ServingError`: `RESOURCE_EXHAUSTED` for a message over a limit, `INTERNAL` for
     ///   one that is not framed or compressed as the call said.
     mutating func next(from bytes: inout ByteBuffer) throws -> [UInt8]? {
+        if let message = whole(from: &bytes) { return message }
         while expected == nil, let byte = bytes.readInteger(as: UInt8.self) {
             prefix.append(byte)
             if prefix.count == GRPCMessageReader.prefixLength { try begin() }
@@ -42,6 +43,18 @@ struct GRPCMessageReader {
         let count = min(expected - received, bytes.readableBytes)
         if count > 0, let part = bytes.readSlice(length: count) { try append(part) }
         return received == expected ? try finish() : nil
+    }
+
+    /// Takes a message that has come as a whole and needs no decompression, as most do.
+    private func whole(from bytes: inout ByteBuffer) -> [UInt8]? {
+        guard prefix.isEmpty,
+            let flag = bytes.getInteger(at: bytes.readerIndex, as: UInt8.self), flag == 0,
+            let count = bytes.getInteger(at: bytes.readerIndex + 1, as: UInt32.self),
+            Int(count) <= limits.messageBytes,
+            bytes.readableBytes >= GRPCMessageReader.prefixLength + Int(count)
+        else { return nil }
+        bytes.moveReaderIndex(forwardBy: GRPCMessageReader.prefixLength)
+        return bytes.readBytes(length: Int(count))
     }
 
     private mutating func begin() throws {
@@ -129,6 +142,17 @@ struct GRPCUnaryReader {
 
     init(limits: Limits, coding: ContentCoding = .identity) {
         reader = GRPCMessageReader(limits: limits, coding: coding)
+    }
+
+    /// The message of a call whose bytes are exactly one, uncompressed and within the limits.
+    static func message(_ bytes: ByteBuffer, limits: Limits) -> [UInt8]? {
+        let start = bytes.readerIndex
+        guard bytes.getInteger(at: start, as: UInt8.self) == 0,
+            let count = bytes.getInteger(at: start + 1, as: UInt32.self),
+            Int(count) <= limits.messageBytes,
+            bytes.readableBytes == GRPCMessageReader.prefixLength + Int(count)
+        else { return nil }
+        return bytes.getBytes(at: start + GRPCMessageReader.prefixLength, length: Int(count))
     }
 
     /// Takes the next bytes of the stream.

@@ -75,13 +75,15 @@ struct GRPCOutboxState {
 /// Carries what any thread writes to a stream's event loop.
 final class GRPCOutbox: Sendable {
     private let state: Mutex<GRPCOutboxState>
-    private let eventLoop: any EventLoop
+    private let answers: AnswerBox
     private let session: NIOLoopBoundBox<GRPCStreamSession?>
 
     /// Creates the outbox of a session on its event loop.
-    init(session: GRPCStreamSession, bytesMax: Int, eventLoop: any EventLoop) {
+    init(
+        session: GRPCStreamSession, bytesMax: Int, answers: AnswerBox, eventLoop: any EventLoop
+    ) {
         state = Mutex(GRPCOutboxState(bytesMax: bytesMax))
-        self.eventLoop = eventLoop
+        self.answers = answers
         self.session = NIOLoopBoundBox(session, eventLoop: eventLoop)
     }
 
@@ -99,18 +101,27 @@ final class GRPCOutbox: Sendable {
     }
 
     func setReading(_ isReading: Bool) {
-        guard eventLoop.inEventLoop else {
-            eventLoop.execute { self.session.value?.setReading(isReading) }
+        guard answers.inEventLoop else {
+            answers.post(.setReading(self, isReading))
             return
         }
-        session.value?.setReading(isReading)
+        deliver(isReading: isReading)
     }
 
+    // Never at once: the writer may hold a lock that the handler takes.
     private func wake() {
-        eventLoop.execute {
-            let items = self.state.withLock { $0.take() }
-            self.session.value?.write(items)
-        }
+        answers.post(.messages(self))
+    }
+
+    /// Hands on what was written; called on the event loop.
+    func deliver() {
+        let items = state.withLock { $0.take() }
+        session.value?.write(items)
+    }
+
+    /// Stops or resumes reading; called on the event loop.
+    func deliver(isReading: Bool) {
+        session.value?.setReading(isReading)
     }
 
     /// Notes that a message has left; called on the event loop.

@@ -1,67 +1,68 @@
 import MartletCore
 import NIOCore
-import NIOHPACK
-import NIOHTTP2
 
-/// A streaming call on its HTTP/2 stream, between the frames and the handler.
+/// A streaming call on its HTTP/2 stream, between the connection and the handler.
 final class GRPCStreamSession {
-    private let channel: any Channel
-    private let request: StreamRequest
+    private let exchange: HTTP2Exchange
+    private let stream: UInt32
     private var reader: GRPCMessageReader
     private var handler: (any GRPCStreamHandler)?
     private var outbox: GRPCOutbox?
+    private var connection: HTTP2ServerHandler?
     // Arrived, and not yet read because the handler asked to wait.
     private var unread = ByteBuffer()
+    /// Messages that were written and have not left, by their bytes on the wire and their own.
+    private var leaving = CircularBuffer<(left: Int, message: Int)>()
     private var isReading = true
     private var isDelivering = false
     private var requestEnded = false
     private var didTellEnd = false
     private var didWriteHead = false
-    private var timer: Scheduled<Void>?
 
     /// Begins a call; `nil` where the responder streams no method of this path.
     static func start(
-        _ request: StreamRequest, coding: ContentCoding, responder: any RequestResponder,
-        limits: Limits, channel: any Channel
+        _ exchange: HTTP2Exchange, on stream: UInt32, coding: ContentCoding,
+        responder: any RequestResponder, limits: Limits, connection: HTTP2ServerHandler,
+        answers: AnswerBox
     ) -> GRPCStreamSession? {
         let session = GRPCStreamSession(
-            request, reader: GRPCMessageReader(limits: limits, coding: coding), channel: channel)
+            exchange, stream, reader: GRPCMessageReader(limits: limits, coding: coding),
+            connection: connection)
         let outbox = GRPCOutbox(
-            session: session, bytesMax: limits.streamBufferBytes, eventLoop: channel.eventLoop)
+            session: session, bytesMax: limits.streamBufferBytes, answers: answers,
+            eventLoop: connection.eventLoop)
         session.outbox = outbox
         guard
             let handler = responder.stream(
-                for: request.streamStart, writer: GRPCStreamWriter(outbox: outbox))
+                for: exchange.streamStart, writer: GRPCStreamWriter(outbox: outbox))
         else {
-            outbox.abandon()
-            session.outbox = nil
+            session.end()
             return nil
         }
         session.handler = handler
-        session.startTimer()
         return session
     }
 
-    private init(_ request: StreamRequest, reader: GRPCMessageReader, channel: any Channel) {
-        self.request = request
+    private init(
+        _ exchange: HTTP2Exchange, _ stream: UInt32, reader: GRPCMessageReader,
+        connection: HTTP2ServerHandler
+    ) {
+        self.exchange = exchange
+        self.stream = stream
         self.reader = reader
-        self.channel = channel
-    }
-
-    private func startTimer() {
-        guard let deadline = request.context.deadline.instant else { return }
-        let remaining = TimeAmount(max(deadline - .now, .zero))
-        timer = channel.eventLoop.assumeIsolated().scheduleTask(in: remaining) {
-            self.fail(ServingError(.deadlineExceeded, "Deadline Exceeded"))
-        }
+        self.connection = connection
     }
 
     // MARK: From the client
 
     func receive(_ bytes: ByteBuffer, isLast: Bool) {
         guard handler != nil else { return }
-        var bytes = bytes
-        unread.writeBuffer(&bytes)
+        if unread.readableBytes == 0 {
+            unread = bytes
+        } else {
+            var bytes = bytes
+            unread.writeBuffer(&bytes)
+        }
         requestEnded = requestEnded || isLast
         deliver()
     }
@@ -69,18 +70,19 @@ final class GRPCStreamSession {
     func setReading(_ isReading: Bool) {
         guard self.isReading != isReading, handler != nil else { return }
         self.isReading = isReading
-        // The window is not widened while the channel does not read, which holds the client up.
-        channel.setOption(.autoRead, value: isReading).whenFailure { _ in }
-        guard isReading else { return }
-        deliver()
-        channel.read()
+        if isReading { deliver() }
     }
 
     private func deliver() {
         // The handler may resume reading from within; the loop that runs goes on then.
         guard !isDelivering else { return }
         isDelivering = true
-        defer { isDelivering = false }
+        let before = unread.readableBytes
+        defer {
+            isDelivering = false
+            // What is unread holds the client up once its window is used up.
+            connection?.connection.consume(before - unread.readableBytes, on: stream)
+        }
         do {
             while isReading, let handler, let message = try reader.next(from: &unread) {
                 handler.receive(message)
@@ -89,7 +91,7 @@ final class GRPCStreamSession {
             fail(RequestFault(wrapping: error).error)
             return
         }
-        unread.discardReadBytes()
+        if unread.readableBytes == 0 { unread = ByteBuffer() } else { unread.discardReadBytes() }
         guard isReading, requestEnded, !didTellEnd, let handler else { return }
         guard reader.isBetweenMessages, unread.readableBytes == 0 else {
             fail(
@@ -105,77 +107,88 @@ final class GRPCStreamSession {
     func abandon() {
         guard let handler else { return }
         end()
-        request.context.cancellation.cancel()
+        exchange.context.cancellation.cancel()
         handler.didCancel()
+    }
+
+    /// The client's deadline has passed.
+    func expire() {
+        fail(ServingError(.deadlineExceeded, "Deadline Exceeded"))
     }
 
     /// Ends the call for a reason the handler does not know of.
     private func fail(_ error: ServingError) {
-        guard let handler else { return }
+        guard let handler, let connection else { return }
         end()
-        request.context.cancellation.cancel()
-        writeEnd(error.code, error.message)
+        exchange.context.cancellation.cancel()
+        writeEnd(error.code, error.message, to: connection)
         handler.didCancel()
     }
 
     // MARK: To the client
 
     func write(_ items: [GRPCOutboxState.Item]) {
-        for item in items where handler != nil {
+        for item in items {
+            guard handler != nil, let connection else { return }
             switch item {
-            case .message(let message): write(message)
+            case .message(let message): write(message, to: connection)
             case .end(let code, let text):
-                request.context.cancellation.settle()
+                exchange.context.cancellation.settle()
                 end()
-                writeEnd(code, text)
+                writeEnd(code, text, to: connection)
             }
         }
-        channel.flush()
     }
 
-    private func write(_ message: [UInt8]) {
-        writeHead()
-        let frame = GRPCMessageWriter.frame(message, allocator: channel.allocator)
-        let payload = HTTP2Frame.FramePayload.data(.init(data: .byteBuffer(frame)))
-        let count = message.count
-        let bound = NIOLoopBound(self, eventLoop: channel.eventLoop)
-        channel.write(payload).whenComplete { _ in
-            let session = bound.value
-            if session.outbox?.didSend(count) == true { session.handler?.hasRoom() }
+    private func write(_ message: [UInt8], to connection: HTTP2ServerHandler) {
+        writeHead(to: connection)
+        leaving.append((HTTP2Connection.messagePrefixBytes + message.count, message.count))
+        let sent = connection.connection.sendData(message, isMessage: true, on: stream)
+        if sent > 0 { didSend(sent) }
+    }
+
+    /// So many bytes have left.
+    func didSend(_ count: Int) {
+        var count = count
+        while count > 0, let first = leaving.first {
+            guard count >= first.left else {
+                leaving[leaving.startIndex].left -= count
+                return
+            }
+            count -= first.left
+            leaving.removeFirst()
+            if outbox?.didSend(first.message) == true { handler?.hasRoom() }
         }
     }
 
-    private func writeHead() {
+    private func writeHead(to connection: HTTP2ServerHandler) {
         guard !didWriteHead else { return }
         didWriteHead = true
-        let headers = HPACKHeaders([
-            (":status", "200"), ("content-type", GRPCFields.contentType),
-        ])
-        channel.write(HTTP2Frame.FramePayload.headers(.init(headers: headers)), promise: nil)
+        connection.connection.sendHead(.grpcHead, on: stream)
     }
 
-    private func writeEnd(_ code: StatusCode, _ text: String) {
-        if didWriteHead || code == .ok {
-            writeHead()
-            var trailers = HPACKHeaders([("grpc-status", String(code.rawValue))])
-            if code != .ok {
-                trailers.add(name: "grpc-message", value: GRPCFields.encodeMessage(text))
-            }
-            let payload = HTTP2Frame.FramePayload.headers(
-                .init(headers: trailers, endStream: true))
-            channel.writeAndFlush(payload, promise: nil)
+    private func writeEnd(
+        _ code: StatusCode, _ text: String, to connection: HTTP2ServerHandler
+    ) {
+        if code == .ok {
+            writeHead(to: connection)
+            connection.connection.sendTrailers(.grpcSuccess, on: stream)
+        } else if didWriteHead {
+            let block = FieldBlock.grpcEnd(ServingError(code, text))
+            connection.connection.sendTrailers(block, on: stream)
         } else {
-            StreamResponse.writeFailure(ServingError(code, text), to: channel)
+            let block = FieldBlock.grpcFailure(ServingError(code, text))
+            connection.connection.sendHead(block, on: stream, isEnd: true)
         }
-        if !requestEnded { StreamResponse.stopRequest(on: channel) }
+        connection.didAnswer(stream, exchange)
     }
 
     private func end() {
         handler = nil
-        timer?.cancel()
-        timer = nil
+        connection = nil
         outbox?.abandon()
         outbox = nil
         unread = ByteBuffer()
+        leaving = []
     }
 }

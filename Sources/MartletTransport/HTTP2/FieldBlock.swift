@@ -1,3 +1,5 @@
+import MartletCore
+
 /// A header block that needs no table at the client: names of the static table, and literals that
 /// nobody keeps (RFC 7541, section 6.2.2).
 ///
@@ -12,6 +14,26 @@ struct FieldBlock: Sendable {
 
     /// The end of every gRPC call that went well.
     static let grpcSuccess = FieldBlock([("grpc-status", "0")])
+
+    /// The whole answer to a gRPC call that has no messages.
+    static func grpcFailure(_ error: ServingError, fields: HeaderFields = [:]) -> FieldBlock {
+        var block = grpcHead
+        block.addFailure(error)
+        for field in fields.fields { block.add(field.name, field.value) }
+        return block
+    }
+
+    /// The end of a gRPC call that failed behind its first message.
+    static func grpcEnd(_ error: ServingError) -> FieldBlock {
+        var block = FieldBlock()
+        block.addFailure(error)
+        return block
+    }
+
+    private mutating func addFailure(_ error: ServingError) {
+        add("grpc-status", String(error.code.rawValue))
+        add("grpc-message", GRPCFields.encodeMessage(error.message))
+    }
 
     /// Tells the client's decoder that its table stays empty.
     static let tableSizeZero: UInt8 = 0x20

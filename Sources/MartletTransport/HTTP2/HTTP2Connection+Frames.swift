@@ -190,11 +190,9 @@ extension HTTP2Connection {
             try noteControlFrame()
             return
         }
-        switch (data, drain) {
-        case (PingData.drain, .announced):
-            drain = .final(last: lastStream)
-            writeGoAway(last: lastStream, .noError)
-        case (PingData.keepalive, _): events.append(.pong)
+        switch data {
+        case PingData.drain: nameLast()
+        case PingData.keepalive: events.append(.pong)
         default: break
         }
     }

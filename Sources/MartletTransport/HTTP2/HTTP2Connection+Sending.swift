@@ -10,6 +10,9 @@ extension HTTP2Connection {
         return taken
     }
 
+    /// Whether anything is to be written to the socket.
+    var hasOutput: Bool { output.readableBytes > 0 }
+
     /// Whether frames of streams may be written.
     private var isOpen: Bool { isWritable && output.readableBytes < limits.outputBytes }
 
@@ -90,6 +93,13 @@ extension HTTP2Connection {
         didEnd(stream)
     }
 
+    /// Answers a gRPC call by one message.
+    mutating func answer(_ message: [UInt8], on stream: UInt32) {
+        sendHead(.grpcHead, on: stream)
+        sendData(message, isMessage: true, on: stream)
+        sendTrailers(.grpcSuccess, on: stream)
+    }
+
     /// Ends a stream without an answer.
     mutating func reset(_ stream: UInt32, _ code: HTTP2Code) {
         guard streams.remove(stream) != nil else { return }
@@ -133,7 +143,9 @@ extension HTTP2Connection {
             }
             if let sent = sendPending(stream) {
                 stuck = 0
-                if sent > 0, stream != own { events.append(.sent(stream, sent)) }
+                if stream != own, sent > 0 || !streams.contains(stream) {
+                    events.append(.sent(stream, sent))
+                }
                 streams[stream]?.isQueued = false
                 enqueue(stream)
             } else {

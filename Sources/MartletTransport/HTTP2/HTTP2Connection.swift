@@ -8,7 +8,7 @@ enum HTTP2Event {
     case data(UInt32, ByteBuffer, isEnd: Bool)
     /// The stream is gone, by the client's wish or for what it did.
     case reset(UInt32)
-    /// So many bytes that had to wait have left.
+    /// So many bytes that had to wait have left, or the end; then the stream is no more.
     case sent(UInt32, Int)
     /// The client is still there.
     case pong
@@ -209,6 +209,18 @@ struct HTTP2Connection {
         drain = .announced
         writeGoAway(last: UInt32(HTTP2Protocol.windowMax), .noError)
         writePing(PingData.drain, isAnswer: false)
+    }
+
+    /// Tells the client, which knows of the end by now, which of its streams is the last.
+    mutating func nameLast() {
+        guard case .announced = drain, !hasFailed else { return }
+        drain = .final(last: lastStream)
+        writeGoAway(last: lastStream, .noError)
+    }
+
+    /// Whether the client was told which of its streams is the last.
+    var isLastNamed: Bool {
+        if case .final = drain { true } else { false }
     }
 
     /// Whether the graceful end has begun.

@@ -31,7 +31,7 @@ struct HTTP2Limits: Equatable {
     var sentFrameBytes = 1 << 16
 
     /// Output that may wait to be flushed before streams have to wait.
-    var outputBytes = 1 << 20
+    var outputBytes = 1 << 19
 
     /// Answers to control frames that may wait for a client that does not read.
     var unreadControlFrames = 1000

@@ -23,6 +23,9 @@ final class RequestHead: Sendable {
     /// What the protocol forbids in it, if anything.
     let malformation: String?
 
+    /// The values of `content-encoding`.
+    let contentEncodings: [String]
+
     private let coding: ContentCoding?
 
     init(_ headers: HPACKHeaders) {
@@ -45,14 +48,10 @@ final class RequestHead: Sendable {
         malformation = check.requestFault
         let list = HeaderFields(fields)
         self.fields = list
+        contentEncodings = fields.filter { $0.name == "content-encoding" }.map(\.value)
         isGRPC = list.first("content-type").map(GRPCFields.isGRPC) ?? false
         callTimeout = list.first("grpc-timeout").flatMap(GRPCFields.timeout)
         coding = ContentCoding(field: list.first("grpc-encoding"))
-    }
-
-    /// The values of `content-encoding`.
-    var contentEncodings: [String] {
-        fields.fields.lazy.filter { $0.name == "content-encoding" }.map(\.value)
     }
 
     /// What is wrong with the request, if anything.
@@ -140,7 +139,6 @@ struct HeaderListCheck {
 
     private mutating func takePseudo(_ name: String, _ value: String) -> String? {
         hasPseudoFields = true
-        guard !hasFields else { return "\(name) comes behind other fields" }
         let isRepeated: Bool
         switch name {
         case ":method": (isRepeated, method) = (method != nil, value)
@@ -149,6 +147,7 @@ struct HeaderListCheck {
         case ":authority": (isRepeated, authority) = (authority != nil, value)
         default: return "\(name) is not a field of requests"
         }
+        guard !hasFields else { return "\(name) comes behind other fields" }
         return isRepeated ? "\(name) comes twice" : nil
     }
 

@@ -11,6 +11,9 @@ public protocol RequestResponder: Sendable {
     /// Answers a unary gRPC call.
     func respond(to call: GRPCCall, reply: Reply<GRPCResponse>)
 
+    /// Whether a method may be streaming: what is surely not is spared the preparations.
+    func mayStream(path: String) -> Bool
+
     /// Begins a streaming gRPC call; `nil` for a method that is not streaming, whose call is then
     /// answered as a unary one.
     ///
@@ -25,6 +28,9 @@ public protocol RequestResponder: Sendable {
 }
 
 extension RequestResponder {
+    /// Any method may be.
+    public func mayStream(path: String) -> Bool { true }
+
     /// Streams no method.
     public func stream(
         for start: GRPCStreamStart, writer: GRPCStreamWriter

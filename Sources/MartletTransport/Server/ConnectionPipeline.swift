@@ -10,8 +10,8 @@ protocol ConnectionHandlers: Sendable {
     /// Adds the handlers of an HTTP/1 connection behind the codec.
     func addHTTP1Handlers(to channel: any Channel, deadline: ConnectionDeadline) throws
 
-    /// Adds the handlers of one HTTP/2 stream.
-    func addHTTP2StreamHandlers(to stream: any Channel) throws
+    /// Adds all handlers of an HTTP/2 connection.
+    func addHTTP2Handlers(to channel: any Channel, lifetime: ConnectionLifetime) throws
 }
 
 /// Sets up server connections: limits, TLS, protocol detection, codecs, then the handlers.
@@ -32,7 +32,7 @@ struct ConnectionPipeline: Sendable {
             if isHTTP2 {
                 // From here on HTTP/2's own connection management watches over idleness.
                 channel.pipeline.syncOperations.removeHandler(deadline, promise: nil)
-                try configureHTTP2(channel)
+                try handlers.addHTTP2Handlers(to: channel, lifetime: lifetime)
             } else {
                 try configureHTTP1(channel, deadline: deadline)
             }
@@ -53,12 +53,19 @@ struct ConnectionPipeline: Sendable {
             withEncoderConfiguration: .init(), withDecoderLimitConfiguration: decoderLimits)
         try handlers.addHTTP1Handlers(to: channel, deadline: deadline)
     }
+}
 
-    private func configureHTTP2(_ channel: any Channel) throws {
+/// Sets up the stock HTTP/2 stack, with a channel for each stream.
+struct HTTP2Multiplexing {
+    let limits: Limits
+    let lifetime: ConnectionLifetime
+
+    func configure(
+        _ channel: any Channel, addHandlers: @escaping @Sendable (any Channel) throws -> Void
+    ) throws {
         let wire = HTTP2WireHandler()
         let connection = HTTP2ConnectionHandler(limits: limits, lifetime: lifetime, wire: wire)
         let bound = NIOLoopBound(connection, eventLoop: channel.eventLoop)
-        let handlers = handlers
         let library = NIOHTTP2Handler(
             mode: .server, eventLoop: channel.eventLoop,
             connectionConfiguration: HTTP2Tuning.server(limits),
@@ -68,7 +75,7 @@ struct ConnectionPipeline: Sendable {
             stream.eventLoop.makeCompletedFuture {
                 let id = try stream.syncOptions?.getOption(HTTP2StreamChannelOptions.streamID)
                 if let id, bound.value.admit(id) {
-                    try handlers.addHTTP2StreamHandlers(to: stream)
+                    try addHandlers(stream)
                 } else {
                     try stream.pipeline.syncOperations.addHandler(RefusedStreamHandler())
                 }
@@ -124,9 +131,10 @@ struct ResponderHandlers: ConnectionHandlers {
             HTTP1RequestHandler(responder: responder, limits: limits, deadline: deadline))
     }
 
-    func addHTTP2StreamHandlers(to stream: any Channel) throws {
-        try stream.pipeline.syncOperations.addHandler(
-            HTTP2RequestHandler(
-                responder: responder, limits: limits, protocols: protocols))
+    func addHTTP2Handlers(to channel: any Channel, lifetime: ConnectionLifetime) throws {
+        try channel.pipeline.syncOperations.addHandler(
+            HTTP2ServerHandler(
+                responder: responder, limits: limits, protocols: protocols, lifetime: lifetime,
+                eventLoop: channel.eventLoop))
     }
 }

@@ -3,82 +3,29 @@ import NIOCore
 import NIOHPACK
 import NIOHTTP2
 
-/// The head of a request on an HTTP/2 stream.
+/// The head of a request on a stream of the stock HTTP/2 stack.
 struct StreamRequest {
-    let headers: HPACKHeaders
+    let head: RequestHead
     let context: RequestContext
-    let isGRPC: Bool
 
     /// Reads a head; `requestTimeout` holds for what is no gRPC call.
     init(_ headers: HPACKHeaders, remoteAddress: String, requestTimeout: Duration? = nil) {
-        self.headers = headers
-        let isGRPC = headers.first(name: "content-type").map(GRPCFields.isGRPC) ?? false
+        head = RequestHead(headers)
         let start = ContinuousClock.now
-        let callTimeout = headers.first(name: "grpc-timeout").flatMap(GRPCFields.timeout)
-        let timeout = isGRPC ? callTimeout : requestTimeout
-        self.isGRPC = isGRPC
+        let timeout = head.isGRPC ? head.callTimeout : requestTimeout
         context = RequestContext(
             remoteAddress: remoteAddress, start: start,
             deadline: timeout.map { .after($0, now: start) } ?? .never)
     }
 
-    var method: String { headers.first(name: ":method") ?? "" }
+    var isGRPC: Bool { head.isGRPC }
 
-    private var target: RequestTarget { RequestTarget(headers.first(name: ":path") ?? "") }
+    var method: String { head.method }
 
-    var path: String { target.path }
+    var path: String { head.path }
 
     /// What is wrong with the head, if anything.
-    func fault(limits: Limits) -> ServingError? {
-        guard headers.count <= limits.headerFields else {
-            return .invalidArgument(
-                "The request has more than \(limits.headerFields) header fields "
-                    + "(--max-header-fields)")
-        }
-        if isGRPC, method != "POST" {
-            return ServingError(.unimplemented, "gRPC calls use the method POST")
-        }
-        let length = headers.first(name: "content-length").flatMap { Int($0) } ?? 0
-        guard isGRPC || length <= limits.messageBytes else {
-            return RequestValidation(limits: limits).bodyTooLarge
-        }
-        return nil
-    }
-
-    /// How the messages of a gRPC call are compressed.
-    func messageCoding() throws(RequestFault) -> ContentCoding {
-        let field = headers.first(name: "grpc-encoding")
-        guard let coding = ContentCoding(field: field) else {
-            throw RequestFault(
-                ServingError(
-                    .unimplemented,
-                    "The grpc-encoding '\(field ?? "")' is not supported; "
-                        + "use one of \(ContentCoding.listed)"),
-                fields: ["grpc-accept-encoding": ContentCoding.listed])
-        }
-        return coding
-    }
-
-    private var fields: HeaderFields {
-        HeaderFields(
-            headers.lazy.filter { !$0.name.hasPrefix(":") }.map { (name: $0.name, value: $0.value) }
-        )
-    }
-
-    func httpRequest(body: [UInt8]) -> HTTPRequest {
-        let target = target
-        return HTTPRequest(
-            method: method, path: target.path, query: target.query, headers: fields, body: body,
-            context: context)
-    }
-
-    var streamStart: GRPCStreamStart {
-        GRPCStreamStart(path: path, metadata: fields, context: context)
-    }
-
-    func grpcCall(message: [UInt8]) -> GRPCCall {
-        GRPCCall(path: path, metadata: fields, message: message, context: context)
-    }
+    func fault(limits: Limits) -> ServingError? { head.fault(limits: limits) }
 }
 
 /// What a stream has received behind its head.
@@ -88,14 +35,12 @@ enum StreamBody {
     case grpc(GRPCUnaryReader)
 
     /// Begins the body that a head announces.
-    init(of request: StreamRequest, limits: Limits) throws(RequestFault) {
+    init(of head: RequestHead, limits: Limits) throws(RequestFault) {
         self =
-            if request.isGRPC {
-                .grpc(GRPCUnaryReader(limits: limits, coding: try request.messageCoding()))
+            if head.isGRPC {
+                .grpc(GRPCUnaryReader(limits: limits, coding: try head.messageCoding()))
             } else {
-                .http(
-                    try RequestBody(
-                        contentEncoding: request.headers["content-encoding"], limits: limits))
+                .http(try RequestBody(contentEncoding: head.contentEncodings, limits: limits))
             }
     }
 

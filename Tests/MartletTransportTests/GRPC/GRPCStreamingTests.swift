@@ -123,6 +123,9 @@ struct GRPCStreamingTests {
         let handler = NotingHandler()
         try await run(handler) { (client) async throws in
             let call = try await client.call("/a.B/Stream")
+            var events = handler.events.stream.makeAsyncIterator()
+            try await call.send(message: [5])
+            #expect(await events.next() == .message([5]))
             #expect(handler.writer?.write([1]) == .accepted)
             await call.read(bytes: 6)
             handler.dropWriter()

@@ -84,7 +84,7 @@ private struct FuzzRun {
             if !seen.contains(stream) { failure = "reset of \(stream), which never began" }
             open.remove(stream)
         case .sent(let stream, let count):
-            if !seen.contains(stream) || count <= 0 { failure = "sent \(count) on \(stream)" }
+            if !seen.contains(stream) || count < 0 { failure = "sent \(count) on \(stream)" }
         case .failed: if !connection.hasFailed { failure = "failed, and goes on" }
         case .pong: break
         }

@@ -1,4 +1,5 @@
 import MartletCore
+import NIOCore
 import NIOHPACK
 import Testing
 
@@ -8,6 +9,13 @@ import Testing
 struct StreamMessagesTests {
     private func request(_ fields: [(String, String)]) -> StreamRequest {
         StreamRequest(HPACKHeaders(fields), remoteAddress: "127.0.0.1:1")
+    }
+
+    private func http(_ fields: [(String, String)], body: [UInt8] = []) -> HTTPRequest {
+        HTTP2Exchange(
+            RequestHead(HPACKHeaders(fields)), remoteAddress: "", requestTimeout: nil,
+            start: .now, now: .now()
+        ).httpRequest(body: body)
     }
 
     @Test(arguments: [
@@ -33,15 +41,15 @@ struct StreamMessagesTests {
         target: String, path: String, query: String
     ) {
         #expect(request([(":path", target)]).path == path)
-        let http = request([(":path", target)]).httpRequest(body: [])
+        let http = http([(":path", target)])
         #expect(http.path == path)
         #expect(http.query == query)
     }
 
     @Test func head_isAnsweredAsGet() {
-        let head = request([(":method", "HEAD")]).httpRequest(body: [])
+        let head = http([(":method", "HEAD")])
         #expect(head.method == "GET" && head.isHead)
-        let get = request([(":method", "GET")]).httpRequest(body: [])
+        let get = http([(":method", "GET")])
         #expect(get.method == "GET" && !get.isHead)
     }
 
@@ -65,8 +73,7 @@ struct StreamMessagesTests {
     }
 
     @Test func fields_ofTheRequest_leaveOutThePseudoFields() {
-        let http = request([(":method", "PUT"), (":path", "/p"), ("accept", "*/*")])
-            .httpRequest(body: [1])
+        let http = http([(":method", "PUT"), (":path", "/p"), ("accept", "*/*")], body: [1])
         #expect(http.method == "PUT")
         #expect(http.headers.fields.map(\.name) == ["accept"])
     }
@@ -98,10 +105,10 @@ struct StreamMessagesTests {
     }
 
     @Test func coding_ofMessagesThatNobodyKnows_isUnimplementedAndTheKnownOnesAreListed() throws {
-        #expect(try request([("grpc-encoding", "gzip")]).messageCoding() == .gzip)
-        #expect(try request([]).messageCoding() == .identity)
+        #expect(try request([("grpc-encoding", "gzip")]).head.messageCoding() == .gzip)
+        #expect(try request([]).head.messageCoding() == .identity)
         let fault = #expect(throws: RequestFault.self) {
-            try request([("grpc-encoding", "br")]).messageCoding()
+            try request([("grpc-encoding", "br")]).head.messageCoding()
         }
         #expect(fault?.error.code == .unimplemented)
         #expect(fault?.fields.first("grpc-accept-encoding") == "identity, deflate, gzip")

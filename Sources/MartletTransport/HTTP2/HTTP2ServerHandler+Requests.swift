@@ -1,0 +1,243 @@
+import MartletCore
+import MartletTelemetry
+import NIOCore
+
+/// Requests, from the core's events to the responder.
+extension HTTP2ServerHandler {
+    func take(_ event: HTTP2Event) {
+        switch event {
+        case .head(let stream, let head, let isEnd): begin(stream, head, isEnd: isEnd)
+        case .data(let stream, let bytes, let isEnd): receive(stream, bytes, isEnd: isEnd)
+        case .reset(let stream): abandon(stream)
+        case .sent(let stream, let count): didSend(stream, count)
+        case .pong: break
+        case .failed: for stream in exchanges.streams { abandon(stream) }
+        }
+    }
+
+    /// Nobody waits for the answer any more.
+    func abandon(_ stream: UInt32) {
+        guard let exchange = exchanges.remove(stream) else { return }
+        switch exchange.state {
+        case .receiving, .responding: exchange.context.cancellation.cancel()
+        case .streaming(let session): session.abandon()
+        case .sending: break
+        }
+    }
+
+    private func begin(_ stream: UInt32, _ head: RequestHead, isEnd: Bool) {
+        let exchange = HTTP2Exchange(
+            head, remoteAddress: remoteAddress, requestTimeout: limits.requestTimeout,
+            start: start, now: now)
+        exchanges.insert(exchange, for: stream)
+        do throws(RequestFault) {
+            try check(head)
+            if try startStream(stream, exchange) {
+                if isEnd { receive(stream, ByteBuffer(), isEnd: true) }
+                return
+            }
+            if !head.isGRPC || isEnd { exchange.body = try StreamBody(of: head, limits: limits) }
+        } catch {
+            refuse(stream, exchange, error)
+            return
+        }
+        if isEnd {
+            respond(stream, exchange)
+        } else {
+            wake(exchange, at: now + TimeAmount(limits.bodyTimeout))
+        }
+    }
+
+    private func check(_ head: RequestHead) throws(RequestFault) {
+        if let error = head.fault(limits: limits) { throw RequestFault(error) }
+        guard protocols != .grpc || head.isGRPC else {
+            // As gRPC's own description of the protocol asks for.
+            throw RequestFault(.invalidArgument("This port speaks gRPC only"), status: 415)
+        }
+    }
+
+    private func startStream(
+        _ stream: UInt32, _ exchange: HTTP2Exchange
+    ) throws(RequestFault) -> Bool {
+        let head = exchange.head
+        guard head.isGRPC else { return false }
+        let coding = try head.messageCoding()
+        guard head !== unaryHead else { return false }
+        guard responder.mayStream(path: head.path), let answers,
+            let session = GRPCStreamSession.start(
+                exchange, on: stream, coding: coding, responder: responder, limits: limits,
+                connection: self, answers: answers)
+        else {
+            unaryHead = head
+            return false
+        }
+        exchange.state = .streaming(session)
+        connection.holdWindow(of: stream)
+        wake(exchange, at: exchange.deadline)
+        return true
+    }
+
+    private func receive(_ stream: UInt32, _ bytes: ByteBuffer, isEnd: Bool) {
+        guard let exchange = exchanges[stream] else { return }
+        switch exchange.state {
+        case .streaming(let session): session.receive(bytes, isLast: isEnd)
+        case .receiving: receive(stream, exchange, bytes, isEnd: isEnd)
+        case .responding, .sending: break
+        }
+    }
+
+    private func receive(
+        _ stream: UInt32, _ exchange: HTTP2Exchange, _ bytes: ByteBuffer, isEnd: Bool
+    ) {
+        do {
+            if case .none = exchange.body {
+                if isEnd, let message = GRPCUnaryReader.message(bytes, limits: limits) {
+                    // All of it in one piece, which is what most calls are.
+                    respond(stream, exchange, message: message)
+                    return
+                }
+                exchange.body = try StreamBody(of: exchange.head, limits: limits)
+            }
+            if bytes.readableBytes > 0 { try exchange.body.append(bytes) }
+        } catch {
+            refuse(stream, exchange, RequestFault(wrapping: error))
+            return
+        }
+        if isEnd { respond(stream, exchange) }
+    }
+
+    // MARK: Answering
+
+    private func respond(_ stream: UInt32, _ exchange: HTTP2Exchange) {
+        do {
+            switch exchange.body.take() {
+            case .none: break
+            case .http(var body): respond(stream, exchange, body: try body.finish())
+            case .grpc(var reader): respond(stream, exchange, message: try reader.finish())
+            }
+        } catch {
+            refuse(stream, exchange, RequestFault(wrapping: error))
+        }
+    }
+
+    private func respond(_ stream: UInt32, _ exchange: HTTP2Exchange, message: [UInt8]) {
+        exchange.state = .responding
+        wake(exchange, at: exchange.deadline)
+        let reply = Reply(fallback: GRPCResponse.noAnswer) { [answers] response in
+            answers?.send(.grpc(stream, response))
+        }
+        responder.respond(to: exchange.grpcCall(message: message), reply: reply)
+    }
+
+    private func respond(_ stream: UInt32, _ exchange: HTTP2Exchange, body: [UInt8]) {
+        exchange.state = .responding
+        wake(exchange, at: exchange.deadline)
+        let reply = Reply(fallback: HTTPResponse.noAnswer) { [answers] response in
+            answers?.send(.http(stream, response))
+        }
+        responder.respond(to: exchange.httpRequest(body: body), reply: reply)
+    }
+
+    func take(_ item: AnswerBox.Item) {
+        switch item {
+        case .grpc(let stream, let response): finish(stream, response)
+        case .http(let stream, let response): finish(stream, response)
+        case .messages(let outbox): outbox.deliver()
+        case .setReading(let outbox, let isReading): outbox.deliver(isReading: isReading)
+        }
+    }
+
+    private func answering(_ stream: UInt32) -> HTTP2Exchange? {
+        guard let exchange = exchanges[stream], case .responding = exchange.state else {
+            return nil
+        }
+        exchange.context.cancellation.settle()
+        return exchange
+    }
+
+    private func finish(_ stream: UInt32, _ response: GRPCResponse) {
+        guard let exchange = answering(stream) else { return }
+        switch response {
+        case .message(let message): connection.answer(message, on: stream)
+        case .failure(let code, let text):
+            connection.sendHead(
+                .grpcFailure(ServingError(code, text)), on: stream, isEnd: true)
+        }
+        didAnswer(stream, exchange)
+    }
+
+    private func finish(_ stream: UInt32, _ response: HTTPResponse) {
+        guard let exchange = answering(stream) else { return }
+        write(response, to: stream, isHead: exchange.head.method == "HEAD")
+        didAnswer(stream, exchange)
+    }
+
+    private func write(_ response: HTTPResponse, to stream: UInt32, isHead: Bool = false) {
+        var block = FieldBlock([(":status", String(response.status))])
+        for field in response.headers.fields { block.add(field.name, field.value) }
+        block.add("date", HTTPDate.now())
+        block.add("content-length", String(response.body.count))
+        let hasBody = !isHead && !response.body.isEmpty
+        connection.sendHead(block, on: stream, isEnd: !hasBody)
+        if hasBody { connection.sendData(response.body, on: stream, isEnd: true) }
+    }
+
+    /// The whole answer was handed to the core.
+    func didAnswer(_ stream: UInt32, _ exchange: HTTP2Exchange) {
+        guard connection.streams.contains(stream) else {
+            exchanges.remove(stream)
+            return
+        }
+        exchange.state = .sending
+        // Whoever does not take its answer may not make us keep it.
+        wake(exchange, at: now + TimeAmount(limits.bodyTimeout))
+    }
+
+    private func didSend(_ stream: UInt32, _ count: Int) {
+        guard let exchange = exchanges[stream] else { return }
+        if case .streaming(let session) = exchange.state {
+            session.didSend(count)
+        } else if connection.streams.contains(stream) {
+            wake(exchange, at: now + TimeAmount(limits.bodyTimeout))
+        } else {
+            exchanges.remove(stream)
+        }
+    }
+
+    private func refuse(_ stream: UInt32, _ exchange: HTTP2Exchange, _ fault: RequestFault) {
+        let head = exchange.head
+        responder.didRefuse(
+            Refusal(
+                api: head.isGRPC ? .grpc : .rest, method: head.method, path: head.path,
+                error: fault.error, httpStatus: fault.status, context: exchange.context))
+        if head.isGRPC {
+            let block = FieldBlock.grpcFailure(fault.error, fields: fault.fields)
+            connection.sendHead(block, on: stream, isEnd: true)
+        } else {
+            write(fault.httpResponse, to: stream)
+        }
+        didAnswer(stream, exchange)
+    }
+
+    /// An exchange's time is up.
+    func expire(_ stream: UInt32) {
+        guard let exchange = exchanges[stream] else { return }
+        switch exchange.state {
+        case .receiving:
+            let error = ServingError(.deadlineExceeded, "The request body did not arrive in time")
+            refuse(stream, exchange, RequestFault(error))
+        case .responding:
+            // The client stops waiting now, so it gets its answer, whatever the engine does.
+            exchange.context.cancellation.cancel()
+            if exchange.head.isGRPC {
+                finish(stream, .failure(.deadlineExceeded, "Deadline Exceeded"))
+            } else {
+                finish(stream, .timedOut)
+            }
+        case .streaming(let session): session.expire()
+        case .sending:
+            exchanges.remove(stream)
+            connection.reset(stream, .cancel)
+        }
+    }
+}
