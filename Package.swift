@@ -38,6 +38,9 @@ let package = Package(
         .executable(name: "martlet", targets: ["martlet"]),
         .library(
             name: "MartletEngines", targets: ["MartletCore", "MartletTensors", "MartletEngines"]),
+        .library(
+            name: "MartletTransport",
+            targets: ["MartletCore", "MartletTelemetry", "MartletTransport"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
