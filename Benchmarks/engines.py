@@ -133,8 +133,7 @@ def row(
     best, found = statistics.median(limits), statistics.median(served)
     shown = f"{engine['name']}, {kind} ({engine['detail']})"
     return (
-        f"| {model.title} | {precision} | {shown} | {best:.0f} | {found:.0f} "
-        f"| {found / best:.2f} |"
+        f"| {model.title} | {precision} | {shown} | {best:.0f} | {found:.0f} | {found / best:.2f} |"
     )
 
 

@@ -10,7 +10,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 
 rounds=${1-3} bytes=${2-20} connections=${3-1}
 scratch=${ECHO_SCRATCH-.build}
-swift build -c release --scratch-path "$scratch" ${ECHO_BUILD_FLAGS-} >&2
+read -ra build_flags <<<"${ECHO_BUILD_FLAGS-}"
+swift build -c release --scratch-path "$scratch" "${build_flags[@]}" >&2
 mkdir -p .build-cpp
 if [[ ! -x .build-cpp/echo-server ]]; then
     # shellcheck disable=SC2046 # flags, one word each
@@ -28,7 +29,7 @@ PYTHON
 measure() { # NAME PORT COMMAND...
     local name=$1 port=$2
     shift 2
-    taskset -c 0 "$@" "$port" ${EXTRA-} >/dev/null &
+    taskset -c 0 "$@" "$port" >/dev/null &
     local server=$!
     for _ in $(seq 100); do
         (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null && break

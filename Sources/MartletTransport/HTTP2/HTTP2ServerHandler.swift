@@ -230,7 +230,8 @@ final class HTTP2ServerHandler: ChannelInboundHandler {
                 guard let wakeAt = exchanges[stream]?.wakeAt, wakeAt <= now else { continue }
                 expire(stream)
             }
-            earliestWake = exchanges.streams.lazy.compactMap { self.exchanges[$0]?.wakeAt }.min()
+            earliestWake =
+                exchanges.streams.lazy.compactMap { self.exchanges[$0]?.wakeAt }.min()
                 ?? .distantFuture
             switch clock.check(now: now) {
             case .none: break

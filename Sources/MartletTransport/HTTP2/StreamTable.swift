@@ -17,7 +17,9 @@ struct StreamTable<Value> {
     /// All streams, in no order.
     var streams: [UInt32] { identifiers.filter { $0 != 0 } }
 
-    /// The value of a stream; changed in place. Setting `nil` is for ``remove(_:)`` to do.
+    /// The value of a stream; changed in place.
+    ///
+    /// Setting `nil` is for ``remove(_:)`` to do.
     subscript(stream: UInt32) -> Value? {
         _read { yield values[place(of: stream)] }
         _modify { yield &values[place(of: stream)] }
