@@ -20,6 +20,7 @@ public final class ModelServer: RequestResponder {
     private let answerBytesMax: Int?
     private let compressedBytesMin: Int?
     private let runner: PredictionRunner
+    private let isBatching: Bool
     private let options: TensorFlowServingOptions
     private let observer: PredictionObserver
     let admission: RequestAdmission
@@ -61,6 +62,7 @@ public final class ModelServer: RequestResponder {
         answerBytesMax = limits.answerBytes
         compressedBytesMin = limits.compressedBytes
         runner = PredictionRunner(threads: engineThreads)
+        isBatching = batching != nil
         self.engineThreads = engineThreads
         self.logger = logger
         controlThread = EngineThreads(
@@ -138,7 +140,9 @@ public final class ModelServer: RequestResponder {
             finish(request, RequestSubject(), .failure(error), reply)
             return
         }
-        process(request, operation, context: request.context) { subject, result in
+        process(
+            request, operation, bytes: request.body.count, context: request.context
+        ) { subject, result in
             self.finish(request, subject, result, reply)
         }
     }
@@ -212,7 +216,9 @@ public final class ModelServer: RequestResponder {
             finish(call, RequestSubject(), .failure(error), reply)
             return
         }
-        process(call, operation, context: call.context) { subject, result in
+        process(
+            call, operation, bytes: call.message.count, context: call.context
+        ) { subject, result in
             self.finish(call, subject, result, reply)
         }
     }
@@ -256,45 +262,39 @@ public final class ModelServer: RequestResponder {
                 requestBytes: 0, responseBytes: 0, context: refusal.context))
     }
 
-    /// Does an operation on a thread that may block.
+    /// Does an operation.
+    ///
+    /// A small request for a model that batches is read at once, by the calling thread, as what
+    /// remains to be done then is the batch threads'; all else goes to a thread that may block.
     ///
     /// - Parameters:
     ///   - request: the request.
     ///   - operation: what it asks for.
+    ///   - bytes: the size of the request.
     ///   - context: whose request it is.
     ///   - completion: takes what is known of the request and its outcome, exactly once, on any
     ///     thread.
     func process<Request, Response>(
-        _ request: Request, _ operation: Operation<Request, Response>, context: RequestContext,
+        _ request: Request, _ operation: Operation<Request, Response>, bytes: Int,
+        context: RequestContext,
         completion: @escaping @Sendable (RequestSubject, Result<Response, any Error>) -> Void
     ) {
+        let isInline =
+            isBatching && operation.lane == .engine && bytes <= PredictionRunner.inlineBytesMax
         let submitted = ContinuousClock.now
         let work: @Sendable () -> Void = { [self] in
-            let started = ContinuousClock.now
             var subject = operation.subject
             do {
-                try context.checkStillWanted()
+                let started = isInline ? submitted : ContinuousClock.now
+                if !isInline { try context.checkStillWanted() }
                 switch try operation.respond(request, &subject) {
                 case .ready(let response):
                     try context.checkStillWanted()
                     completion(subject, .success(response))
-                case .prediction(var prediction):
-                    let known = subject
-                    let timer = PredictionTimer(
-                        prediction.lease.loaded.statistics, received: context.start,
-                        submitted: submitted, started: started)
-                    timer.watch(&prediction)
-                    let observed = observer.observing(prediction, subject: known)
-                    runner.run(observed, context: context) { result in
-                        timer.finish(result)
-                        completion(
-                            known,
-                            Result {
-                                let response = try result.get()
-                                try context.checkStillWanted()
-                                return response
-                            })
-                    }
+                case .prediction(let prediction):
+                    predict(
+                        prediction, subject: subject, submitted: submitted, started: started,
+                        mayBlock: !isInline, context: context, completion: completion)
                 case .later(let start):
                     let known = subject
                     start { completion(known, $0) }
@@ -304,17 +304,44 @@ public final class ModelServer: RequestResponder {
                     if let failure {
                         completion(operation.subject, .failure(failure))
                     } else {
-                        process(request, operation, context: context, completion: completion)
+                        process(
+                            request, operation, bytes: .max, context: context,
+                            completion: completion)
                     }
                 }
             } catch {
                 completion(subject, .failure(error))
             }
         }
+        guard !isInline else { return work() }
         do {
             try (operation.lane == .engine ? engineThreads : controlThread).submit(work)
         } catch {
             completion(operation.subject, .failure(error))
+        }
+    }
+
+    private func predict<Response>(
+        _ prediction: Prediction<Response>, subject: RequestSubject,
+        submitted: ContinuousClock.Instant, started: ContinuousClock.Instant, mayBlock: Bool,
+        context: RequestContext,
+        completion: @escaping @Sendable (RequestSubject, Result<Response, any Error>) -> Void
+    ) {
+        var prediction = prediction
+        let timer = PredictionTimer(
+            prediction.lease.loaded.statistics, received: context.start, submitted: submitted,
+            started: started)
+        timer.watch(&prediction)
+        let observed = observer.observing(prediction, subject: subject)
+        runner.run(observed, context: context, mayBlock: mayBlock) { result in
+            timer.finish(result)
+            completion(
+                subject,
+                Result {
+                    let response = try result.get()
+                    try context.checkStillWanted()
+                    return response
+                })
         }
     }
 

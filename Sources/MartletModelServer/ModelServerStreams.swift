@@ -48,7 +48,9 @@ extension ModelServer {
         StreamExchange(start, writer: writer, openMax: streamRequestsMax) {
             [self] call, completion in
             journal.didReceive()
-            process(call, exchange.each, context: call.context) { [self] subject, result in
+            process(
+                call, exchange.each, bytes: call.message.count, context: call.context
+            ) { [self] subject, result in
                 var code = StatusCode.ok
                 let answer: [UInt8]
                 switch result {

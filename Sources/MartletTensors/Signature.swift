@@ -82,6 +82,11 @@ extension Signature {
     /// - Throws: `ServingError` (`INVALID_ARGUMENT`) naming the tensor that is missing, unknown, or
     ///   of another type. The messages for names are TensorFlow Serving's.
     public func validate(_ tensors: [NamedTensor]) throws -> [NamedTensor] {
+        if tensors.count == inputs.count, zip(inputs, tensors).allSatisfy({ $0.name == $1.name }) {
+            // They are in order already, as a single one always is.
+            for (spec, named) in zip(inputs, tensors) { try check(named.tensor, against: spec) }
+            return tensors
+        }
         let byName = Dictionary(tensors.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
         guard byName.count == inputs.count, inputs.allSatisfy({ byName[$0.name] != nil }) else {
             throw inputNamesError(sent: Set(byName.keys))

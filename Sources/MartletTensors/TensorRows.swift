@@ -61,9 +61,13 @@ extension Tensor {
                 "Parts of \(total) rows do not make up a tensor of \(available) rows")
         }
         var start = 0
+        // Most parts are of one size, and share its shape.
+        var shape = try rowsShape(of: sizes.first ?? 0)
         return try sizes.map { size in
             defer { start += size }
-            return try rows(start..<(start + size))
+            if size == available { return self }
+            if size != shape.dimensions.first { shape = try rowsShape(of: size) }
+            return try rows(start..<(start + size), of: available, shape: shape)
         }
     }
 
@@ -80,13 +84,22 @@ extension Tensor {
                 "Rows \(range) are not in a tensor of \(available) rows")
         }
         if range.count == available { return self }
-        let shape = try Shape([range.count] + self.shape.dimensions.dropFirst())
+        return try rows(range, of: available, shape: rowsShape(of: range.count))
+    }
+
+    /// The shape of so many rows.
+    private func rowsShape(of count: Int) throws -> Shape {
+        try Shape([count] + shape.dimensions.dropFirst())
+    }
+
+    /// Rows that are there, as a tensor of their shape.
+    private func rows(_ range: Range<Int>, of available: Int, shape: Shape) throws -> Tensor {
         // The range lies in the tensor, so the products fit as the tensor's own do.
         let rowLength = available == 0 ? 0 : self.shape.elementCount / available
         let elements = (range.lowerBound * rowLength)..<(range.upperBound * rowLength)
         switch storage {
         case .fixed(let bytes):
-            let size = try Shape.scalar.byteCount(of: dtype)
+            let size = dtype.byteSize ?? 0
             let part = bytes[(elements.lowerBound * size)..<(elements.upperBound * size)]
             return try Tensor(dtype: dtype, shape: shape, bytes: Array(part))
         case .strings(let strings):
@@ -128,7 +141,9 @@ extension Tensor {
         }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(try shape.byteCount(of: filler.dtype))
-        for case .fixed(let part) in tensors.map(\.storage) { bytes.append(contentsOf: part) }
+        for tensor in tensors {
+            if case .fixed(let part) = tensor.storage { bytes.append(contentsOf: part) }
+        }
         if count > 0, case .fixed(let part) = row.storage {
             for _ in 0..<count { bytes.append(contentsOf: part) }
         }

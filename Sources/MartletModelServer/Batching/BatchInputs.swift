@@ -41,7 +41,10 @@ enum BatchInputs {
         _ tasks: [[NamedTensor]], fillingUpTo rows: Int, padsVariableLength: Bool
     ) throws -> [NamedTensor] {
         guard let first = tasks.first else { return [] }
-        guard tasks.allSatisfy({ $0.map(\.name) == first.map(\.name) }) else {
+        let isConforming = tasks.allSatisfy { task in
+            task.count == first.count && zip(task, first).allSatisfy { $0.name == $1.name }
+        }
+        guard isConforming else {
             throw ServingError(.internal, "One or more tasks does not conform to batch signature")
         }
         let columns = first.indices.map { index in tasks.map { $0[index].tensor } }
@@ -51,7 +54,8 @@ enum BatchInputs {
         try limitPadding(columns, rows: rows, rowShapes: shapes)
         return try first.indices.map { index in
             let tensors = try columns[index].map { tensor in
-                try tensor.padded(to: tensor.shape.dimensions.prefix(1) + shapes[index])
+                if tensor.shape.dimensions.dropFirst() == shapes[index][...] { return tensor }
+                return try tensor.padded(to: tensor.shape.dimensions.prefix(1) + shapes[index])
             }
             let merged = try Tensor.concatenated(tensors, fillingUpTo: rows)
             return NamedTensor(name: first[index].name, tensor: merged)
@@ -62,9 +66,9 @@ enum BatchInputs {
     private static func commonShape(
         of tensors: [Tensor], name: String, padsVariableLength: Bool
     ) throws -> [Int] {
+        guard let first = tensors.first?.shape.dimensions.dropFirst() else { return [] }
+        if tensors.allSatisfy({ $0.shape.dimensions.dropFirst() == first }) { return Array(first) }
         let shapes = tensors.map { $0.shape.dimensions.dropFirst() }
-        guard let first = shapes.first else { return [] }
-        if shapes.allSatisfy({ $0 == first }) { return Array(first) }
         guard padsVariableLength, shapes.allSatisfy({ $0.count == first.count }) else {
             throw ServingError(
                 .failedPrecondition,

@@ -1,5 +1,6 @@
 import MartletEngines
 import MartletProtocols
+import MartletTensors
 import Synchronization
 
 /// A servable with a count of the requests that use it, so that it is unloaded when the last one
@@ -21,6 +22,8 @@ final class LoadedServable: Sendable {
     let batchQueues: [String: BatchQueue]
     /// The signatures as the model's file defines them, for the metadata APIs.
     let signatureDefs: [String: Tensorflow_SignatureDef]
+    /// Values of inputs that requests may leave out, by signature; those without any are not here.
+    let inputDefaults: [String: [String: Tensorflow_TensorProto]]
     /// How often and how fast it ran.
     let statistics = ServableStatistics()
     /// The tags of the graph that was loaded.
@@ -40,6 +43,12 @@ final class LoadedServable: Sendable {
         self.servable = servable
         self.choice = choice
         self.signatureDefs = signatureDefs
+        inputDefaults = servable.signatures.compactMapValues { signature in
+            let defaults = signatureDefs[signature.name]?.defaults.filter { name, _ in
+                signature.inputs.contains { $0.name == name }
+            }
+            return defaults?.isEmpty == false ? defaults : nil
+        }
         self.tags = tags
     }
 

@@ -54,7 +54,7 @@ struct RequestLogsTests {
         let observer = PredictionObserver(metrics: servingMetrics, requestLogs: logs)
         let observed = observer.observing(prediction, subject: RequestSubject(operation: "predict"))
         PredictionRunner(threads: EngineThreads(count: 1, capacity: 1, name: "test")).run(
-            observed, context: RequestContext(remoteAddress: "127.0.0.1:1")
+            observed, context: RequestContext(remoteAddress: "127.0.0.1:1"), mayBlock: true
         ) { _ in }
     }
 

@@ -28,6 +28,19 @@ struct ModelSpecTarget {
         subject.requestedVersion = version
     }
 
+    /// Reads a model spec that needed no message, and notes what it names.
+    ///
+    /// - Throws: `ServingError` (`INVALID_ARGUMENT`) when the request has none.
+    init(_ spec: ModelSpecWire?, _ subject: inout RequestSubject) throws {
+        guard let spec else { throw ServingError.invalidArgument("Missing ModelSpec") }
+        model = spec.name
+        signatureName = spec.signatureName
+        version =
+            spec.version.map { .number($0) } ?? spec.label.map { .label($0) } ?? .latest
+        subject.model = model
+        subject.requestedVersion = version
+    }
+
     /// Takes a hold on the servable and notes its version.
     ///
     /// - Throws: `ServingError`: `INVALID_ARGUMENT` without a name, else as

@@ -16,7 +16,7 @@ struct PredictionGRPCService: GRPCService {
     var operations: [String: Operation<GRPCCall, [UInt8]>] {
         [
             Self.prefix + "Predict": Operation(name: "predict", lane: .engine) { call, subject in
-                try predict(GRPCCoding.decode(call), subject: &subject)
+                try predict(PredictCall(call, limits: limits), subject: &subject)
             },
             Self.prefix + "GetModelMetadata": Operation(name: "metadata", lane: .control) {
                 .ready(try metadata(GRPCCoding.decode($0), subject: &$1))
@@ -25,9 +25,9 @@ struct PredictionGRPCService: GRPCService {
     }
 
     private func predict(
-        _ request: Tensorflow_Serving_PredictRequest, subject: inout RequestSubject
+        _ call: PredictCall, subject: inout RequestSubject
     ) throws -> Answer<[UInt8]> {
-        let target = try ModelSpecTarget(request.hasModelSpec ? request.modelSpec : nil, &subject)
+        let target = try call.target(&subject)
         let lease = try target.lease(from: manager, subject: &subject)
         let servable = lease.loaded.servable
         let name = target.signatureName.isEmpty ? Signature.defaultName : target.signatureName
@@ -37,27 +37,15 @@ struct PredictionGRPCService: GRPCService {
         }
         subject.signature = name
         try options.checkMayPredict(signature)
-        let defaults = lease.loaded.signatureDefs[name]?.defaults ?? [:]
-        let absent = defaults.filter { name, _ in
-            request.inputs[name] == nil && signature.inputs.contains { $0.name == name }
-        }
-        let inputs = try (Array(request.inputs) + Array(absent)).map { input in
-            NamedTensor(
-                name: input.key, tensor: try Tensor(input.value, name: input.key, limits: limits))
-        }
-        let spec = Tensorflow_Serving_ModelSpec(effective: servable.id, signature: name)
+        let inputs = try call.inputs(defaults: lease.loaded.inputDefaults[name], limits: limits)
         let asContent = options.sendsTensorContent
         return .prediction(
-            try Prediction(
-                signature, of: lease, inputs: inputs, outputFilter: request.outputFilter
-            ) { outputs in
-                var response = Tensorflow_Serving_PredictResponse()
-                response.modelSpec = spec
-                for output in outputs {
-                    response.outputs[output.name] = Tensorflow_TensorProto(
-                        output.tensor, asContent: asContent)
-                }
-                return try GRPCCoding.encode(response)
+            try Prediction(signature, of: lease, inputs: inputs, outputFilter: call.outputFilter) {
+                PredictResponseWire.encode(
+                    $0,
+                    modelSpec: ModelSpecWire(
+                        name: servable.id.model, version: servable.id.version, signatureName: name),
+                    asContent: asContent)
             })
     }
 
