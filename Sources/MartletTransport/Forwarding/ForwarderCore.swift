@@ -65,6 +65,7 @@ struct ForwardingHandlers: ConnectionHandlers {
 
     func addHTTP1Handlers(to channel: any Channel, deadline: ConnectionDeadline) throws {
         let pool = try pools.http1(on: channel.eventLoop)
+        try HTTP1Codec(limits: limits).configure(channel, deadline: deadline)
         try channel.pipeline.syncOperations.addHandler(
             HTTP1ForwardingHandler(core: core, pool: pool, limits: limits, deadline: deadline))
     }

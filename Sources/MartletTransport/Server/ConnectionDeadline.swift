@@ -29,7 +29,8 @@ final class ConnectionDeadline: ChannelInboundHandler, RemovableChannelHandler {
     private(set) var phase = Phase.head
     /// Told when the rest of a request is awaited, whose head is known by then.
     var whenBodyBegins: (() -> Void)?
-    private var deadline: NIODeadline?
+    /// When the connection is closed unless something happens; nil for never.
+    private(set) var deadline: NIODeadline?
     private var timer: Scheduled<Void>?
 
     /// Creates the clock of one connection; with `handshakeTimeout` it begins with a handshake.

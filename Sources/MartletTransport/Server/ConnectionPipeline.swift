@@ -7,7 +7,7 @@ import NIOSSL
 
 /// What stands at the end of a server connection's pipeline.
 protocol ConnectionHandlers: Sendable {
-    /// Adds the handlers of an HTTP/1 connection behind the codec.
+    /// Adds all handlers of an HTTP/1 connection; its first head is due at the deadline's end.
     func addHTTP1Handlers(to channel: any Channel, deadline: ConnectionDeadline) throws
 
     /// Adds all handlers of an HTTP/2 connection.
@@ -34,7 +34,7 @@ struct ConnectionPipeline: Sendable {
                 channel.pipeline.syncOperations.removeHandler(deadline, promise: nil)
                 try handlers.addHTTP2Handlers(to: channel, lifetime: lifetime)
             } else {
-                try configureHTTP1(channel, deadline: deadline)
+                try handlers.addHTTP1Handlers(to: channel, deadline: deadline)
             }
         }
         let operations = channel.pipeline.syncOperations
@@ -44,14 +44,18 @@ struct ConnectionPipeline: Sendable {
         }
         try operations.addHandler(detector)
     }
+}
 
-    private func configureHTTP1(_ channel: any Channel, deadline: ConnectionDeadline) throws {
+/// Sets up the stock HTTP/1 codec.
+struct HTTP1Codec {
+    let limits: Limits
+
+    func configure(_ channel: any Channel, deadline: ConnectionDeadline) throws {
         var decoderLimits = NIOHTTPDecoderLimitConfiguration()
         decoderLimits.maxHeaderFieldSize = limits.headerBytes
         try channel.pipeline.syncOperations.addHandler(HTTP1FarewellHandler(deadline: deadline))
         try channel.pipeline.syncOperations.configureHTTPServerPipeline(
             withEncoderConfiguration: .init(), withDecoderLimitConfiguration: decoderLimits)
-        try handlers.addHTTP1Handlers(to: channel, deadline: deadline)
     }
 }
 
@@ -127,8 +131,13 @@ struct ResponderHandlers: ConnectionHandlers {
     let protocols: ListenerOptions.Protocols
 
     func addHTTP1Handlers(to channel: any Channel, deadline: ConnectionDeadline) throws {
-        try channel.pipeline.syncOperations.addHandler(
-            HTTP1RequestHandler(responder: responder, limits: limits, deadline: deadline))
+        // From here on the connection's own clock runs, which goes on where this one ends.
+        let since = deadline.deadline.map { $0 - TimeAmount(limits.headerTimeout) }
+        let operations = channel.pipeline.syncOperations
+        operations.removeHandler(deadline, promise: nil)
+        try operations.addHandler(
+            HTTP1ServerHandler(
+                responder: responder, limits: limits, eventLoop: channel.eventLoop, since: since))
     }
 
     func addHTTP2Handlers(to channel: any Channel, lifetime: ConnectionLifetime) throws {

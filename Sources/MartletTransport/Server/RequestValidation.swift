@@ -36,6 +36,11 @@ struct RequestValidation {
     }
 }
 
+extension HTTPRequestHead {
+    /// The target without its query.
+    var path: String { RequestTarget(uri).path }
+}
+
 /// The JSON object that TensorFlow Serving's REST API answers errors with.
 public func errorBody(_ message: String) -> [UInt8] {
     var text = "{\n    \"error\": \""

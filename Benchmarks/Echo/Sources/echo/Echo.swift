@@ -9,8 +9,13 @@ struct Echo: RequestResponder {
     let threads: DispatchQueue?
 
     func respond(to request: HTTPRequest, reply: Reply<HTTPResponse>) {
-        reply.send(
-            HTTPResponse(status: 200, contentType: "application/json", body: request.body))
+        let response = HTTPResponse(
+            status: 200, contentType: "application/json", body: request.body)
+        guard let threads else {
+            reply.send(response)
+            return
+        }
+        threads.async { reply.send(response) }
     }
 
     func respond(to call: GRPCCall, reply: Reply<GRPCResponse>) {

@@ -1,0 +1,116 @@
+import MartletCore
+import MartletTelemetry
+import NIOCore
+
+/// Requests, from the core's events to the responder.
+extension HTTP1ServerHandler {
+    func take(_ event: HTTP1Event) {
+        switch event {
+        case .head(let head, let isEnd): begin(head, isEnd: isEnd)
+        case .content(let bytes, let isEnd): receive(bytes, isEnd: isEnd)
+        case .failed(let fault): fail(fault)
+        }
+    }
+
+    private func begin(_ head: HTTP1Head, isEnd: Bool) {
+        exchange = HTTP1Exchange(
+            head, number: connection.requestCount, remoteAddress: remoteAddress,
+            timeout: limits.requestTimeout, start: start, now: now)
+        do throws(RequestFault) {
+            if case .length(let length) = head.framing, length > limits.messageBytes {
+                throw RequestFault(RequestValidation(limits: limits).bodyTooLarge)
+            }
+            if !head.contentEncodings.isEmpty {
+                body = try RequestBody(contentEncoding: head.contentEncodings, limits: limits)
+            }
+        } catch {
+            refuse(error)
+            return
+        }
+        if isEnd { receive(ByteBuffer(), isEnd: true) } else { connection.wantContent() }
+    }
+
+    private func receive(_ bytes: ByteBuffer, isEnd: Bool) {
+        // What follows a refusal means nothing.
+        guard exchange != nil else { return }
+        if isEnd, body == nil, bytes.readableBytes <= limits.messageBytes {
+            // All of it in one piece, which is what most requests are.
+            respond(body: Array(bytes.readableBytesView))
+            return
+        }
+        do throws(RequestFault) {
+            if body == nil { body = try RequestBody(limits: limits) }
+            try body?.append(bytes)
+            guard isEnd, let content = try body?.finish() else { return }
+            body = nil
+            respond(body: content)
+        } catch {
+            refuse(error)
+        }
+    }
+
+    private func respond(body: [UInt8]) {
+        exchange?.state = .responding
+        guard let exchange else { return }
+        let reply = Reply(fallback: HTTPResponse.noAnswer) {
+            [answers, number = exchange.number] response in
+            answers?.send(response, to: number)
+        }
+        responder.respond(to: exchange.request(body: body), reply: reply)
+    }
+
+    // MARK: Answering
+
+    /// Answers a request, unless it was answered before.
+    func finish(_ response: HTTPResponse, of request: Int) {
+        guard let exchange, exchange.number == request, case .responding = exchange.state else {
+            return
+        }
+        exchange.context.cancellation.settle()
+        self.exchange = nil
+        connection.answer(response)
+    }
+
+    /// The client stops waiting now, so it gets its answer, whatever the engine does.
+    func expire() {
+        guard let exchange, case .responding = exchange.state else { return }
+        exchange.context.cancellation.cancel()
+        finish(.timedOut, of: exchange.number)
+    }
+
+    private func fail(_ fault: HTTP1Fault) {
+        if exchange == nil {
+            // Nobody knows what was asked.
+            let context = RequestContext(remoteAddress: remoteAddress, start: start)
+            refuse(fault.requestFault, method: "", path: "", context: context)
+        } else {
+            refuse(fault.requestFault)
+        }
+    }
+
+    private func refuse(_ fault: RequestFault) {
+        guard let exchange else { return }
+        self.exchange = nil
+        body = nil
+        refuse(
+            fault, method: exchange.head.method, path: exchange.head.path,
+            context: exchange.context)
+    }
+
+    private func refuse(
+        _ fault: RequestFault, method: String, path: String, context: RequestContext
+    ) {
+        responder.didRefuse(
+            Refusal(
+                api: .rest, method: method, path: path, error: fault.error,
+                httpStatus: fault.status, context: context))
+        connection.refuse(fault.httpResponse)
+    }
+}
+
+extension HTTP1Exchange {
+    /// When it is to be answered at the latest.
+    var answerDeadline: NIODeadline? {
+        if case .responding = state { deadline } else { nil }
+    }
+}

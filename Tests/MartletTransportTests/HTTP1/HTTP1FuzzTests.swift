@@ -1,0 +1,117 @@
+import MartletTestKit
+import NIOCore
+import Testing
+
+@testable import MartletTransport
+
+@Suite("HTTP/1.1 connections under mutated bytes")
+struct HTTP1FuzzTests {
+    /// Bytes of valid and broken requests, mixed and damaged.
+    private func bytes(_ random: inout SeededGenerator) -> [UInt8] {
+        var all: [UInt8] = []
+        for _ in 0..<Int.random(in: 1..<6, using: &random) {
+            // The first fault ends a connection: most are good.
+            let isGood = Int.random(in: 0..<4, using: &random) > 0
+            let table = isGood ? HTTP1ConformanceTables.accepted : HTTP1ConformanceTables.refused
+            all += table.randomElement(using: &random)?.bytes ?? []
+        }
+        for _ in 0..<Int.random(in: 0..<4, using: &random) {
+            let place = Int.random(in: 0..<all.count, using: &random)
+            switch Int.random(in: 0..<6, using: &random) {
+            case 0: all[place] = UInt8.random(in: 0...255, using: &random)
+            case 1: all[place] ^= 1 << UInt8.random(in: 0..<8, using: &random)
+            case 2: all.remove(at: place)
+            case 3: all.insert(UInt8.random(in: 0...255, using: &random), at: place)
+            case 4:
+                all.insert(
+                    contentsOf: "\r\n\t :,;".utf8.shuffled(using: &random).prefix(1), at: place)
+            default:
+                let part = all[place...].prefix(Int.random(in: 1..<60, using: &random))
+                all.insert(contentsOf: part, at: place)
+            }
+        }
+        return all
+    }
+
+    @Test(arguments: 0..<8 as Range<UInt64>)
+    func anyBytes_cutAnywhere_areReadTheSame(part: UInt64) {
+        for seed in (part * 500)..<(part * 500 + 500) {
+            var random = SeededGenerator(seed: seed)
+            let all = bytes(&random)
+            let whole = HTTP1Dialogue.after(all)
+            var pieces = HTTP1Dialogue()
+            var rest = all[...]
+            while !rest.isEmpty {
+                let piece = rest.prefix(Int.random(in: 1..<80, using: &random))
+                rest = rest.dropFirst(piece.count)
+                pieces.receive(Array(piece))
+            }
+            let isSame =
+                whole.events == pieces.events
+                && whole.connection.isClosing == pieces.connection.isClosing
+                && whole.statuses.filter { $0 != 100 } == pieces.statuses.filter { $0 != 100 }
+            if !isSame { Issue.record("seed \(seed): \(whole.events) and \(pieces.events)") }
+        }
+    }
+
+    @Test(arguments: 0..<4 as Range<UInt64>)
+    func anyBytes_leaveTheConnectionInAValidState(part: UInt64) {
+        for seed in (part * 500)..<(part * 500 + 500) {
+            var random = SeededGenerator(seed: seed)
+            var run = HTTP1FuzzRun()
+            var rest = bytes(&random)[...]
+            while !rest.isEmpty {
+                let piece = rest.prefix(Int.random(in: 1..<200, using: &random))
+                rest = rest.dropFirst(piece.count)
+                run.receive(Array(piece), &random)
+            }
+            if let failure = run.failure { Issue.record("seed \(seed): \(failure)") }
+        }
+    }
+}
+
+/// One connection whose application does anything at any time.
+private struct HTTP1FuzzRun {
+    private enum Part { case none, content, whole, over }
+
+    var connection = HTTP1Connection(limits: HTTP1Limits())
+    var failure: String?
+    private var part = Part.none
+
+    mutating func receive(_ bytes: [UInt8], _ random: inout SeededGenerator) {
+        connection.receive(ByteBuffer(bytes: bytes))
+        for _ in 0..<3 {
+            while let event = connection.next() { take(event) }
+            act(&random)
+        }
+        if connection.isClosing, connection.next() != nil { failure = "told more behind the end" }
+    }
+
+    private mutating func take(_ event: HTTP1Event) {
+        switch (event, part) {
+        case (.head(_, let isEnd), .none): part = isEnd ? .whole : .content
+        case (.content(_, let isEnd), .content): part = isEnd ? .whole : .content
+        case (.failed, .none), (.failed, .content):
+            connection.refuse(HTTPResponse(status: 400))
+            part = .over
+        default: failure = "\(event) in \(part)"
+        }
+    }
+
+    private mutating func act(_ random: inout SeededGenerator) {
+        switch Int.random(in: 0..<10, using: &random) {
+        case 0: connection.startDraining()
+        case 1: connection.setWritable(false)
+        case 2, 3: connection.setWritable(true)
+        case 4:
+            connection.refuse(HTTPResponse(status: 413))
+            if part != .none { part = .over }
+        case 5: connection.wantContent()
+        case 6, 7, 8:
+            connection.answer(HTTPResponse(status: 200, body: [1, 2, 3]))
+            if part == .whole { part = connection.isClosing ? .over : .none }
+        default: break
+        }
+        _ = connection.takeOutput()
+    }
+}
