@@ -1,3 +1,4 @@
+import Foundation
 import NIOCore
 
 @testable import MartletTransport
@@ -79,9 +80,7 @@ struct HTTP1Dialogue {
 
     /// The statuses of the answers.
     var statuses: [Int] {
-        sent.split(separator: "\r\n").compactMap { line in
-            line.hasPrefix("HTTP/1.1 ") ? Int(line.dropFirst(9).prefix(3)) : nil
-        }
+        sent.components(separatedBy: "HTTP/1.1 ").dropFirst().compactMap { Int($0.prefix(3)) }
     }
 }
 
