@@ -56,7 +56,8 @@ public final class ModelServer: RequestResponder {
         administration: ModelAdministration? = nil, logger: Logger
     ) {
         self.options = options
-        admission = RequestAdmission(keys: keys)
+        admission = RequestAdmission(
+            keys: keys, readsPriorities: batching?.isAdaptive ?? false)
         self.manager = manager
         streamRequestsMax = limits.streamRequests
         answerBytesMax = limits.answerBytes
@@ -129,19 +130,22 @@ public final class ModelServer: RequestResponder {
     public func respond(to request: HTTPRequest, reply: Reply<HTTPResponse>) {
         journal.didReceive()
         let operation: Operation<HTTPRequest, HTTPResponse>
+        let standing: TaskStanding
         do {
             // Without a key nobody learns which paths there are.
             let found = Result { try restOperation(for: request) }
-            try admission.check(
+            let tenant = try admission.check(
                 operation: (try? found.get())?.name, headers: request.headers,
                 context: request.context)
             operation = try found.get()
+            standing = try admission.standing(tenant: tenant, headers: request.headers)
         } catch {
             finish(request, RequestSubject(), .failure(error), reply)
             return
         }
         process(
-            request, operation, bytes: request.body.count, context: request.context
+            request, operation, bytes: request.body.count, context: request.context,
+            standing: standing
         ) { subject, result in
             self.finish(request, subject, result, reply)
         }
@@ -204,20 +208,22 @@ public final class ModelServer: RequestResponder {
     public func respond(to call: GRPCCall, reply: Reply<GRPCResponse>) {
         journal.didReceive()
         let operation: Operation<GRPCCall, [UInt8]>
+        let standing: TaskStanding
         do {
             let found = grpcOperations[call.path]
-            try admission.check(
+            let tenant = try admission.check(
                 operation: found?.name, headers: call.metadata, context: call.context)
             guard let found else {
                 throw ServingError(.unimplemented, "Unknown method \(call.path)")
             }
             operation = found
+            standing = try admission.standing(tenant: tenant, headers: call.metadata)
         } catch {
             finish(call, RequestSubject(), .failure(error), reply)
             return
         }
         process(
-            call, operation, bytes: call.message.count, context: call.context
+            call, operation, bytes: call.message.count, context: call.context, standing: standing
         ) { subject, result in
             self.finish(call, subject, result, reply)
         }
@@ -271,12 +277,13 @@ public final class ModelServer: RequestResponder {
     ///   - request: the request.
     ///   - operation: what it asks for.
     ///   - bytes: the size of the request.
-    ///   - context: whose request it is.
+    ///   - context: what surrounds it.
+    ///   - standing: its place among others that wait to be run together.
     ///   - completion: takes what is known of the request and its outcome, exactly once, on any
     ///     thread.
     func process<Request, Response>(
         _ request: Request, _ operation: Operation<Request, Response>, bytes: Int,
-        context: RequestContext,
+        context: RequestContext, standing: TaskStanding,
         completion: @escaping @Sendable (RequestSubject, Result<Response, any Error>) -> Void
     ) {
         let isInline =
@@ -294,7 +301,7 @@ public final class ModelServer: RequestResponder {
                 case .prediction(let prediction):
                     predict(
                         prediction, subject: subject, submitted: submitted, started: started,
-                        mayBlock: !isInline, context: context, completion: completion)
+                        mayBlock: !isInline, context: context, standing: standing, completion: completion)
                 case .later(let start):
                     let known = subject
                     start { completion(known, $0) }
@@ -305,7 +312,7 @@ public final class ModelServer: RequestResponder {
                         completion(operation.subject, .failure(failure))
                     } else {
                         process(
-                            request, operation, bytes: .max, context: context,
+                            request, operation, bytes: .max, context: context, standing: standing,
                             completion: completion)
                     }
                 }
@@ -324,7 +331,7 @@ public final class ModelServer: RequestResponder {
     private func predict<Response>(
         _ prediction: Prediction<Response>, subject: RequestSubject,
         submitted: ContinuousClock.Instant, started: ContinuousClock.Instant, mayBlock: Bool,
-        context: RequestContext,
+        context: RequestContext, standing: TaskStanding,
         completion: @escaping @Sendable (RequestSubject, Result<Response, any Error>) -> Void
     ) {
         var prediction = prediction
@@ -333,7 +340,9 @@ public final class ModelServer: RequestResponder {
             started: started)
         timer.watch(&prediction)
         let observed = observer.observing(prediction, subject: subject)
-        runner.run(observed, context: context, mayBlock: mayBlock) { result in
+        runner.run(
+            observed, context: context, standing: standing, mayBlock: mayBlock
+        ) { result in
             timer.finish(result)
             completion(
                 subject,

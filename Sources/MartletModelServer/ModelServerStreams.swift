@@ -11,13 +11,16 @@ extension ModelServer {
         for start: GRPCStreamStart, writer: GRPCStreamWriter
     ) -> (any GRPCStreamHandler)? {
         let operation = grpcStreams[start.path]
-        if let operation, let refusal = refusal(of: start, operation) {
+        let standing: TaskStanding
+        switch admit(start, operation) {
+        case .success(let admitted): standing = admitted
+        case .failure(let refusal):
             writer.finish(refusal)
             return RefusedStream()
         }
         let stream: any OpenStream
         switch operation {
-        case .exchange(let operation): stream = exchange(start, writer, operation)
+        case .exchange(let operation): stream = exchange(start, writer, operation, standing)
         case .watch(let open): stream = watch(start, writer, open)
         case nil: return nil
         }
@@ -25,31 +28,34 @@ extension ModelServer {
         return stream
     }
 
-    /// Why a call may not begin; `nil` when it may.
-    private func refusal(
-        of start: GRPCStreamStart, _ operation: StreamOperation
-    ) -> ServingError? {
-        guard case .exchange(let exchange) = operation else { return nil }
+    /// The standing of a call's requests, or why it may not begin.
+    private func admit(
+        _ start: GRPCStreamStart, _ operation: StreamOperation?
+    ) -> Result<TaskStanding, ServingError> {
+        guard case .exchange(let exchange) = operation else { return .success(TaskStanding()) }
         do {
-            try admission.check(
+            let tenant = try admission.check(
                 operation: exchange.each.name, headers: start.metadata, context: start.context)
-            return nil
+            return .success(
+                try admission.standing(tenant: tenant, headers: start.metadata))
         } catch {
             let fault = servingError(error)
             let subject = RequestSubject(operation: exchange.each.name)
             journal.write(RequestRecord(start, subject: subject, code: fault.code))
-            return fault
+            return .failure(fault)
         }
     }
 
     private func exchange(
-        _ start: GRPCStreamStart, _ writer: GRPCStreamWriter, _ exchange: StreamExchangeOperation
+        _ start: GRPCStreamStart, _ writer: GRPCStreamWriter, _ exchange: StreamExchangeOperation,
+        _ standing: TaskStanding
     ) -> any OpenStream {
         StreamExchange(start, writer: writer, openMax: streamRequestsMax) {
             [self] call, completion in
             journal.didReceive()
             process(
-                call, exchange.each, bytes: call.message.count, context: call.context
+                call, exchange.each, bytes: call.message.count, context: call.context,
+                standing: standing
             ) { [self] subject, result in
                 var code = StatusCode.ok
                 let answer: [UInt8]

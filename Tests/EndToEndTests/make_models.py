@@ -210,6 +210,23 @@ class Matrix(tf.Module):
         return {"serving_default": self.serve}
 
 
+class Slow(Matrix):
+    """The same for a row a request, so that batches of it can be slow: as long as the row of most
+    steps."""
+
+    @tf.function(input_signature=[spec("steps", tf.int32, -1)])
+    def serve(self, steps):
+        permutation = tf.identity(self.permutation)
+        _, product = tf.while_loop(
+            lambda step, _: step < tf.reduce_max(steps),
+            lambda step, product: (step + 1, tf.matmul(product, permutation)),
+            (tf.constant(0), permutation),
+            parallel_iterations=1,
+        )
+        ones = tf.ones_like(steps, tf.float32)
+        return {"done": steps, "checksum": ones * tf.reduce_sum(product) / self.SIDE}
+
+
 class Big(tf.Module):
     """64 MiB of floats, so that the memory of an unloaded version can be seen to come back."""
 
@@ -622,6 +639,7 @@ def make_models(out):
             "dtypes/1": Dtypes(),
             "with_asset/1": WithAsset(str(vocabulary)),
             "matrix/1": Matrix(),
+            "slow/1": Slow(),
             "big/1": Big(),
             "birds/1": Birds(),
             "outputs/1": Outputs(),

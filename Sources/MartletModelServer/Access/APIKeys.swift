@@ -59,26 +59,35 @@ public struct APIKeys: Sendable {
     }
 
     /// Whether a key is one of these; how long that takes tells nothing of them.
-    func accepts(_ key: some StringProtocol) -> Bool {
+    func accepts(_ key: some StringProtocol) -> Bool { place(of: key) != nil }
+
+    /// Which of these a key is.
+    private func place(of key: some StringProtocol) -> Int? {
         let digest = SHA256.hash(data: Array(key.utf8))
         // The library compares digests in constant time, and every one is compared.
-        return entries.reduce(false) { found, entry in (entry.digest == digest) || found }
+        return entries.indices.reduce(nil as Int?) { found, index in
+            entries[index].digest == digest ? index : found
+        }
     }
 
     /// Refuses a request that shows none of these keys.
     ///
     /// - Parameter headers: the request's header fields or metadata.
+    /// - Returns: whose request it is: the name of the key that it shows, or which of those without
+    ///   a name it is.
     /// - Throws: `ServingError` (`UNAUTHENTICATED`).
-    public func check(_ headers: HeaderFields) throws {
+    @discardableResult
+    public func check(_ headers: HeaderFields) throws -> String {
         let shown = APIKeys.keys(in: headers)
         guard !shown.isEmpty else {
             throw ServingError(
                 .unauthenticated,
                 "An API key is needed: send 'Authorization: Bearer KEY' or 'X-API-Key: KEY'")
         }
-        guard shown.contains(where: accepts) else {
+        guard let index = shown.lazy.compactMap({ place(of: $0) }).first else {
             throw ServingError(.unauthenticated, "The API key is not known here")
         }
+        return entries[index].name ?? "#\(index + 1)"
     }
 
     private static func keys(in headers: HeaderFields) -> [Substring] {

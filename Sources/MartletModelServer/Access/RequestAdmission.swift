@@ -6,6 +6,12 @@ struct RequestAdmission {
     /// The keys that are good; `nil` where none is needed.
     let keys: APIKeyFile?
 
+    /// Whether the priorities of requests count.
+    var readsPriorities = false
+
+    /// The field that holds a request's priority.
+    static let priorityField = "x-martlet-priority"
+
     /// Refuses a request that needs a key and shows none.
     ///
     /// Health checks need none, nor does the question that browsers ask before a request; metrics
@@ -15,13 +21,36 @@ struct RequestAdmission {
     ///   - operation: what is asked for; `nil` if that is not understood.
     ///   - headers: the request's header fields or metadata.
     ///   - context: whose request it is.
+    /// - Returns: whose request it is; empty where no key is needed.
     /// - Throws: `ServingError` (`UNAUTHENTICATED`).
-    func check(operation: String?, headers: HeaderFields, context: RequestContext) throws {
-        guard let keys else { return }
+    @discardableResult
+    func check(
+        operation: String?, headers: HeaderFields, context: RequestContext
+    ) throws -> String {
+        guard let keys else { return "" }
         switch operation {
-        case "live", "ready", "health", CrossOrigin.preflight.name: return
-        case "metrics" where AdminAccess.isDirect(context.remoteAddress, headers): return
-        default: try keys.keys.check(headers)
+        case "live", "ready", "health", CrossOrigin.preflight.name: return ""
+        case "metrics" where AdminAccess.isDirect(context.remoteAddress, headers): return ""
+        default: return try keys.keys.check(headers)
         }
+    }
+
+    /// The place of a request among others.
+    ///
+    /// - Parameters:
+    ///   - tenant: whose request it is.
+    ///   - headers: its header fields or metadata.
+    /// - Returns: the place.
+    /// - Throws: `ServingError` (`INVALID_ARGUMENT`) for a priority that there is not.
+    func standing(tenant: String, headers: HeaderFields) throws -> TaskStanding {
+        guard readsPriorities, let text = headers.first(RequestAdmission.priorityField) else {
+            return TaskStanding(tenant: tenant)
+        }
+        guard let priority = TaskPriority(rawValue: text.lowercased()) else {
+            let names = TaskPriority.allCases.map(\.rawValue).joined(separator: ", ")
+            throw ServingError.invalidArgument(
+                "\(RequestAdmission.priorityField) is '\(text.prefix(64))'; use one of \(names)")
+        }
+        return TaskStanding(priority: priority, tenant: tenant)
     }
 }

@@ -11,6 +11,7 @@ final class BatchMetrics: BatchObserver {
     private let padding: CounterFamily
     private let waits: HistogramFamily
     private let runs: CounterFamily
+    private let refusals: CounterFamily
 
     private let servingMetrics: ServingMetrics
 
@@ -29,6 +30,45 @@ final class BatchMetrics: BatchObserver {
         runs = metrics.counterFamily(
             "martlet_batches_total", help: "Batches that ran in the engine, by outcome.",
             labelNames: ["model", "signature", "outcome"])
+        refusals = metrics.counterFamily(
+            "martlet_batch_refusals_total",
+            help: "Requests turned away that could not be answered in time, by the bound.",
+            labelNames: ["model", "signature", "bound"])
+    }
+
+    /// Shows what the adaptive queues of a scheduler have learned.
+    static func showKnowledge(of scheduler: BatchScheduler, in metrics: MetricsRegistry) {
+        func collect(
+            _ name: String, _ help: String, _ labelNames: [String],
+            _ add: @escaping @Sendable (BatchKnowledge, [String], inout MetricSamples) -> Void
+        ) {
+            metrics.collector(name, help: help, labelNames: labelNames) { samples in
+                for (label, knowledge) in scheduler.knowledge {
+                    let (model, signature) = label.servable
+                    add(knowledge, [model, signature], &samples)
+                }
+            }
+        }
+        collect(
+            "martlet_batch_target_seconds", "Target latency of adaptive batches.",
+            ["model", "signature"]
+        ) { $2.add($0.target.seconds, labels: $1) }
+        collect(
+            "martlet_batch_rows_limit", "Most rows of an adaptive batch at present.",
+            ["model", "signature"]
+        ) { $2.add(Double($0.rows), labels: $1) }
+        collect(
+            "martlet_batch_run_seconds", "Run time of a batch by its rows, as learned.",
+            ["model", "signature", "rows"]
+        ) { knowledge, labels, samples in
+            var rows = 1
+            while rows <= knowledge.curve.largestRows {
+                if let seconds = knowledge.curve.mean(rows: rows) {
+                    samples.add(seconds, labels: labels + ["\(rows)"])
+                }
+                rows *= 2
+            }
+        }
     }
 
     func didEnqueue(rows: Int, in queue: BatchQueueLabel) {}
@@ -37,6 +77,11 @@ final class BatchMetrics: BatchObserver {
         let (model, signature) = queue.servable
         waits.with(model, signature).observe(seconds: wait.seconds)
         servingMetrics.didQueue(threadPool: queue.threadPoolName, seconds: wait.seconds)
+    }
+
+    func didRefuse(bound: String, in queue: BatchQueueLabel) {
+        let (model, signature) = queue.servable
+        refusals.with(model, signature, bound).increment()
     }
 
     func didRun(_ batch: BatchMeasurement, in queue: BatchQueueLabel) {

@@ -7,8 +7,17 @@ public protocol BatchObserver: Sendable {
     /// A task's first rows have left the queue for a thread after such a wait.
     func didDequeue(after wait: Duration, from queue: BatchQueueLabel)
 
+    /// A task was turned away, since its answer would have come too late by a bound: `deadline`,
+    /// `target` or `queue`.
+    func didRefuse(bound: String, in queue: BatchQueueLabel)
+
     /// A batch has run in the engine.
     func didRun(_ batch: BatchMeasurement, in queue: BatchQueueLabel)
+}
+
+extension BatchObserver {
+    /// Does nothing, for observers that do not care.
+    public func didRefuse(bound: String, in queue: BatchQueueLabel) {}
 }
 
 /// How measurements name a queue.

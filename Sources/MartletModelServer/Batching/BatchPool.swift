@@ -14,6 +14,7 @@ final class BatchPool: Sendable {
     }
 
     private struct OpenQueue {
+        let label: BatchQueueLabel
         let run: BatchRun
         let didDequeue: @Sendable (Duration) -> Void
         var whenDrained: [@Sendable () -> Void] = []
@@ -47,6 +48,12 @@ final class BatchPool: Sendable {
         case stop
     }
 
+    /// A batch that has run, which the queues do not know of yet.
+    private struct Finished {
+        let batch: BatchQueues<PendingTask>.Batch
+        let outcome: BatchOutcome
+    }
+
     private let name: String
     private let state = Mutex(State())
     private let finished = DispatchGroup()
@@ -72,7 +79,7 @@ final class BatchPool: Sendable {
     ///
     /// - Throws: `ServingError` (`UNAVAILABLE`) once ``shutDown()`` was called.
     func open(
-        _ parameters: BatchingParameters, run: BatchRun,
+        _ parameters: BatchingParameters, label: BatchQueueLabel, run: BatchRun,
         didDequeue: @escaping @Sendable (Duration) -> Void
     ) throws -> QueueID {
         let (id, starting) = try state.withLock { state in
@@ -80,7 +87,7 @@ final class BatchPool: Sendable {
                 throw ServingError(.unavailable, "The server is shutting down")
             }
             let id = state.queues.open(QueueLimits(parameters))
-            state.open[id] = OpenQueue(run: run, didDequeue: didDequeue)
+            state.open[id] = OpenQueue(label: label, run: run, didDequeue: didDequeue)
             state.queues.capacity = max(state.queues.capacity, parameters.numBatchThreads)
             let starting = state.queues.capacity + 1 - state.threads
             state.threads += starting
@@ -116,6 +123,15 @@ final class BatchPool: Sendable {
         state.withLock { $0.queues.length(of: id) }
     }
 
+    /// What the adaptive queues have learned.
+    var knowledge: [(label: BatchQueueLabel, knowledge: BatchKnowledge)] {
+        state.withLock { state in
+            state.open.compactMap { id, queue in
+                state.queues.knowledge(of: id).map { (queue.label, $0) }
+            }
+        }
+    }
+
     // MARK: Tasks
 
     /// Queues a task.
@@ -127,7 +143,8 @@ final class BatchPool: Sendable {
         return try state.withLock { state in
             removeExpired(&state, now: task.arrival, &aftermath)
             let (number, attention) = try state.queues.submit(
-                task, to: id, size: task.rows, deadline: task.deadline, now: task.arrival)
+                task, to: id, size: task.rows, deadline: task.deadline, terms: task.terms,
+                now: task.arrival)
             if let attention, let thread = state.parked.wake(by: attention) {
                 aftermath.woken.append(thread)
             }
@@ -176,24 +193,33 @@ final class BatchPool: Sendable {
     private func work() {
         let parker = Parker()
         var wasPicked = false
+        var finished: Finished?
         while true {
-            switch nextStep(parker, wasPicked: wasPicked) {
+            switch nextStep(parker, wasPicked: wasPicked, after: finished) {
             case .run(let batch, let queue):
-                run(batch, in: queue)
+                finished = Finished(batch: batch, outcome: run(batch, in: queue))
                 wasPicked = false
+                continue
             case .park(let until):
                 wasPicked = park(parker, until: until)
             case .stop:
                 return
             }
+            finished = nil
         }
     }
 
-    private func nextStep(_ parker: Parker, wasPicked: Bool) -> Step {
+    /// Notes what the thread did last, and finds what it does next.
+    private func nextStep(
+        _ parker: Parker, wasPicked: Bool, after finished: Finished?
+    ) -> Step {
         var aftermath = Aftermath()
         defer { aftermath.perform() }
         return state.withLock { state in
             if wasPicked { state.parked.didWake() }
+            if let finished, state.queues.didRun(finished.batch, finished.outcome) {
+                forget(finished.batch.queue, &state, &aftermath)
+            }
             let now = ContinuousClock.now
             removeExpired(&state, now: now, &aftermath)
             switch state.queues.next(now: now) {
@@ -226,26 +252,25 @@ final class BatchPool: Sendable {
         return true
     }
 
-    private func run(_ batch: BatchQueues<PendingTask>.Batch, in queue: OpenQueue?) {
+    private func run(
+        _ batch: BatchQueues<PendingTask>.Batch, in queue: OpenQueue?
+    ) -> BatchOutcome {
         let start = ContinuousClock.now
+        var executedRows: Int?
         if let queue {
             for slice in batch.slices where slice.rows.lowerBound == 0 {
                 queue.didDequeue(start - slice.payload.arrival)
             }
-            queue.run.run(batch.slices)
+            executedRows = queue.run.run(batch.slices)
         } else {
             // A queue is open as long as it has tasks; should it not be, they still end.
             let error = ServingError(.internal, "A batch has lost its queue")
             for slice in batch.slices { slice.payload.end(.failure(error)) }
         }
-        let nanoseconds = (ContinuousClock.now - start) / .nanoseconds(1)
+        let end = ContinuousClock.now
+        let nanoseconds = (end - start) / .nanoseconds(1)
         busy.wrappingAdd(UInt64(max(0, nanoseconds)), ordering: .relaxed)
-        let aftermath = state.withLock { state -> Aftermath in
-            var aftermath = Aftermath()
-            if state.queues.didRun(batch) { forget(batch.queue, &state, &aftermath) }
-            return aftermath
-        }
-        aftermath.perform()
+        return BatchOutcome(executedRows: executedRows, time: end - start, end: end)
     }
 
     // MARK: Under the lock

@@ -42,7 +42,8 @@ public final class BatchQueue: Sendable {
     ///
     /// A task that is not taken has ended when this returns: its completion was called with
     /// `INVALID_ARGUMENT` (rows missing, unequal or too many), `UNAVAILABLE` (the queue is full or
-    /// closed) or `DEADLINE_EXCEEDED`.
+    /// closed), `DEADLINE_EXCEEDED`, or `RESOURCE_EXHAUSTED` (an adaptive queue could not answer in
+    /// time).
     ///
     /// - Parameter task: the request; its completion is called exactly once.
     /// - Returns: what takes the task back.
@@ -50,13 +51,17 @@ public final class BatchQueue: Sendable {
     public func submit(_ task: BatchTask) -> BatchTicket {
         do {
             let rows = try BatchInputs.rowCount(of: task.inputs)
-            let pending = PendingTask(task, rows: rows, arrival: .now)
+            let pending = PendingTask(task, rows: rows, shape: shape(of: task), arrival: .now)
             let id = try pool.submit(pending, to: id)
             observer?.didEnqueue(rows: rows, in: label)
             return BatchTicket { [pool] in
                 pool.cancel(id)
                 pending.end(.failure(BatchingErrors.cancelled))
             }
+        } catch let refusal as BatchRefusal {
+            observer?.didRefuse(bound: refusal.bound.rawValue, in: label)
+            task.completion(.failure(refusal.error))
+            return BatchTicket()
         } catch {
             task.completion(
                 .failure(
@@ -64,6 +69,12 @@ public final class BatchQueue: Sendable {
                         ?? ServingError(.internal, "Queuing failed: \(error)", cause: error)))
             return BatchTicket()
         }
+    }
+
+    /// Only an adaptive queue keeps shapes apart; another finds out when a batch is put together.
+    private func shape(of task: BatchTask) -> Int {
+        guard parameters.targetLatency != nil else { return 0 }
+        return RowShape.key(of: task.inputs, isPadded: parameters.padVariableLengthInputs)
     }
 
     /// Tasks that wait.

@@ -13,10 +13,10 @@ struct TaskID: Hashable, Sendable {
 
 /// Decides which tasks run together, when, and on whose turn: several queues served by one pool.
 ///
-/// A queue's batch may run once it is full, or once its oldest task has waited for the timeout. Of
-/// the queues whose batch may run, the one is served that was served the longest ago, so none
+/// A queue's batch may run once it is full, or once its oldest task has waited for the timeout; that
+/// of an adaptive queue at once. Of the queues whose batch may run, the one is served that was served the longest ago, so none
 /// waits for more batches than there are other queues with tasks. Tasks of a queue are served in
-/// order of arrival. Those that expire or are cancelled while they wait leave without being run.
+/// order of arrival, those of an adaptive queue in its own order. Those that expire or are cancelled while they wait leave without being run.
 ///
 /// It has no threads, no clock and no tensors: events come in with the time they happen at.
 struct BatchQueues<Payload: Sendable>: Sendable {
@@ -24,6 +24,8 @@ struct BatchQueues<Payload: Sendable>: Sendable {
     struct Batch: Sendable {
         let queue: QueueID
         let slices: [BatchSlice<Payload>]
+        /// Its number, in order of their beginning.
+        let number: UInt64
 
         /// The rows of all slices.
         var rows: Int { slices.reduce(0) { $0 + $1.rows.count } }
@@ -37,17 +39,26 @@ struct BatchQueues<Payload: Sendable>: Sendable {
         case wait(until: ContinuousClock.Instant?)
     }
 
-    private var queues: [QueueID: TaskQueue<Payload>] = [:]
+    /// A batch that a thread is running.
+    private struct Run {
+        let number: UInt64
+        /// When it is expected to end; its beginning where nothing is known.
+        let end: ContinuousClock.Instant
+    }
+
+    private var queues: [QueueID: WaitingTasks<Payload>] = [:]
     /// Queues with tasks; the one that was served the longest ago comes first.
     private var turns: [QueueID] = []
     private var deadlines = TaskDeadlines()
     private var nextQueue = 0
     private var nextTask: UInt64 = 0
+    private var nextBatch: UInt64 = 0
+    private var runs: [Run] = []
 
     /// Batches that may run at once.
     var capacity: Int
     /// Batches that are running.
-    private(set) var running = 0
+    var running: Int { runs.count }
     /// Tasks that wait, over all queues.
     private(set) var waiting = 0
 
@@ -59,7 +70,7 @@ struct BatchQueues<Payload: Sendable>: Sendable {
     mutating func open(_ limits: QueueLimits) -> QueueID {
         let id = QueueID(number: nextQueue)
         nextQueue += 1
-        queues[id] = TaskQueue(limits: limits)
+        queues[id] = WaitingTasks(limits: limits)
         return id
     }
 
@@ -76,19 +87,30 @@ struct BatchQueues<Payload: Sendable>: Sendable {
         (queues[id]?.tasks ?? 0, queues[id]?.rows ?? 0)
     }
 
+    /// What an adaptive queue has learned; `nil` for another.
+    func knowledge(of id: QueueID) -> BatchKnowledge? { queues[id]?.knowledge }
+
     // MARK: Tasks
 
     /// Puts a task into a queue.
     ///
     /// Call ``removeExpired(now:)`` before, or tasks that nobody waits for take up room.
     ///
+    /// - Parameters:
+    ///   - payload: the task.
+    ///   - id: the queue.
+    ///   - size: its rows.
+    ///   - deadline: when its client stops waiting.
+    ///   - terms: what else an adaptive queue goes by.
+    ///   - now: the time.
     /// - Returns: the task, and the instant at which a thread must ask for work on its account;
     ///   `nil` when those that are running will.
     /// - Throws: `ServingError`: `UNAVAILABLE` when the queue is closed or full,
-    ///   `DEADLINE_EXCEEDED`, or `INVALID_ARGUMENT` when the task is too large.
+    ///   `DEADLINE_EXCEEDED`, or `INVALID_ARGUMENT` when the task is too large; `BatchRefusal` when
+    ///   its answer would come too late.
     mutating func submit(
         _ payload: Payload, to id: QueueID, size: Int, deadline: Deadline,
-        now: ContinuousClock.Instant
+        terms: TaskTerms = TaskTerms(), now: ContinuousClock.Instant
     ) throws -> (task: TaskID, attention: ContinuousClock.Instant?) {
         guard var queue = queues.removeValue(forKey: id) else { throw Self.closedError }
         defer { queues[id] = queue }
@@ -96,7 +118,11 @@ struct BatchQueues<Payload: Sendable>: Sendable {
         guard !deadline.hasPassed(now: now) else { throw BatchingErrors.expired }
         let wasEmpty = queue.isEmpty
         let task = TaskID(queue: id, number: nextTask)
-        try queue.append(payload, number: task.number, size: size, now: now)
+        var terms = terms
+        terms.deadline = deadline
+        try queue.append(
+            payload, number: task.number, size: size, terms: terms, pool: outlook(now: now),
+            now: now)
         nextTask += 1
         waiting += 1
         if wasEmpty { turns.append(id) }
@@ -145,7 +171,7 @@ struct BatchQueues<Payload: Sendable>: Sendable {
         if running < capacity {
             for (index, id) in turns.enumerated() {
                 guard let ready = queues[id]?.readyAt else { continue }
-                if ready <= now { return .run(take(id, at: index)) }
+                if ready <= now { return .run(take(id, at: index, now: now)) }
                 earliest = min(earliest ?? ready, ready)
             }
         }
@@ -156,29 +182,44 @@ struct BatchQueues<Payload: Sendable>: Sendable {
 
     /// Notes that a batch has run.
     ///
+    /// - Parameters:
+    ///   - batch: the batch.
+    ///   - outcome: how it went, for an adaptive queue to learn from.
     /// - Returns: whether its queue is done and gone.
-    mutating func didRun(_ batch: Batch) -> Bool {
-        running -= 1
+    mutating func didRun(_ batch: Batch, _ outcome: BatchOutcome? = nil) -> Bool {
+        runs.removeAll { $0.number == batch.number }
         queues[batch.queue]?.running -= 1
+        if let outcome { queues[batch.queue]?.didRun(batch.slices, outcome) }
         return forgetIfDone(batch.queue)
     }
 
     // MARK: -
 
-    private mutating func take(_ id: QueueID, at index: Int) -> Batch {
+    private mutating func take(
+        _ id: QueueID, at index: Int, now: ContinuousClock.Instant
+    ) -> Batch {
         turns.remove(at: index)
+        let number = nextBatch
+        nextBatch += 1
         guard var queue = queues.removeValue(forKey: id) else {
-            return Batch(queue: id, slices: [])
+            return Batch(queue: id, slices: [], number: number)
         }
         let before = queue.tasks
-        let batch = Batch(queue: id, slices: queue.takeBatch())
+        let slices = queue.takeBatch(concurrency: capacity, now: now)
+        let batch = Batch(queue: id, slices: slices, number: number)
         waiting -= before - queue.tasks
         queue.running += 1
-        running += 1
+        runs.append(Run(number: number, end: now + queue.expectedTime(rows: batch.rows)))
         if !queue.isEmpty { turns.append(id) }
         queues[id] = queue
         clearDeadlines()
         return batch
+    }
+
+    private func outlook(now: ContinuousClock.Instant) -> PoolOutlook {
+        let isBusy = running >= capacity
+        let freeAt = isBusy ? runs.lazy.map(\.end).min() ?? now : now
+        return PoolOutlook(freeAt: freeAt, concurrency: max(1, capacity))
     }
 
     /// A task of the queue has left without being run.

@@ -16,27 +16,31 @@ struct BatchRun: Sendable {
     let report: @Sendable (BatchMeasurement) -> Void
 
     /// Runs a batch on the calling thread; every task has its outputs or its error afterwards.
-    func run(_ slices: [Slice]) {
+    ///
+    /// - Returns: the rows that the engine saw, if it was one run that succeeded.
+    @discardableResult
+    func run(_ slices: [Slice]) -> Int? {
         let now = ContinuousClock.now
         for slice in slices where slice.payload.deadline.hasPassed(now: now) {
             slice.payload.end(.failure(BatchingErrors.expired))
         }
         let open = slices.filter { !$0.payload.isEnded }
-        guard !open.isEmpty else { return }
+        guard !open.isEmpty else { return nil }
         do {
-            try runTogether(open)
+            return try runTogether(open)
         } catch {
             guard open.count > 1, error.mayBeOfOneTask else {
                 for slice in open { slice.payload.end(.failure(error.reason)) }
-                return
+                return nil
             }
             for group in Self.apart(open, after: error) { run(group) }
+            return nil
         }
     }
 
     // MARK: -
 
-    private func runTogether(_ slices: [Slice]) throws(Failure) {
+    private func runTogether(_ slices: [Slice]) throws(Failure) -> Int {
         let sizes = slices.map(\.rows.count)
         let rows = sizes.reduce(0, +)
         let paddedRows = parameters.paddedSize(of: rows)
@@ -66,6 +70,7 @@ struct BatchRun: Sendable {
         for (slice, part) in zip(slices, parts) {
             slice.payload.deliver(slice.payload.select(part), of: slice.rows)
         }
+        return paddedRows
     }
 
     private func failing<Value>(

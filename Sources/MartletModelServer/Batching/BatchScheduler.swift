@@ -44,11 +44,16 @@ public final class BatchScheduler: Sendable {
         let batchRun = BatchRun(engine: run, parameters: parameters) { [observer] measurement in
             observer?.didRun(measurement, in: label)
         }
-        let id = try pool.open(parameters, run: batchRun) { [observer] wait in
+        let id = try pool.open(parameters, label: label, run: batchRun) { [observer] wait in
             observer?.didDequeue(after: wait, from: label)
         }
         return BatchQueue(
             label: label, parameters: parameters, pool: pool, id: id, observer: observer)
+    }
+
+    /// What the adaptive queues have learned.
+    var knowledge: [(label: BatchQueueLabel, knowledge: BatchKnowledge)] {
+        pools.flatMap(\.knowledge)
     }
 
     /// Tasks that wait, over all queues.

@@ -15,6 +15,13 @@ public struct BatchTask: Sendable {
     /// When the client stops waiting; a task that still waits then never reaches the engine.
     public let deadline: Deadline
 
+    /// Its priority and its tenant, which an adaptive queue goes by.
+    public let standing: TaskStanding
+
+    /// When the client's request arrived, from which its latency counts; `nil` where that is the
+    /// moment it is queued.
+    public let received: ContinuousClock.Instant?
+
     /// Called exactly once, on whatever thread ends the task.
     ///
     /// That is a batch thread, or the one that submits or cancels. It must not block.
@@ -23,11 +30,14 @@ public struct BatchTask: Sendable {
     /// Creates a task.
     public init(
         inputs: [NamedTensor], outputs: [TensorSpec], deadline: Deadline,
+        standing: TaskStanding = TaskStanding(), received: ContinuousClock.Instant? = nil,
         completion: @escaping @Sendable (Outcome) -> Void
     ) {
         self.inputs = inputs
         self.outputs = outputs
         self.deadline = deadline
+        self.standing = standing
+        self.received = received
         self.completion = completion
     }
 }

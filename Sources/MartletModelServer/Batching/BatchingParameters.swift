@@ -40,11 +40,20 @@ public struct BatchingParameters: Sendable, Equatable {
     /// Whether requests of different lengths are made equally long (`pad_variable_length_inputs`).
     public var padVariableLengthInputs = false
 
+    /// The latency that 99 of 100 answers are to keep: batches are formed so as to keep it, by
+    /// what has been learned of the model; `nil` to form them by the other parameters alone.
+    ///
+    /// ``batchTimeoutMicros`` and ``maxEnqueuedBatches`` have no meaning then.
+    public var targetLatency: Duration?
+
     /// The defaults.
     public init() {}
 }
 
 extension BatchingParameters {
+    /// Target latencies that can be asked for, in milliseconds.
+    public static let targetMillisecondsRange = 1...600_000
+
     /// Most threads one pool may be given.
     public static let threadsMaximum = 1024
 
@@ -81,6 +90,14 @@ extension BatchingParameters {
         try require(
             numBatchThreads <= Self.threadsMaximum,
             "num_batch_threads must be at most \(Self.threadsMaximum); was \(numBatchThreads)")
+        if let targetLatency {
+            let range = Self.targetMillisecondsRange
+            try require(
+                targetLatency >= .milliseconds(range.lowerBound)
+                    && targetLatency <= .milliseconds(range.upperBound),
+                "target_latency_ms_p99 must be from \(range.lowerBound) to \(range.upperBound); "
+                    + "was \(targetLatency.seconds * 1000)")
+        }
         if enableLargeBatchSplitting { try validateSplitting() }
         try validateAllowedSizes()
     }

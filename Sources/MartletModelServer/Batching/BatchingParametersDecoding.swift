@@ -23,6 +23,7 @@ extension BatchingParameters {
         parameters.take(model)
         parameters.numBatchThreads = numBatchThreads
         parameters.threadPoolName = threadPoolName
+        parameters.targetLatency = targetLatency
         try parameters.validate()
         return parameters
     }

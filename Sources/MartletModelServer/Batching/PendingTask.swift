@@ -22,10 +22,17 @@ final class PendingTask: Sendable {
     let deadline: Deadline
     let arrival: ContinuousClock.Instant
     let rows: Int
+    /// What an adaptive queue goes by.
+    let terms: TaskTerms
 
     private let state: Mutex<State>
 
-    init(_ task: BatchTask, rows: Int, arrival: ContinuousClock.Instant) {
+    init(
+        _ task: BatchTask, rows: Int, shape: Int = 0, arrival: ContinuousClock.Instant
+    ) {
+        terms = TaskTerms(
+            standing: task.standing, shape: shape, received: task.received,
+            deadline: task.deadline)
         inputs = task.inputs
         outputs = task.outputs
         deadline = task.deadline

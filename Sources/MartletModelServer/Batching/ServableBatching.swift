@@ -12,39 +12,52 @@ public struct ServableBatching: Sendable {
     static let parametersFile = "batching_params.pbtxt"
 
     let scheduler: BatchScheduler
-    private let parameters: BatchingParameters
+    private let parameters: BatchingParameters?
+    private let targets: [String: Duration]
     private let readsModelParameters: Bool
 
     /// Creates what makes the queues.
     ///
     /// - Parameters:
-    ///   - parameters: for all models.
+    ///   - parameters: for all models; `nil` to batch only those in `targets`.
+    ///   - targets: the target latencies of single models, whose batches are adaptive.
     ///   - readsModelParameters: whether `batching_params.pbtxt` in a version's folder goes before
     ///     `parameters`.
     ///   - metrics: takes what batching does.
     ///   - servingMetrics: takes it under TensorFlow Serving's names.
     public init(
-        parameters: BatchingParameters, readsModelParameters: Bool = false,
+        parameters: BatchingParameters?, targets: [String: Duration] = [:],
+        readsModelParameters: Bool = false,
         metrics: MetricsRegistry, servingMetrics: ServingMetrics = ServingMetrics()
     ) {
         self.parameters = parameters
+        self.targets = targets
         self.readsModelParameters = readsModelParameters
         scheduler = BatchScheduler(
             observer: BatchMetrics(metrics: metrics, servingMetrics: servingMetrics))
+        if isAdaptive { BatchMetrics.showKnowledge(of: scheduler, in: metrics) }
     }
 
-    /// The largest batch that a model sees, unless its own parameters say otherwise.
-    var largestBatch: Int { max(1, parameters.executionBatchSize) }
+    /// Whether requests of some model are put together adaptively, so that priorities count.
+    var isAdaptive: Bool { parameters?.targetLatency != nil || !targets.isEmpty }
+
+    /// The largest batch that a model sees, unless its own parameters say otherwise; `nil` when its
+    /// requests run alone.
+    func largestBatch(of model: String) -> Int? {
+        parameters(of: model).map { max(1, $0.executionBatchSize) }
+    }
 
     /// The queues of a servable by signature.
     ///
     /// - Parameters:
     ///   - servable: runs the batches.
     ///   - folder: the version's.
-    /// - Returns: a queue for each signature.
+    /// - Returns: a queue for each signature; none where requests run alone.
     /// - Throws: `ServingError` when the model's own parameters cannot be used.
     func queues(for servable: any Servable, folder: String) throws -> [String: BatchQueue] {
-        let parameters = try parameters(in: folder)
+        guard let parameters = try parameters(of: servable.id.model, in: folder) else {
+            return [:]
+        }
         return try servable.signatures.mapValues { signature in
             try scheduler.makeQueue(
                 name: "\(servable.id.model)/\(signature.name)", parameters: parameters
@@ -54,7 +67,17 @@ public struct ServableBatching: Sendable {
         }
     }
 
-    private func parameters(in folder: String) throws -> BatchingParameters {
+    private func parameters(of model: String) -> BatchingParameters? {
+        guard let target = targets[model] else { return parameters }
+        var own = parameters ?? BatchingParameters()
+        own.targetLatency = target
+        return own
+    }
+
+    private func parameters(
+        of model: String, in folder: String
+    ) throws -> BatchingParameters? {
+        guard let parameters = self.parameters(of: model) else { return nil }
         let file = "\(folder)/\(ServableBatching.parametersFile)"
         guard readsModelParameters, FileManager.default.fileExists(atPath: file) else {
             return parameters

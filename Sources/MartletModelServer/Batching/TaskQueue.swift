@@ -106,13 +106,7 @@ struct TaskQueue<Payload: Sendable>: Sendable {
     }
 
     private mutating func admit(_ size: Int) throws -> EnqueuedBatches.Number {
-        guard size > 0 else {
-            throw ServingError.invalidArgument("A task without rows cannot be batched")
-        }
-        guard size <= limits.taskRows else {
-            throw ServingError.invalidArgument(
-                "Task size \(size) is larger than maximum input batch size \(limits.taskRows)")
-        }
+        try limits.check(size: size)
         if limits.splitsTasks {
             let capacity = limits.rowCapacity - rows
             guard size <= capacity else {
@@ -159,6 +153,10 @@ struct TaskQueue<Payload: Sendable>: Sendable {
 struct BatchSlice<Payload: Sendable>: Sendable {
     let payload: Payload
     let rows: Range<Int>
+    /// What its task has in common with those it may share a batch with, in an adaptive queue.
+    var shape = 0
+    /// When the task should be answered, in an adaptive queue, if this is the rest of it.
+    var target: ContinuousClock.Instant?
 }
 
 /// The bounds of a queue.
@@ -173,6 +171,23 @@ struct QueueLimits: Sendable, Equatable {
     let timeout: Duration
     /// Whether a task may be spread over several batches.
     let splitsTasks: Bool
+    /// What an adaptive queue is told, which heeds only the bounds on rows; `nil` for one that goes
+    /// by all of these.
+    var adaptive: AdaptiveSettings?
+
+    /// Refuses a task that has no rows or too many.
+    ///
+    /// - Throws: `ServingError` (`INVALID_ARGUMENT`), with TensorFlow Serving's message where it
+    ///   has one.
+    func check(size: Int) throws {
+        guard size > 0 else {
+            throw ServingError.invalidArgument("A task without rows cannot be batched")
+        }
+        guard size <= taskRows else {
+            throw ServingError.invalidArgument(
+                "Task size \(size) is larger than maximum input batch size \(taskRows)")
+        }
+    }
 
     /// Rows that may wait where tasks are split.
     var rowCapacity: Int {
@@ -189,5 +204,8 @@ extension QueueLimits {
         enqueuedBatches = max(1, parameters.maxEnqueuedBatches)
         timeout = .microseconds(parameters.batchTimeoutMicros)
         splitsTasks = parameters.enableLargeBatchSplitting
+        adaptive = parameters.targetLatency.map {
+            AdaptiveSettings(target: $0, allowedBatchSizes: parameters.allowedBatchSizes)
+        }
     }
 }

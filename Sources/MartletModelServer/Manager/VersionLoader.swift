@@ -86,9 +86,11 @@ public struct VersionLoader: Sendable {
     }
 
     /// With batching the largest batches count beside single requests.
-    private var trialOptions: EngineTrial.Options {
+    private func trialOptions(of model: String) -> EngineTrial.Options {
         var trial = options.trial
-        if let largest = options.batching?.largestBatch { trial.batches = [1, min(largest, 32)] }
+        if let largest = options.batching?.largestBatch(of: model) {
+            trial.batches = [1, min(largest, 32)]
+        }
         return trial
     }
 
@@ -100,7 +102,8 @@ public struct VersionLoader: Sendable {
                 metadata: ["model": "\(id.model)", "version": "\(id.version)", "name": "\(name)"])
         }
         let selection = EngineSelection(
-            engines: engines, settings: options.engines, trial: trialOptions, logger: logger)
+            engines: engines, settings: options.engines, trial: trialOptions(of: id.model),
+            logger: logger)
         let (servable, choice) = try selection.load(
             ModelArtifact(
                 id: id, path: folder, format: description.format, tags: description.tags,

@@ -18,10 +18,12 @@ struct PredictionRunner: Sendable {
     /// - Parameters:
     ///   - prediction: what to run.
     ///   - context: whose request it is.
+    ///   - standing: its place among those that wait to be run together.
     ///   - mayBlock: whether the calling thread may run the model.
     ///   - completion: takes the answer, or the error of the engine; called exactly once.
     func run<Response>(
-        _ prediction: Prediction<Response>, context: RequestContext, mayBlock: Bool,
+        _ prediction: Prediction<Response>, context: RequestContext,
+        standing: TaskStanding = TaskStanding(), mayBlock: Bool,
         completion: @escaping @Sendable (Result<Response, any Error>) -> Void
     ) {
         let queues = prediction.batchQueues
@@ -30,9 +32,10 @@ struct PredictionRunner: Sendable {
             return
         }
         guard queues.count > 1 else {
-            submit(prediction, outputs: prediction.outputs, to: first, context: context) {
-                respond(to: prediction, $0, completion)
-            }
+            submit(
+                prediction, outputs: prediction.outputs, to: first, context: context,
+                standing: standing
+            ) { respond(to: prediction, $0, completion) }
             return
         }
         let joint = JointOutcome(count: queues.count) { outcome in
@@ -40,19 +43,21 @@ struct PredictionRunner: Sendable {
         }
         for (index, selection) in prediction.selections.enumerated() {
             submit(
-                prediction, outputs: selection.outputs, to: queues[index], context: context
+                prediction, outputs: selection.outputs, to: queues[index], context: context,
+                standing: standing
             ) { joint.take($0, at: index) }
         }
     }
 
     private func submit<Response>(
         _ prediction: Prediction<Response>, outputs: [TensorSpec], to queue: BatchQueue,
-        context: RequestContext, completion: @escaping @Sendable (BatchTask.Outcome) -> Void
+        context: RequestContext, standing: TaskStanding,
+        completion: @escaping @Sendable (BatchTask.Outcome) -> Void
     ) {
         let ticket = queue.submit(
             BatchTask(
                 inputs: prediction.inputs, outputs: outputs, deadline: context.deadline,
-                completion: completion))
+                standing: standing, received: context.start, completion: completion))
         context.cancellation.onCancel { ticket.cancel() }
     }
 
@@ -93,6 +98,7 @@ struct PredictionRunner: Sendable {
                     return try prediction.respond(prediction.explained(outputs).get())
                 })
         }
+        // An error has none: a refusal must not wait for what it was refused for.
         guard outcome.byteCount > Self.inlineBytesMax else { return finish() }
         do {
             try threads.submit(isBounded: false, finish)

@@ -75,8 +75,13 @@ struct ClusterPlan: Sendable, Equatable {
         let precisions = cluster.models.compactMap { model in
             model.precision.map { "--precision=\(model.name)=\($0.rawValue)" }
         }
+        let targets = cluster.models.compactMap { model in
+            model.targetLatencyMilliseconds.map {
+                "--target-latency-ms-p99=\(model.name)=\($0)"
+            }
+        }
         return ["serve"] + cluster.models.map { "--model=\($0.name)=\($0.path)" }
-            + engines + precisions
+            + engines + precisions + targets
             + (cluster.modelRoot.map { ["--model-root=\($0)"] } ?? [])
             + [
                 "--host=\(bind.host)", "--port=\(bind.port)",

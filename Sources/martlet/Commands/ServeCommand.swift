@@ -4,7 +4,6 @@ import MartletCore
 import MartletEngines
 import MartletModelServer
 import MartletOperations
-import MartletProtocols
 import MartletRepository
 import MartletTransport
 
@@ -58,11 +57,7 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "TFLite requests of one model that run at once.")
     var tfliteInterpreters = 1
 
-    @Flag(help: "Put requests together into batches.")
-    var enableBatching = false
-
-    @Option(help: "Text file of TensorFlow Serving's BatchingParameters.")
-    var batchingParametersFile: String?
+    @OptionGroup var batchingOptions: BatchingOptions
 
     @Option(
         name: .customLong("allow-op"),
@@ -235,13 +230,8 @@ struct ServeCommand: AsyncParsableCommand {
             settings.litert.interpretersPerModel = tfliteInterpreters
             settings.loading.safety = ModelSafety(
                 allowedOperations: Set(allowedOperations), allowsLinksOutside: allowLinksOutside)
-            if let batchingParametersFile {
-                settings.batching = try BatchingParameters(
-                    ProtobufTextFile.read(
-                        batchingParametersFile, as: Tensorflow_Serving_BatchingParameters.self))
-            } else if enableBatching {
-                settings.batching = BatchingParameters()
-            }
+            settings.batching = try batchingOptions.parameters
+            settings.batchingTargets = try batchingOptions.targets.models
             return settings
         }
     }

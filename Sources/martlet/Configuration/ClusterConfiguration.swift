@@ -40,6 +40,9 @@ struct ClusterConfiguration: Sendable, Equatable {
         var engine: EnginePreference?
         /// `precision`: `exact` or `fast` (default `exact`).
         var precision: EnginePrecision?
+        /// `target_latency_ms_p99`: the milliseconds in which 99 of 100 requests are to be
+        /// answered, 1 to 600000; makes its batches adaptive (default none, and no batches).
+        var targetLatencyMilliseconds: Int?
     }
 
     /// The gateway.

@@ -1,5 +1,6 @@
 import Foundation
 import MartletEngines
+import MartletModelServer
 import Yams
 
 /// Turns the nodes of a YAML file into a configuration, and notes what is wrong.
@@ -12,6 +13,9 @@ struct ClusterConfigurationReader {
     private let isFolder: (String) -> Bool
 
     private static let ports = 0...65535
+    /// The keys of a model.
+    private static let required = ["name", "path"]
+    private static let optional = ["engine", "precision", "target_latency_ms_p99"]
 
     /// Creates a reader; paths are relative to the folder.
     init(folder: URL, processors: Int, isFolder: @escaping (String) -> Bool) {
@@ -99,9 +103,9 @@ struct ClusterConfigurationReader {
         _ item: ConfigurationValue, firstLines: inout [String: Int]
     ) -> ClusterConfiguration.Model? {
         let section = ConfigurationSection(
-            item, keys: ["name", "path", "engine", "precision"], problems: &problems)
+            item, keys: Self.required + Self.optional, problems: &problems)
         let isComplete = checkRequired(
-            ["name", "path"], optional: ["engine", "precision"], of: section, item)
+            Self.required, optional: Self.optional, of: section, item)
         let name = section.text("name", "the model's name", problems: &problems)
         let path = section.text("path", "the folder of its versions", problems: &problems)
             .map { self.path($0, section["path"]) }
@@ -118,7 +122,16 @@ struct ClusterConfigurationReader {
         }
         firstLines[name] = firstLines[name] ?? place.line
         return .init(
-            name: name, path: path, engine: engine(section), precision: precision(section))
+            name: name, path: path, engine: engine(section), precision: precision(section),
+            targetLatencyMilliseconds: targetLatency(section))
+    }
+
+    private mutating func targetLatency(_ section: ConfigurationSection) -> Int? {
+        let key = "target_latency_ms_p99"
+        guard section[key] != nil else { return nil }
+        let range = BatchingParameters.targetMillisecondsRange
+        return section.number(
+            key, default: range.lowerBound, in: range, unit: " milliseconds", problems: &problems)
     }
 
     private mutating func engine(_ section: ConfigurationSection) -> EnginePreference? {

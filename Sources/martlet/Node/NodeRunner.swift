@@ -28,12 +28,7 @@ struct NodeRunner {
         FileDescriptors.raiseLimit()
         let processors = ProcessInfo.processInfo.activeProcessorCount
         let metrics = MetricsRegistry()
-        let batching = settings.batching.map { parameters in
-            ServableBatching(
-                parameters: parameters,
-                readsModelParameters: settings.readsModelBatchingParameters, metrics: metrics,
-                servingMetrics: settings.monitoring.metrics)
-        }
+        let batching = makeBatching(metrics: metrics)
         let requestLogs = RequestLogs(
             metrics: metrics, servingMetrics: settings.monitoring.metrics, logger: logger)
         let manager = ModelManager(
@@ -81,6 +76,14 @@ struct NodeRunner {
         ).run()
         requestLogs.flush()
         logger.info("stopped")
+    }
+
+    private func makeBatching(metrics: MetricsRegistry) -> ServableBatching? {
+        guard settings.batching != nil || !settings.batchingTargets.isEmpty else { return nil }
+        return ServableBatching(
+            parameters: settings.batching, targets: settings.batchingTargets,
+            readsModelParameters: settings.readsModelBatchingParameters, metrics: metrics,
+            servingMetrics: settings.monitoring.metrics)
     }
 
     private func makeLoader(

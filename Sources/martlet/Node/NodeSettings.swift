@@ -53,6 +53,8 @@ struct NodeSettings {
     var allowsLabelsOfUnavailableVersions = false
     /// How requests are put together; `nil` to run each by itself.
     var batching: BatchingParameters?
+    /// The target latencies of single models, whose requests are put together adaptively.
+    var batchingTargets: [String: Duration] = [:]
     /// Whether a version's own `batching_params.pbtxt` goes before ``batching``.
     var readsModelBatchingParameters = false
     /// Where metrics are shown under TensorFlow Serving's names.

@@ -8,11 +8,11 @@ import Testing
 struct BatchQueuesSimulationTests {
     @Test(arguments: [true, false])
     func randomTasksThreadsAndTimes_keepEveryPromise(isCalm: Bool) {
-        for seed in UInt64(0)..<5000 {
+        for seed in SimulationSeeds.first(5000) {
             var world = BatchWorld(seed: seed, isCalm: isCalm)
             for _ in 0..<150 where world.complaint == nil { world.step() }
             world.settle()
-            #expect(world.complaint == nil, "seed \(seed)")
+            #expect(world.complaint == nil, "\(SimulationSeeds.replay(seed))")
             guard world.complaint == nil else { return }
         }
     }

@@ -207,7 +207,9 @@ struct BatchSchedulerTests {
                 return try model.run(inputs, outputs)
             }, parameters: parameters, report: { _ in })
         let pool = BatchPool(name: "test")
-        let queue = try pool.open(parameters, run: run) { _ in }
+        let queue = try pool.open(
+            parameters, label: BatchQueueLabel(name: "m/s", threadPoolName: "test"), run: run
+        ) { _ in }
         while pool.idleThreads < 4 {}
         // One task of three batches: a thread that takes one has to wake another for the next.
         let task = outcomes.task("a", try BatchTensors.column([1, 2, 3]))
@@ -325,6 +327,7 @@ struct BatchSchedulerTests {
                         $0.batchTimeoutMicros = index * 200
                         $0.enableLargeBatchSplitting = index == 1
                         if index == 1 { $0.maxExecutionBatchSize = 3 }
+                        if index == 2 { $0.targetLatency = .milliseconds(20) }
                     }, in: scheduler)
             }
             DispatchQueue.concurrentPerform(iterations: 5) { client in

@@ -9,7 +9,9 @@ struct ClusterPlanTests {
         var cluster = ClusterConfiguration()
         cluster.nodes.count = 2
         cluster.nodes.engineThreads = 3
-        cluster.models = [.init(name: "bird", path: "/models/bird")]
+        cluster.models = [
+            .init(name: "bird", path: "/models/bird", targetLatencyMilliseconds: 20)
+        ]
         cluster.modelRoot = "/root"
         let plan = try ClusterPlan(
             cluster, nodeArguments: ["--tensorflow-path=/tf"],
@@ -17,7 +19,8 @@ struct ClusterPlanTests {
         #expect(plan.nodes.map(\.name) == ["node-1", "node-2"])
         #expect(
             plan.nodes[1].arguments == [
-                "serve", "--model=bird=/models/bird", "--model-root=/root", "--host=127.0.0.1",
+                "serve", "--model=bird=/models/bird", "--target-latency-ms-p99=bird=20",
+                "--model-root=/root", "--host=127.0.0.1",
                 "--port=8502", "--engine-threads=3", "--name=node-2", "--tensorflow-path=/tf",
                 "--log-level=info", "--exit-with-parent",
             ])

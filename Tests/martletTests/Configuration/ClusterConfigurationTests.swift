@@ -151,6 +151,11 @@ struct ClusterConfigurationTests {
         #expect(try read(text).gateway.port == 8501)
     }
 
+    @Test func targetLatencyOfAModel_isRead() throws {
+        let text = "models:\n  - {name: a, path: /m, target_latency_ms_p99: 50}\n"
+        #expect(try read(text).models.first?.targetLatencyMilliseconds == 50)
+    }
+
     @Test func modelsEngineAndPrecision_areRead() throws {
         let text = "models:\n  - {name: a, path: /m, engine: openvino, precision: fast}\n"
         let model = try #require(try read(text + "  - {name: b, path: /m}").models.first)
@@ -166,6 +171,11 @@ struct ClusterConfigurationTests {
         (
             "models:\n  - {name: a, path: /m, precision: bird}",
             "2: models[0].precision: 'bird' is not one of exact, fast"
+        ),
+        (
+            "models:\n  - {name: a, path: /m, target_latency_ms_p99: 0}",
+            "2: models[0].target_latency_ms_p99: 0 is out of range; expected a whole number from 1 "
+                + "to 600000 milliseconds"
         ),
         (
             "models:\n  - {name: a, engine: auto}", "2: models[0]: 'path' is missing; add it"
@@ -190,7 +200,7 @@ struct ClusterConfigurationTests {
         (
             "models:\n  - bird",
             "2: models[0]: 'bird' is not a section; expected the keys 'name', 'path', 'engine', "
-                + "'precision'"
+                + "'precision', 'target_latency_ms_p99'"
         ),
         (
             "models:\n  - {name: a, path: /m}\n  - {name: a, path: /n}",
