@@ -49,8 +49,8 @@ class Row:
 # MARK: Simulated
 
 
-def simulated() -> list[Row]:
-    """Run the simulation, and read what it wrote."""
+def simulated(requests: int) -> list[Row]:
+    """Run the simulation with trials of so many requests, and read what it wrote."""
     with tempfile.TemporaryDirectory() as folder:
         table = Path(folder) / "table.json"
         command = ["swift", "test", "--filter", "wholeComparison_isWrittenDown"]
@@ -59,7 +59,11 @@ def simulated() -> list[Row]:
         subprocess.run(
             command,
             cwd=REPOSITORY,
-            env=os.environ | {"MARTLET_BATCHING_TABLE": str(table)},
+            env=os.environ
+            | {
+                "MARTLET_BATCHING_TABLE": str(table),
+                "MARTLET_BATCHING_REQUESTS": str(requests),
+            },
             check=True,
             stdout=sys.stderr,
         )
@@ -292,7 +296,7 @@ def main() -> None:
     options = parser.parse_args()
     rows: list[Row] = []
     if not options.real_only:
-        found = simulated()
+        found = simulated(500 if options.quick else 4000)
         print(f"Simulated, target {TARGET_MS:g} ms:\n\n{markdown(found)}\n")
         rows += found
     if not options.simulated_only:

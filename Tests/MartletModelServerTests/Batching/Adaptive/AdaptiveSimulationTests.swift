@@ -19,7 +19,7 @@ struct AdaptiveSimulationTests {
     @Test func randomTasksThreadsAndTimes_keepEveryPromise() {
         for seed in SimulationSeeds.first(10_000) {
             var world = AdaptiveWorld(seed: seed)
-            for _ in 0..<30 where world.complaint == nil { world.step() }
+            for _ in 0..<24 where world.complaint == nil { world.step() }
             world.settle()
             #expect(world.complaint == nil, "\(SimulationSeeds.replay(seed))")
             guard world.complaint == nil else { return }
@@ -46,10 +46,11 @@ struct AdaptiveSimulationTests {
             let threads = 1 + Int(seed / 3 % 2)
             var simulation = simulation(model, threads: threads, seed: seed)
             let peak = model.peak(target: Self.target, threads: threads)
-            simulation.run(.init(rate: 10 * peak, count: Int(10 * peak * 3.1)))
+            // The first two seconds are for learning; what is counted are hundreds of batches.
+            simulation.run(.init(rate: 10 * peak, count: Int(10 * peak * 5.1)))
             let goodput = simulation.outcome.goodput(after: 2)
             var best = self.simulation(model, threads: threads, seed: seed)
-            best.run(.init(rate: 1.5 * peak, count: Int(1.5 * peak * 4.1)))
+            best.run(.init(rate: 1.5 * peak, count: Int(1.5 * peak * 5.1)))
             #expect(
                 goodput >= 0.95 * best.outcome.goodput(after: 2),
                 "\(model.name) \(threads) \(SimulationSeeds.replay(seed))")

@@ -21,13 +21,18 @@ struct BatchingComparisonTests {
 
     /// Writes the whole comparison into the file that the environment names, for
     /// `Benchmarks/batching.py`.
+    ///
+    /// `MARTLET_BATCHING_REQUESTS` says how long its trials are.
     @Test(.enabled(if: table != nil))
     func wholeComparison_isWrittenDown() throws {
         guard let table else { return }
+        let environment = ProcessInfo.processInfo.environment
+        let requests = environment["MARTLET_BATCHING_REQUESTS"].flatMap(Int.init) ?? 4000
         var rows: [BatchingComparison.Row] = []
         for model in SimulatedModel.all {
             for threads in [1, 2] {
-                let comparison = BatchingComparison(model: model, threads: threads, target: 0.05)
+                let comparison = BatchingComparison(
+                    model: model, threads: threads, target: 0.05, requests: requests)
                 rows.append(comparison.adaptive())
                 rows += comparison.fixed(
                     rows: [1, 4, 16, 32, 64, 128, 256, 1000], timeouts: [0, 0.002, 0.01])
