@@ -296,7 +296,7 @@ def main() -> None:
     options = parser.parse_args()
     rows: list[Row] = []
     if not options.real_only:
-        found = simulated(500 if options.quick else 4000)
+        found = simulated(1500 if options.quick else 4000)
         print(f"Simulated, target {TARGET_MS:g} ms:\n\n{markdown(found)}\n")
         rows += found
     if not options.simulated_only:
