@@ -64,8 +64,9 @@ let package = Package(
         .target(
             name: "MartletProtocols", dependencies: [protobuf], exclude: ["Protos"],
             swiftSettings: swiftSettings),
+        .target(name: "CStandardError"),
         .target(
-            name: "MartletTelemetry", dependencies: ["MartletCore", logging],
+            name: "MartletTelemetry", dependencies: ["MartletCore", "CStandardError", logging],
             swiftSettings: swiftSettings),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         .target(

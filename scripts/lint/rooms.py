@@ -39,6 +39,7 @@ SHIMS = {
     "CLiteRT": "MartletEngines",
     "COpenVINO": "MartletEngines",
     "CRapidJSON": "MartletTensors",
+    "CStandardError": "MartletTelemetry",
     "CTensorFlow": "MartletEngines",
     "CZlib": "MartletTransport",
 }

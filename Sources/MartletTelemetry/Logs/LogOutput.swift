@@ -54,6 +54,9 @@ public final class LogOutput: Sendable {
         thread.start()
     }
 
+    /// Where lines are written, unless that is standard error itself.
+    var fileDescriptorOfItsOwn: Int32? { fileDescriptor == 2 ? nil : fileDescriptor }
+
     /// Lines dropped since the beginning.
     public var droppedLines: UInt64 {
         state.withLock { $0.buffer.droppedLines }

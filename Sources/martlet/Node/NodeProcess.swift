@@ -15,15 +15,18 @@ enum NodeProcess {
         logs: (output: LogOutput, accessLog: AccessLog), failure: ExitCode? = nil,
         _ body: (AccessLog) async throws -> Void
     ) async throws {
+        let relay = StandardErrorRelay.start(for: logs.output)
         var code = ExitCodes.success
         do {
             try await body(logs.accessLog)
         } catch {
+            relay?.stop()
             logs.output.flush()
             let reported = ExitCodes.report(error)
             guard let known = reported as? ExitCode else { throw reported }
             code = failure ?? known
         }
+        relay?.stop()
         logs.output.flush()
         // Not exit(): it would tear TensorFlow's globals down under threads that may still run.
         _exit(code.rawValue)
