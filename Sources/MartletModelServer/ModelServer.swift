@@ -96,7 +96,7 @@ public final class ModelServer: RequestResponder {
         var grpcServices: [any GRPCService] = [
             PredictionGRPCService(manager: manager, limits: limits, options: options),
             ExampleGRPCService(
-                manager: manager,
+                manager: manager, limits: limits,
                 predictor: ExamplePredictor(checksMethodNames: options.checksMethodNames)),
             ModelGRPCService(
                 manager: manager,

@@ -35,6 +35,16 @@ def test_rest_bomb_is_refused_in_little_memory(limited, name):
     assert_unharmed(limited)
 
 
+def test_examples_over_rest_that_are_nothing_but_many_are_refused(limited):
+    body = b'{"signature_name": "classify", "examples": [' + b"{}," * 500_000 + b"{}]}"
+    before = peak_bytes(limited)
+    answer = limited.rest.post("/v1/models/half_plus_two:classify", body)
+    assert answer.status_code == 400
+    assert "500001 examples and features" in answer.json()["error"]
+    assert peak_bytes(limited) - before <= 2 * LIMIT
+    assert_unharmed(limited)
+
+
 @pytest.mark.parametrize("name", GRPC_BOMBS)
 def test_grpc_bomb_is_refused_in_little_memory(limited, name):
     before = peak_bytes(limited)

@@ -1,13 +1,17 @@
-/// Counts the fields of a serialized message, up to a bound, without reading what they hold.
+/// Goes over the fields of a serialized message without reading what they hold.
 ///
 /// An empty field takes two bytes on the wire and a hundred in memory, so messages made of nothing
-/// else cost far more than their length says. No request has many fields of its own: its tensors
-/// and examples are within a few.
+/// else cost far more than their length says. No request has many fields of its own; what its
+/// tensors and examples may have, ``MessageWeight`` says.
 struct MessageFields {
     /// Most fields that a request may have of its own.
     static let requestMax = 65_536
 
     private var rest: Slice<UnsafeRawBufferPointer>
+
+    init(_ bytes: Slice<UnsafeRawBufferPointer>) {
+        rest = bytes
+    }
 
     /// Whether a message has more than `maximum` fields of its own.
     ///
@@ -16,31 +20,38 @@ struct MessageFields {
         // The shortest field has two bytes, so most messages need no counting.
         guard message.count / 2 > maximum else { return false }
         return message.withUnsafeBytes { bytes in
-            var fields = MessageFields(rest: bytes[...])
+            var fields = MessageFields(bytes[...])
             var count = 0
-            while count <= maximum, fields.skip() { count += 1 }
+            while count <= maximum, fields.next() != nil { count += 1 }
             return count > maximum
         }
     }
 
-    /// Goes over one field; `false` at the end, and at what is none.
-    private mutating func skip() -> Bool {
-        guard let tag = varint() else { return false }
+    /// One field: its number, and the bytes of one that has a length.
+    struct Field {
+        let number: UInt64
+        let bytes: Slice<UnsafeRawBufferPointer>?
+    }
+
+    /// Goes over one field; `nil` at the end, and at what is none.
+    mutating func next() -> Field? {
+        guard let tag = varint() else { return nil }
         switch tag & 7 {
-        case 0: return varint() != nil
-        case 1: return drop(8)
-        case 2: return varint().map { drop($0) } ?? false
+        case 0 where varint() != nil, 1 where take(8) != nil, 5 where take(4) != nil:
+            return Field(number: tag >> 3, bytes: nil)
+        case 2:
+            guard let bytes = varint().flatMap({ take($0) }) else { return nil }
+            return Field(number: tag >> 3, bytes: bytes)
         // The two ends of a group, whose fields count as the message's own.
-        case 3, 4: return true
-        case 5: return drop(4)
-        default: return false
+        case 3, 4: return Field(number: tag >> 3, bytes: nil)
+        default: return nil
         }
     }
 
-    private mutating func drop(_ count: UInt64) -> Bool {
-        guard count <= UInt64(rest.count) else { return false }
-        rest = rest.dropFirst(Int(count))
-        return true
+    private mutating func take(_ count: UInt64) -> Slice<UnsafeRawBufferPointer>? {
+        guard count <= UInt64(rest.count) else { return nil }
+        defer { rest = rest.dropFirst(Int(count)) }
+        return rest.prefix(Int(count))
     }
 
     private mutating func varint() -> UInt64? {

@@ -26,6 +26,9 @@ public enum JSONFeature: Sendable, Equatable {
 /// Messages are TensorFlow Serving's. Reference:
 /// <https://www.tensorflow.org/tfx/serving/api_rest>.
 public struct ExamplesRequestJSON: Sendable {
+    /// What an example or a feature takes in memory, in bytes, however little it holds.
+    static let partBytes = 96
+
     /// The signature that the request named; empty for the default.
     public let signatureName: String
 
@@ -39,13 +42,15 @@ public struct ExamplesRequestJSON: Sendable {
     ///
     /// - Parameters:
     ///   - body: UTF-8 JSON.
-    ///   - limits: bounds on depth and number of values.
+    ///   - limits: bounds on depth, number of values, and memory for examples and features.
     /// - Throws: `ServingError` (`INVALID_ARGUMENT`) naming the feature at fault.
     public init(_ body: [UInt8], limits: Limits) throws {
-        self = try JSONTape.withParsed(body, limits: limits) { try ExamplesRequestJSON($0) }
+        self = try JSONTape.withParsed(body, limits: limits) {
+            try ExamplesRequestJSON($0, limits: limits)
+        }
     }
 
-    private init(_ tape: JSONTape) throws {
+    private init(_ tape: JSONTape, limits: Limits) throws {
         let root = JSONTape.root
         func malformed(_ reason: String) -> ServingError {
             .invalidArgument("JSON Value: \(tape.excerpt(root)) \(reason)")
@@ -61,10 +66,25 @@ public struct ExamplesRequestJSON: Sendable {
             throw malformed("Expecting 'examples' value to be an list/array")
         }
         guard tape.count(list) > 0 else { throw malformed("'examples' value is an empty array") }
+        try ExamplesRequestJSON.checkParts(of: list, in: tape, limits: limits)
         var examples: [[String: JSONFeature]] = []
         examples.reserveCapacity(tape.count(list))
         try tape.forEachElement(of: list) { examples.append(try tape.example($0)) }
         self.examples = examples
+    }
+
+    /// Refuses examples that are nothing but many: two bytes of JSON make one.
+    private static func checkParts(
+        of list: JSONTape.Index, in tape: JSONTape, limits: Limits
+    ) throws {
+        let maximum = min(limits.messageBytes, Int.max / 2) * 2 / partBytes
+        var count = tape.count(list)
+        tape.forEachElement(of: list) { if tape.isObject($0) { count += tape.count($0) } }
+        guard count <= maximum else {
+            throw ServingError.invalidArgument(
+                "The request has \(count) examples and features, more than the limit of "
+                    + "\(maximum) that --max-message-bytes sets")
+        }
     }
 }
 

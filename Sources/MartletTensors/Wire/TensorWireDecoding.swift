@@ -12,7 +12,8 @@ extension Tensor {
     ///   - limits: bounds the rank and the bytes.
     public init?(protobuf bytes: UnsafeRawBufferPointer, limits: Limits) {
         var reader = TensorWireReader()
-        guard (try? reader.read(bytes)) != nil, let tensor = reader.tensor(limits: limits) else {
+        guard (try? reader.read(bytes, rankMax: limits.tensorRank)) != nil,
+            let tensor = reader.tensor(limits: limits) else {
             return nil
         }
         self = tensor
@@ -21,6 +22,10 @@ extension Tensor {
 
 /// Takes a `TensorProto` apart, without looking at its elements before all else is known.
 private struct TensorWireReader {
+    /// Most strings that are read here: an empty one takes two bytes on the wire and many in memory,
+    /// so the other decoder weighs messages of many first.
+    private static let stringsMax = 4096
+
     private var dtype: DataType?
     private var dimensions: [Int] = []
     private var hasShape = false
@@ -28,7 +33,7 @@ private struct TensorWireReader {
     private var values: (field: Int, bytes: UnsafeRawBufferPointer)?
     private var strings: [[UInt8]] = []
 
-    mutating func read(_ bytes: UnsafeRawBufferPointer) throws {
+    mutating func read(_ bytes: UnsafeRawBufferPointer, rankMax: Int) throws {
         var message = WireMessage(bytes)
         while let (number, value) = try message.next() {
             switch (Int(number), value) {
@@ -38,12 +43,14 @@ private struct TensorWireReader {
             case (TensorFields.shape, .bytes(let shape)):
                 guard !hasShape else { throw WireFault() }
                 hasShape = true
-                try readShape(shape)
+                try readShape(shape, rankMax: rankMax)
             case (TensorFields.versionNumber, .varint): break
             case (TensorFields.content, .bytes(let bytes)):
                 guard content == nil else { throw WireFault() }
                 content = bytes
-            case (TensorFields.strings, .bytes(let string)): strings.append([UInt8](string))
+            case (TensorFields.strings, .bytes(let string)):
+                guard strings.count < TensorWireReader.stringsMax else { throw WireFault() }
+                strings.append([UInt8](string))
             case (let field, .bytes(let bytes)):
                 guard values == nil else { throw WireFault() }
                 values = (field, bytes)
@@ -52,12 +59,14 @@ private struct TensorWireReader {
         }
     }
 
-    private mutating func readShape(_ bytes: UnsafeRawBufferPointer) throws {
+    private mutating func readShape(
+        _ bytes: UnsafeRawBufferPointer, rankMax: Int
+    ) throws {
         var message = WireMessage(bytes)
         while let (number, value) = try message.next() {
-            guard number == TensorFields.dimension, case .bytes(let dimension) = value else {
-                throw WireFault()
-            }
+            guard number == TensorFields.dimension, case .bytes(let dimension) = value,
+                dimensions.count < rankMax
+            else { throw WireFault() }
             var fields = WireMessage(dimension)
             var size = 0
             while let (number, value) = try fields.next() {

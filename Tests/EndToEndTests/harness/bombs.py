@@ -5,7 +5,7 @@ import gzip
 import grpc
 import requests
 
-from harness.clients import PREDICT, GrpcClient, RestClient, predict_request
+from harness.clients import CLASSIFY, PREDICT, GrpcClient, RestClient, predict_request
 from harness.tensors import tensor
 
 PATH = "/v1/models/half_plus_two:predict"
@@ -23,15 +23,36 @@ REST_BOMBS = {
     "ten thousand headers": (b"{}", {f"x-{n}": "a" for n in range(10_000)}),
 }
 
-# Messages, and whether they are compressed on the way.
+
+def part(number, content):
+    """A field of a message that has a length."""
+    size, length = len(content), b""
+    while size > 127:
+        length += bytes([size & 127 | 128])
+        size >>= 7
+    return bytes([number << 3 | 2]) + length + bytes([size]) + content
+
+
+SPEC = part(1, part(1, b"half_plus_two"))
+# Half a million of each, within the limit of a message in bytes and within one field of it.
+EMPTY_EXAMPLES = SPEC + part(2, part(1, b"\x0a\x00" * 500_000))
+EMPTY_FEATURES = SPEC + part(2, part(1, part(1, part(1, b"\x0a\x00" * 500_000))))
+EMPTY_DIMENSIONS = SPEC + part(2, part(1, b"x") + part(2, part(2, b"\x12\x00" * 500_000)))
+EMPTY_STRINGS = SPEC + part(2, part(1, b"x") + part(2, b"\x42\x00" * 2_000_000))
+
+# The method, the message, and whether it is compressed on the way.
 GRPC_BOMBS = {
-    "ten million empty fields": (ONE + b"\x12\x00" * 10_000_000, False),
+    "ten million empty fields": (PREDICT, ONE + b"\x12\x00" * 10_000_000, False),
     # Within the limit of a message in bytes.
-    "half a million empty inputs": (ONE + b"\x12\x00" * 500_000, False),
-    "half a million unknown fields": (ONE + b"\x7a\x00" * 500_000, False),
-    "gzip of ten million empty fields": (ONE + b"\x12\x00" * 10_000_000, True),
-    "gzip of zeros": (bytes(1 << 28), True),
-    "a million groups": (b"\x0b" * 1_000_000, False),
+    "half a million empty inputs": (PREDICT, ONE + b"\x12\x00" * 500_000, False),
+    "half a million unknown fields": (PREDICT, ONE + b"\x7a\x00" * 500_000, False),
+    "half a million empty examples": (CLASSIFY, EMPTY_EXAMPLES, False),
+    "half a million empty features": (CLASSIFY, EMPTY_FEATURES, False),
+    "half a million dimensions": (PREDICT, EMPTY_DIMENSIONS, False),
+    "two million empty strings": (PREDICT, EMPTY_STRINGS, False),
+    "gzip of ten million empty fields": (PREDICT, ONE + b"\x12\x00" * 10_000_000, True),
+    "gzip of zeros": (PREDICT, bytes(1 << 28), True),
+    "a million groups": (PREDICT, b"\x0b" * 1_000_000, False),
 }
 
 
@@ -48,11 +69,11 @@ def refusal_of_rest(address, name):
 
 
 def refusal_of_grpc(address, name):
-    message, compressed = GRPC_BOMBS[name]
+    method, message, compressed = GRPC_BOMBS[name]
     client = GrpcClient(address)
     compression = grpc.Compression.Gzip if compressed else grpc.Compression.NoCompression
     try:
-        client.channel.unary_unary(PREDICT)(message, timeout=20, compression=compression)
+        client.channel.unary_unary(method)(message, timeout=20, compression=compression)
         return grpc.StatusCode.OK
     except grpc.RpcError as refusal:
         return refusal.code()

@@ -108,6 +108,7 @@ class GrpcClient:
 
 
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
+CLASSIFY = "/tensorflow.serving.PredictionService/Classify"
 
 
 def predict_request(model, inputs, version=None, signature=None, outputs=()):

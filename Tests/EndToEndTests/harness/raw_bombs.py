@@ -11,14 +11,13 @@ import hpack
 
 from harness import http1
 from harness.bombs import GRPC_BOMBS, PATH, REST_BOMBS
-from harness.clients import PREDICT
 from harness.http2 import frame as grpc_frame
 
 FRAME_BYTES = 16384
 # What a connection may send before the server opens the window further (RFC 9113, section 6.9.2).
 WINDOW_BYTES = 65535
 # More than that is never asked for: a message is refused by its length, or by its first part.
-MESSAGE_BYTES = 1 << 20
+MESSAGE_BYTES = 4 << 20
 
 DATA, HEADERS, RST_STREAM, SETTINGS, GOAWAY, WINDOW_UPDATE = 0, 1, 3, 4, 7, 8
 END_STREAM, END_HEADERS, ACK = 1, 4, 1
@@ -56,11 +55,11 @@ class GrpcBomb:
     """One call on a connection of HTTP/2 that has agreed on its settings."""
 
     def __init__(self, name):
-        message, compressed = GRPC_BOMBS[name]
+        method, message, compressed = GRPC_BOMBS[name]
         fields = [
             (":method", "POST"),
             (":scheme", "http"),
-            (":path", PREDICT),
+            (":path", method),
             (":authority", "martlet.test"),
             ("content-type", "application/grpc"),
             ("te", "trailers"),

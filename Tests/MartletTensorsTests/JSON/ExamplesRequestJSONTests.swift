@@ -130,4 +130,18 @@ struct ExamplesRequestJSONTests {
             try decode(#"{"examples": [{"f": [1, 2, 3, 4]}]}"#, limits: limits)
         }
     }
+
+    @Test func examplesAndFeaturesThatAreNothingButMany_areRefused() throws {
+        var limits = Limits()
+        limits.messageBytes = 96 * 3
+        // Six in all: two examples and four features.
+        let within = #"{"examples": [{"a": 1, "b": 1, "c": 1, "d": 1}, {}]}"#
+        #expect(try ExamplesRequestJSON(Array(within.utf8), limits: limits).examples.count == 2)
+        let beyond = #"{"examples": [{}, {}, {}, {}, {}, {}, {}]}"#
+        let error = #expect(throws: ServingError.self) {
+            try ExamplesRequestJSON(Array(beyond.utf8), limits: limits)
+        }
+        #expect(error?.code == .invalidArgument)
+        #expect(error?.message.contains("7 examples and features") == true)
+    }
 }

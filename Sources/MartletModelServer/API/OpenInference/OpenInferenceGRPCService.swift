@@ -46,7 +46,9 @@ struct OpenInferenceGRPCService: GRPCService, GRPCStreamService {
             return try node.statistics(name, note(name, request.version, &subject))
         }
         operations["ModelInfer"] = Operation(name: "infer", lane: .engine) { call, subject in
-            try infer(GRPCCoding.decode(call), subject: &subject) { try GRPCCoding.encode($0) }
+            try infer(GRPCCoding.decode(call, within: node.limits), subject: &subject) {
+                try GRPCCoding.encode($0)
+            }
         }
         return Dictionary(
             operations.map { (Self.prefix + $0.key, $0.value) }, uniquingKeysWith: { $1 })
@@ -102,21 +104,21 @@ struct OpenInferenceGRPCService: GRPCService, GRPCStreamService {
     var streams: [String: StreamOperation] {
         let each = Operation<GRPCCall, [UInt8]>(name: "stream_infer", lane: .engine) {
             call, subject in
-            try infer(GRPCCoding.decode(call), subject: &subject) { answer in
+            try infer(GRPCCoding.decode(call, within: node.limits), subject: &subject) { answer in
                 try GRPCCoding.encode(
                     Inference_ModelStreamInferResponse.with { $0.inferResponse = answer })
             }
         }
         return [
             Self.prefix + "ModelStreamInfer": .exchange(
-                StreamExchangeOperation(each: each, failure: Self.streamFailure))
+                StreamExchangeOperation(each: each, failure: streamFailure))
         ]
     }
 
     /// An error that ends its request and not the stream, with the request's identifier.
-    @Sendable private static func streamFailure(_ call: GRPCCall, _ error: ServingError) -> [UInt8]
-    {
-        let request: Inference_ModelInferRequest? = try? GRPCCoding.decode(call)
+    @Sendable private func streamFailure(_ call: GRPCCall, _ error: ServingError) -> [UInt8] {
+        let request: Inference_ModelInferRequest? =
+            try? GRPCCoding.decode(call, within: node.limits)
         let response = Inference_ModelStreamInferResponse.with {
             // An empty one would say that nothing went wrong.
             $0.errorMessage = error.message.isEmpty ? error.code.name : error.message

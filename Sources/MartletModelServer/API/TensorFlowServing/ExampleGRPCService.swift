@@ -7,20 +7,22 @@ struct ExampleGRPCService: GRPCService {
     private static let prefix = "/tensorflow.serving.PredictionService/"
 
     let manager: ModelManager
+    let limits: Limits
     let predictor: ExamplePredictor
 
     var operations: [String: Operation<GRPCCall, [UInt8]>] {
         [
             Self.prefix + "Classify": Operation(name: "classify", lane: .engine) {
-                try classify(GRPCCoding.decode($0), subject: &$1)
+                try classify(GRPCCoding.decode($0, within: limits), subject: &$1)
             },
             Self.prefix + "Regress": Operation(name: "regress", lane: .engine) {
-                try regress(GRPCCoding.decode($0), subject: &$1)
+                try regress(GRPCCoding.decode($0, within: limits), subject: &$1)
             },
             Self.prefix + "MultiInference": Operation(name: "multi_inference", lane: .engine) {
                 .prediction(
-                    try MultiInference(GRPCCoding.decode($0), predictor: predictor)
-                        .prediction(manager: manager, subject: &$1))
+                    try MultiInference(
+                        GRPCCoding.decode($0, within: limits), predictor: predictor
+                    ).prediction(manager: manager, subject: &$1))
             },
         ]
     }

@@ -17,7 +17,7 @@ enum PredictCall {
         if let request = PredictRequestWire(call.message, limits: limits) {
             self = .plain(request)
         } else {
-            self = .message(try GRPCCoding.decode(call))
+            self = .message(try GRPCCoding.decode(call, within: limits))
         }
     }
 
