@@ -1,14 +1,16 @@
 """A model server started as the original is: two ports, a socket, files and flags as they were."""
 
 import concurrent.futures
+import errno
 import os
 import signal
+import socket
 import subprocess
 
 import grpc
 import pytest
 from harness import model_server, models
-from harness.clients import GrpcClient, predict_request, refused
+from harness.clients import GrpcClient, RestClient, predict_request, refused
 from harness.http1 import RawConnection, await_refusal, post
 from harness.paths import promtool
 from harness.prometheus import Samples
@@ -77,6 +79,20 @@ def test_socket_answers_as_the_port_does(server, folder):
     client = server.client(GrpcClient, f"unix:{folder / 'grpc.sock'}")
     answer = client.predict("half_plus_two", {"x": tensor("float", [1.0, 5.0])})
     assert array_of(answer.outputs["y"]).tolist() == [2.5, 4.5]
+
+
+def test_both_ports_answer_over_ipv6_as_over_ipv4(server):
+    try:
+        socket.create_connection(("::1", server.rest_port), timeout=5).close()
+    except OSError as error:
+        if error.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
+            pytest.skip("this machine has no IPv6")
+        raise
+    rest = server.client(RestClient, f"[::1]:{server.rest_port}")
+    assert rest.predict("half_plus_two", ONE).json() == {"predictions": [2.5]}
+    over_grpc = server.client(GrpcClient, f"ipv6:[::1]:{server.grpc_port}")
+    answer = over_grpc.predict("half_plus_two", {"x": tensor("float", [1.0])})
+    assert array_of(answer.outputs["y"]).tolist() == [2.5]
 
 
 def test_each_port_speaks_its_own_protocol_only(server):

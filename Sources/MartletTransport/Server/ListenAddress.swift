@@ -3,6 +3,10 @@ public enum ListenAddress: Sendable, Hashable, CustomStringConvertible {
     /// A TCP port; 0 lets the system choose one.
     case tcp(host: String, port: Int)
 
+    /// A TCP port of all addresses of the machine: those of IPv6 and of IPv4, or of IPv4 alone where
+    /// there is no IPv6.
+    case anyTCP(port: Int)
+
     /// A Unix domain socket at a path, absolute or relative to the working directory.
     case unixSocket(path: String)
 
@@ -11,6 +15,7 @@ public enum ListenAddress: Sendable, Hashable, CustomStringConvertible {
         switch self {
         case .tcp(let host, let port):
             host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+        case .anyTCP(let port): "[::]:\(port)"
         case .unixSocket(let path): "unix:\(path)"
         }
     }

@@ -69,18 +69,21 @@ public struct Listener: Service {
         let pipeline = ConnectionPipeline(
             limits: limits, protocols: options.protocols, lifetime: options.lifetime, tls: tls,
             handlers: handlers, logger: logger)
-        let bootstrap = bootstrap(eventLoops, address: address, options: options)
-            .childChannelInitializer { channel in
-                guard tracker.add(channel) else {
-                    return channel.close()
-                }
-                return channel.eventLoop.makeCompletedFuture {
-                    try pipeline.configure(channel)
-                    if tracker.isDraining {
-                        channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
+        let bootstrap = { (address: ListenAddress) in
+            Self.bootstrap(eventLoops, address: address, options: options)
+                .childChannelInitializer { channel in
+                    guard tracker.add(channel) else {
+                        return channel.close()
+                    }
+                    return channel.eventLoop.makeCompletedFuture {
+                        try pipeline.configure(channel)
+                        if tracker.isDraining {
+                            channel.pipeline.fireUserInboundEventTriggered(
+                                ChannelShouldQuiesceEvent())
+                        }
                     }
                 }
-            }
+        }
         let channel = try await bind(
             bootstrap, to: address, options: options, eventLoops: eventLoops)
         return Listener(
@@ -94,7 +97,12 @@ public struct Listener: Service {
             .serverChannelOption(.backlog, value: 1024)
             // One read, then the answer: reading again at once measured slower.
             .childChannelOption(.maxMessagesPerRead, value: 1)
-        guard case .tcp = address else { return bootstrap }
+        if case .unixSocket = address { return bootstrap }
+        if case .anyTCP = address {
+            // Clients of IPv4 come by the same socket, whatever the system's own default is.
+            _ = bootstrap.serverChannelOption(
+                ChannelOptions.Types.SocketOption(level: .ipv6, name: .ipv6_v6only), value: 0)
+        }
         return
             bootstrap
             .serverChannelOption(
@@ -108,27 +116,41 @@ public struct Listener: Service {
     }
 
     private static func bind(
-        _ bootstrap: ServerBootstrap, to address: ListenAddress, options: ListenerOptions,
-        eventLoops: EventLoops
+        _ bootstrap: (ListenAddress) -> ServerBootstrap, to address: ListenAddress,
+        options: ListenerOptions, eventLoops: EventLoops
     ) async throws -> any Channel {
         do {
             switch address {
             case .tcp(let host, let port):
-                return try await bootstrap.bind(host: host, port: port).get()
+                return try await bootstrap(address).bind(host: host, port: port).get()
+            case .anyTCP(let port):
+                return try await bindAny(bootstrap, port: port)
             case .unixSocket(let path):
                 try await UnixSocketFile(path: path)
                     .makeRoom(eventLoops: eventLoops, takesOver: options.takesSocketOver)
-                return try await bootstrap.bind(unixDomainSocketPath: path).get()
+                return try await bootstrap(address).bind(unixDomainSocketPath: path).get()
             }
         } catch let error as ServingError {
             throw error
         } catch {
             let hint =
                 switch address {
-                case .tcp: "is the port in use?"
+                case .tcp, .anyTCP: "is the port in use?"
                 case .unixSocket: "may this user write to the folder?"
                 }
             throw ServingError(.unavailable, "Cannot listen on \(address); \(hint)", cause: error)
+        }
+    }
+
+    private static func bindAny(
+        _ bootstrap: (ListenAddress) -> ServerBootstrap, port: Int
+    ) async throws -> any Channel {
+        do {
+            return try await bootstrap(.anyTCP(port: port)).bind(host: "::", port: port).get()
+        } catch let error as IOError where [EAFNOSUPPORT, EADDRNOTAVAIL].contains(error.errnoCode) {
+            // A kernel without IPv6.
+            let address = ListenAddress.tcp(host: "0.0.0.0", port: port)
+            return try await bootstrap(address).bind(host: "0.0.0.0", port: port).get()
         }
     }
 

@@ -62,8 +62,6 @@ extension ModelServerSettings {
     }
 
     private func endpoints(_ flags: ModelServerFlags) throws -> [NodeSettings.Endpoint] {
-        // TensorFlow Serving listens on all addresses of the machine.
-        let host = "0.0.0.0"
         var grpc = ListenerOptions()
         grpc.protocols = .grpc
         grpc.tls = try ssl.map(Self.tls)
@@ -76,7 +74,7 @@ extension ModelServerSettings {
         channelArguments.apply(to: &grpc.lifetime)
         var endpoints: [NodeSettings.Endpoint] = []
         if let port = flags.grpcPort {
-            endpoints.append(.init(address: .tcp(host: host, port: port), options: grpc))
+            endpoints.append(.init(address: .anyTCP(port: port), options: grpc))
         }
         if !flags.grpcSocketPath.isEmpty {
             var socket = grpc
@@ -91,7 +89,7 @@ extension ModelServerSettings {
             var rest = ListenerOptions()
             rest.protocols = .http1
             if flags.restApiSsl { (rest.tls, rest.readTLS) = (grpc.tls, grpc.readTLS) }
-            endpoints.append(.init(address: .tcp(host: host, port: port), options: rest))
+            endpoints.append(.init(address: .anyTCP(port: port), options: rest))
         }
         return endpoints
     }

@@ -38,6 +38,23 @@ struct ListenerTests {
         }
     }
 
+    @Test func bind_ofAPortOfAllAddresses_answersIPv4AndNotesItsClientsAsSuch() async throws {
+        let peer = AddressNote()
+        let responder = TestResponder(http: { request, reply in
+            peer.note(request.context.remoteAddress)
+            reply.send(HTTPResponse(status: 200, body: request.body))
+        })
+        try await TestServer.run(responder, at: .anyTCP(port: 0)) { (server) async throws in
+            // Of IPv4 alone where the machine has no IPv6.
+            let port = server.listener.port
+            #expect(["[::]:\(port)", "0.0.0.0:\(port)"].contains(server.listener.address))
+            #expect(try await ask(server, http1("POST /", body: "echo")).hasSuffix("echo"))
+            let error = try await refusal(binding: .anyTCP(port: port))
+            #expect(error?.message == "Cannot listen on [::]:\(port); is the port in use?")
+        }
+        #expect(peer.text?.hasPrefix("127.0.0.1:") == true)
+    }
+
     @Test func bind_ofASharedPort_isAllowedToSeveral() async throws {
         var options = ListenerOptions()
         options.sharesPort = true
