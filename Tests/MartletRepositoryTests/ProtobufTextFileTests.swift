@@ -169,7 +169,7 @@ struct ProtobufTextFileTests {
         let binary = try #require(throws: ServingError.self) {
             try ProtobufTextFile.read(path, as: ModelServerConfig.self)
         }
-        #expect(binary.message.hasSuffix("it is not text in UTF-8"))
+        #expect(binary.message.hasSuffix("ModelServerConfig: 1:2: it is not text in UTF-8"))
     }
 
     @Test func file_thatIsMissing_isNotFound() throws {

@@ -44,8 +44,11 @@ public enum ProtobufTextFile {
                 "Invalid protobuf file: '\(path)': it is larger than \(maximumBytes) bytes")
         }
         guard let text = String(bytes: bytes, encoding: .utf8) else {
+            let place = endOfText(bytes)
             throw ServingError.invalidArgument(
-                "Invalid protobuf file: '\(path)': it is not text in UTF-8")
+                "Invalid protobuf file: '\(path)': Error parsing text-format "
+                    + "\(Content.protoMessageName): \(place.line):\(place.column): "
+                    + "it is not text in UTF-8")
         }
         do {
             return try parse(text, as: type)
@@ -75,6 +78,17 @@ public enum ProtobufTextFile {
                 "Error parsing text-format \(Content.protoMessageName): "
                     + "\(mistake.line):\(mistake.column): \(mistake.reason)")
         }
+    }
+
+    /// The line and column of the first byte that is not of a text in UTF-8.
+    private static func endOfText(_ bytes: Data) -> (line: Int, column: Int) {
+        var decoder = UTF8()
+        var rest = bytes.makeIterator()
+        var (line, column) = (1, 1)
+        while case .scalarValue(let scalar) = decoder.decode(&rest) {
+            (line, column) = scalar == "\n" ? (line + 1, 1) : (line, column + 1)
+        }
+        return (line, column)
     }
 
     /// The messages that a file may write out where it may hold any; the decoder knows no others.

@@ -114,7 +114,15 @@ extension ModelServerFlags {
     private static let mostThreads = 1024
 
     /// One line for each flag that is set and has no effect here.
-    var warnings: [String] {
+    var warnings: [String] { warnings(hasGPU: Self.hasGPU) }
+
+    /// Whether this machine has a graphics processor that TensorFlow could use.
+    private static var hasGPU: Bool {
+        ["/dev/nvidiactl", "/dev/kfd"].contains { FileManager.default.fileExists(atPath: $0) }
+    }
+
+    /// One line for each flag that is set and has no effect on such a machine.
+    func warnings(hasGPU: Bool) -> [String] {
         var lines: [String] = []
         func warn(_ isSet: Bool, _ flag: String, _ why: String) {
             if isSet { lines.append("--\(flag) has no effect: \(why)") }
@@ -127,6 +135,9 @@ extension ModelServerFlags {
         warn(
             xlaGpuCompilationEnabled, "xla_gpu_compilation_enabled",
             "the engine decides about compilation by itself")
+        warn(
+            perProcessGpuMemoryFraction > 0 && !hasGPU, "per_process_gpu_memory_fraction",
+            "this machine has no graphics processor that the engine could use")
         warn(!mixedPrecision.isEmpty, "mixed_precision", "graphs run in their own precision")
         warn(
             !threadPoolFactoryConfigFile.isEmpty, "thread_pool_factory_config_file",

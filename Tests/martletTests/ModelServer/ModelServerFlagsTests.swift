@@ -145,6 +145,14 @@ struct ModelServerFlagsTests {
         #expect(warning.contains(instead))
     }
 
+    @Test func flagOfGPUs_isWarnedOf_whereThereIsNone() throws {
+        let flags = try ModelServerFlags.read(["--per_process_gpu_memory_fraction=0.5"])
+        #expect(flags.warnings(hasGPU: true) == [])
+        let warnings = flags.warnings(hasGPU: false)
+        #expect(warnings.count == 1)
+        #expect(warnings.first?.hasPrefix("--per_process_gpu_memory_fraction has no ") == true)
+    }
+
     @Test func flag_withoutEffect_atItsDefault_isNotWarnedOf() throws {
         let threads = 4 * ProcessInfo.processInfo.activeProcessorCount
         let flags = try ModelServerFlags.read([
