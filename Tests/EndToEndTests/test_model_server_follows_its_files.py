@@ -160,3 +160,16 @@ def test_serve_takes_models_from_a_file_or_from_flags(martlet, tmp_path, half):
     refusal = martlet.run("serve", f"--model-config-file={broken}", "--port=0")
     assert refusal.returncode == 64, refusal.stderr
     assert "Error parsing text-format tensorflow.serving.ModelServerConfig: 2:" in refusal.stderr
+
+
+def test_label_of_a_version_that_is_not_there_waits_for_it(tensorflow_model_server, tmp_path):
+    """With the original the start fails."""
+    half = models.model_folder(tmp_path / "models", "half")
+    labels = "version_labels { key: 'stable' value: 1 } version_labels { key: 'next' value: 2 }"
+    policy = "model_version_policy { all {} } "
+    server = tensorflow_model_server(models={"half": (half, policy + labels)})
+    assert answer(server, "half/labels/stable") == [2.5]
+    refusal = server.rest.post("/v1/models/half/labels/next:predict", ONE)
+    assert refusal.status_code in (400, 404), refusal.text
+    models.add_version(half, 2, models.HALF_PLUS_THREE)
+    await_until(lambda: answer(server, "half/labels/next") == [3.5], "version 2 to answer")

@@ -1,6 +1,7 @@
 """Numbers that no flag, file or request may hold: each is named and refused, nothing crashes."""
 
 import itertools
+import json
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
@@ -8,6 +9,7 @@ import pytest
 from harness.clients import assert_unharmed, predict_request
 from harness.models import fixture
 from harness.tensors import tensor
+from harness.waiting import await_until
 
 USAGE = 64
 # What the original exits with.
@@ -264,3 +266,23 @@ def test_bodies_out_of_bounds_are_refused_over_rest(node):
             wrong.append((str(body)[:200], answer.status_code, answer.text[:200]))
     assert wrong == []
     assert_unharmed(node)
+
+
+def test_refusals_cost_the_node_less_than_five_milliseconds(martlet):
+    """By the node's own clock, from a request's first byte to the last of the refusal."""
+    node = martlet.serve(access_log=True)
+    for body in PREDICT_BODIES:
+        node.rest.predict("half_plus_two", body)
+    for body in BODIES:
+        node.rest.post("/v2/models/half_plus_two/infer", body)
+    for version in VERSIONS:
+        node.rest.post(f"/v1/models/half_plus_two/versions/{version}:predict", {"instances": [1]})
+    expected = len(PREDICT_BODIES) + len(BODIES) + len(VERSIONS)
+
+    def seconds():
+        lines = [json.loads(line) for line in node.log_lines() if '"martlet.access"' in line]
+        return [line["duration_seconds"] for line in lines if 400 <= line.get("status", 0) < 500]
+
+    await_until(lambda: len(seconds()) >= expected, "all refusals to be logged")
+    # Of a few the machine's other work makes more.
+    assert sorted(seconds())[int(0.95 * expected)] < 0.005, sorted(seconds())[-20:]

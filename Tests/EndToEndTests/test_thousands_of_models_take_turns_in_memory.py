@@ -9,7 +9,7 @@ import threading
 import pytest
 from harness import models
 
-MODELS = 1000
+MODELS = 2000
 REQUESTS = 120
 CLIENTS = 6
 BUDGET_MIB = 48
@@ -21,7 +21,7 @@ MEMORY = "martlet_servable_memory_bytes"
 
 @pytest.fixture
 def root(tmp_path):
-    """A thousand models that share their files, as hard links."""
+    """Two thousand models that share their files, as hard links."""
     folder = tmp_path / "models"
     first = models.model_folder(folder, "m0")
     files = [path.relative_to(first) for path in first.rglob("*") if path.is_file()]
