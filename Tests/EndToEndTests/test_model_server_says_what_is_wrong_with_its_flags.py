@@ -112,7 +112,8 @@ def test_mistakes_in_files_are_named_with_their_place(
     flags = [] if flag == "model_config_file" else [MODEL]
     flags += ["--enable_batching"] if flag == "batching_parameters_file" else []
     message = refused(martlet, *flags, "--rest_api_port=1", f"--{flag}={file}")
-    assert f"Invalid protobuf file: '{file}'" in message
+    start = "Failed to start server. Error: INVALID_ARGUMENT: Invalid protobuf file: "
+    assert f"{start}'{file}'" in message
     assert f"Error parsing text-format tensorflow.serving.{message_name}: " in message
     assert reason in message
     assert len(message.splitlines()) == 1

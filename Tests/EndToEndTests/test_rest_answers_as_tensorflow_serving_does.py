@@ -319,6 +319,22 @@ def test_connection_is_closed_when_the_client_asks_for_it(node):
         assert connection.read_until_closed() == b""
 
 
+def test_connection_of_http_1_0_is_kept_when_the_client_asks_for_it(node, martlet):
+    """ApacheBench, which many measure the original with, waits for the words that say so."""
+    path = "/v1/models/half_plus_two:predict"
+    request = post(path, b'{"instances": [1.0]}', "Connection: Keep-Alive")
+    for server in (node, martlet.gateway([node])):
+        with RawConnection(server.address) as connection:
+            for _ in range(2):
+                connection.send(request.replace(b"HTTP/1.1", b"HTTP/1.0", 1))
+                response = connection.read_response()
+                assert response.status == 200
+                assert response.headers["connection"] == "keep-alive"
+            connection.send(post(path, b'{"instances": [1.0]}').replace(b"/1.1", b"/1.0", 1))
+            assert connection.read_response().headers["connection"] == "close"
+            assert connection.read_until_closed() == b""
+
+
 def test_status_of_a_model_and_of_one_version(node):
     expected = {
         "model_version_status": [

@@ -16,6 +16,8 @@ final class HTTP1ForwardingHandler: ChannelInboundHandler, RemovableChannelHandl
     private var context: ChannelHandlerContext?
     private var exchange: Exchange<HTTP1Wire>?
     private var keepAlive = true
+    /// Whether the client must be told that its connection is kept, which is new to it.
+    private var isHTTP10 = false
     private var requestBytes = 0
     private var requestEnded = false
     private var isDiscarding = false
@@ -74,6 +76,7 @@ final class HTTP1ForwardingHandler: ChannelInboundHandler, RemovableChannelHandl
 
     private func begin(_ head: HTTPRequestHead, context: ChannelHandlerContext) {
         keepAlive = head.isKeepAlive
+        isHTTP10 = head.version.minor == 0
         requestBytes = 0
         requestEnded = false
         if let fault = RequestValidation(limits: limits).fault(in: head) {
@@ -144,6 +147,8 @@ extension HTTP1ForwardingHandler: ExchangeClient {
                 head.headers = HTTP1Wire.forwardable(head.headers)
                 if !keepAlive || !requestEnded {
                     head.headers.add(name: "connection", value: "close")
+                } else if isHTTP10 {
+                    head.headers.add(name: "connection", value: "keep-alive")
                 }
                 context.write(wrapOutboundOut(.head(head)), promise: nil)
             case .body(let bytes):

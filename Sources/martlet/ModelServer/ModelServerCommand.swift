@@ -54,6 +54,16 @@ struct ModelServerCommand: AsyncParsableCommand {
         Foundation.exit(code.isSuccess ? code.rawValue : ModelServerFlags.failure.rawValue)
     }
 
+    /// Says of what goes wrong that it ends the start, in the words that scripts look for.
+    private static func starting<Result>(_ body: () throws -> Result) throws -> Result {
+        do {
+            return try body()
+        } catch let error as ServingError {
+            throw ServingError(
+                error.code, "Failed to start server. Error: \(error)", cause: error.cause)
+        }
+    }
+
     func run() async throws {
         if flags.isVersionWanted {
             let library = try? TensorFlowLibrary(
@@ -61,9 +71,12 @@ struct ModelServerCommand: AsyncParsableCommand {
             print(ModelServerFlags.versionText(tensorFlow: library?.version), terminator: "")
             return
         }
-        let settings = try ModelServerSettings(flags)
-        var node = try settings.node(flags)
-        try extras.apply(to: &node)
+        let (settings, node) = try Self.starting {
+            let settings = try ModelServerSettings(flags)
+            var node = try settings.node(flags)
+            try extras.apply(to: &node)
+            return (settings, node)
+        }
         let logs = try LogOptions.parse(extras.accessLog ? [] : ["--no-access-log"]).start()
         let logger = Logger(label: "martlet.node")
         for warning in flags.warnings + settings.warnings { logger.warning("\(warning)") }
