@@ -7,10 +7,11 @@ struct MessageFields {
     /// Most fields that a request may have of its own.
     static let requestMax = 65_536
 
-    private var rest: Slice<UnsafeRawBufferPointer>
+    private let bytes: UnsafeRawBufferPointer
+    private var position = 0
 
-    init(_ bytes: Slice<UnsafeRawBufferPointer>) {
-        rest = bytes
+    init(_ bytes: UnsafeRawBufferPointer) {
+        self.bytes = bytes
     }
 
     /// Whether a message has more than `maximum` fields of its own.
@@ -20,7 +21,7 @@ struct MessageFields {
         // The shortest field has two bytes, so most messages need no counting.
         guard message.count / 2 > maximum else { return false }
         return message.withUnsafeBytes { bytes in
-            var fields = MessageFields(bytes[...])
+            var fields = MessageFields(bytes)
             var count = 0
             while count <= maximum, fields.next() != nil { count += 1 }
             return count > maximum
@@ -30,34 +31,39 @@ struct MessageFields {
     /// One field: its number, and the bytes of one that has a length.
     struct Field {
         let number: UInt64
-        let bytes: Slice<UnsafeRawBufferPointer>?
+        var bytes: UnsafeRawBufferPointer?
     }
 
     /// Goes over one field; `nil` at the end, and at what is none.
     mutating func next() -> Field? {
         guard let tag = varint() else { return nil }
+        let field = Field(number: tag >> 3)
         switch tag & 7 {
-        case 0 where varint() != nil, 1 where take(8) != nil, 5 where take(4) != nil:
-            return Field(number: tag >> 3, bytes: nil)
+        case 0: return varint() == nil ? nil : field
+        case 1: return take(8) == nil ? nil : field
         case 2:
             guard let bytes = varint().flatMap({ take($0) }) else { return nil }
-            return Field(number: tag >> 3, bytes: bytes)
+            return Field(number: field.number, bytes: bytes)
         // The two ends of a group, whose fields count as the message's own.
-        case 3, 4: return Field(number: tag >> 3, bytes: nil)
+        case 3, 4: return field
+        case 5: return take(4) == nil ? nil : field
         default: return nil
         }
     }
 
-    private mutating func take(_ count: UInt64) -> Slice<UnsafeRawBufferPointer>? {
-        guard count <= UInt64(rest.count) else { return nil }
-        defer { rest = rest.dropFirst(Int(count)) }
-        return rest.prefix(Int(count))
+    private mutating func take(_ count: UInt64) -> UnsafeRawBufferPointer? {
+        guard count <= UInt64(bytes.count - position) else { return nil }
+        let end = position + Int(count)
+        defer { position = end }
+        return UnsafeRawBufferPointer(rebasing: bytes[position..<end])
     }
 
     private mutating func varint() -> UInt64? {
         var value: UInt64 = 0
         for shift in stride(from: UInt64(0), to: 64, by: 7) {
-            guard let byte = rest.popFirst() else { return nil }
+            guard position < bytes.count else { return nil }
+            let byte = bytes[position]
+            position += 1
             value |= UInt64(byte & 0x7F) << shift
             if byte & 0x80 == 0 { return value }
         }

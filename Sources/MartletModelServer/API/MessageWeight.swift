@@ -20,7 +20,7 @@ struct MessageWeight {
         guard message.count / fieldBytesMin > maximum / part else { return false }
         return message.withUnsafeBytes { bytes in
             var weight = MessageWeight(rest: maximum)
-            weight.add(bytes[...], outline)
+            weight.add(bytes, outline)
             return weight.rest < 0
         }
     }
@@ -30,7 +30,7 @@ struct MessageWeight {
     }
 
     /// Outlines are no deeper than they are written, so this ends soon.
-    private mutating func add(_ bytes: Slice<UnsafeRawBufferPointer>, _ outline: MessageOutline) {
+    private mutating func add(_ bytes: UnsafeRawBufferPointer, _ outline: MessageOutline) {
         var fields = MessageFields(bytes)
         while rest >= 0, let field = fields.next() {
             if let part = field.bytes, let outline = outline.part(field.number) {
