@@ -56,8 +56,8 @@ int martlet_openvino_open(
 #define BIND(name) {"ov_" #name, (void **)&api->name}
     const struct binding bindings[] = {
         BIND(get_openvino_version), BIND(version_free), BIND(get_last_err_msg), BIND(free),
-        BIND(core_create), BIND(core_free), BIND(core_get_property), BIND(core_read_model),
-        BIND(model_free), BIND(core_compile_model_props), BIND(compiled_model_free),
+        BIND(core_create), BIND(core_free), BIND(core_set_property), BIND(core_get_property),
+        BIND(core_read_model), BIND(model_free), BIND(core_compile_model_props), BIND(compiled_model_free),
         BIND(compiled_model_get_property), BIND(compiled_model_inputs_size),
         BIND(compiled_model_input_by_name), BIND(compiled_model_output_by_name),
         BIND(port_get_element_type), BIND(output_const_port_free),
@@ -69,6 +69,12 @@ int martlet_openvino_open(
     };
 #undef BIND
     return bind_all(library, bindings, sizeof bindings / sizeof *bindings, error, error_size);
+}
+
+int martlet_openvino_set_property(
+    const martlet_openvino *api, const ov_core *core, const char *key, const char *value) {
+    // The empty device stands for the core itself.
+    return api->core_set_property(core, "", key, value);
 }
 
 void martlet_openvino_release_memory(void) { malloc_trim(0); }

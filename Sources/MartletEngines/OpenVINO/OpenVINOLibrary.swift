@@ -30,6 +30,10 @@ public final class OpenVINOLibrary: Sendable {
         guard api.core_create(&core) == 0, let core else {
             throw OpenVINOLibrary.missing("it does not start")
         }
+        // Weights that are mapped from a file end the process when somebody cuts the file short.
+        guard martlet_openvino_set_property(&api, core, "ENABLE_MMAP", "NO") == 0 else {
+            throw OpenVINOLibrary.missing("it cannot be told to copy weights")
+        }
         self.api = api
         self.core = core
         version = OpenVINOLibrary.version(api)

@@ -54,6 +54,21 @@ def half_plus_two(external=None):
     return field(1, 8) + field(7, graph) + field(8, field(2, 17))
 
 
+def mean_of_sums(count, location):
+    """y = the mean of x + w, where the `count` numbers of w are in another file."""
+    weights = field(1, count) + field(2, FLOAT) + field(8, "w")
+    weights += field(13, field(1, "location") + field(2, location)) + field(14, 1)
+    graph = (
+        field(1, node("Add", ["x", "w"], "sums"))
+        + field(1, node("ReduceMean", ["sums"], "y"))
+        + field(2, "mean_of_sums")
+        + field(5, weights)
+        + field(11, value("x"))
+        + field(12, value("y"))
+    )
+    return field(1, 8) + field(7, graph) + field(8, field(2, 17))
+
+
 def model_folder(parent, content, name="half"):
     """A model of one version."""
     folder = parent / name
