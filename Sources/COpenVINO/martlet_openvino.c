@@ -73,8 +73,10 @@ int martlet_openvino_open(
 
 int martlet_openvino_set_property(
     const martlet_openvino *api, const ov_core *core, const char *key, const char *value) {
+    int (*set)(const ov_core *, const char *, ...) =
+        (int (*)(const ov_core *, const char *, ...))api->core_set_property;
     // The empty device stands for the core itself.
-    return api->core_set_property(core, "", key, value);
+    return set(core, "", key, value);
 }
 
 void martlet_openvino_release_memory(void) { malloc_trim(0); }

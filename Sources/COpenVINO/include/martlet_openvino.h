@@ -49,7 +49,8 @@ typedef struct martlet_openvino {
 
     int (*core_create)(ov_core **);
     void (*core_free)(ov_core *);
-    int (*core_set_property)(const ov_core *, const char *device, ...);
+    /// Of variable arguments, which Swift does not know: see martlet_openvino_set_property().
+    void (*core_set_property)(void);
     int (*core_get_property)(const ov_core *, const char *device, const char *key, char **value);
     int (*core_read_model)(const ov_core *, const char *path, const char *weights, ov_model **);
     void (*model_free)(ov_model *);
@@ -91,7 +92,7 @@ typedef struct martlet_openvino {
 int martlet_openvino_open(
     const char *directory, martlet_openvino *api, char *error, size_t error_size);
 
-/// Sets what holds for all models of a core; Swift calls no functions of variable arguments.
+/// Sets what holds for all models of a core.
 int martlet_openvino_set_property(
     const martlet_openvino *api, const ov_core *core, const char *key, const char *value);
 

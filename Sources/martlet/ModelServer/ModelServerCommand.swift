@@ -54,10 +54,13 @@ struct ModelServerCommand: AsyncParsableCommand {
         Foundation.exit(code.isSuccess ? code.rawValue : ModelServerFlags.failure.rawValue)
     }
 
-    /// Says of what goes wrong that it ends the start, in the words that scripts look for.
-    private static func starting<Result>(_ body: () throws -> Result) throws -> Result {
+    /// What flags and files say; what is wrong with them is told in the words that scripts look for.
+    private func settle() throws -> (ModelServerSettings, NodeSettings) {
         do {
-            return try body()
+            let settings = try ModelServerSettings(flags)
+            var node = try settings.node(flags)
+            try extras.apply(to: &node)
+            return (settings, node)
         } catch let error as ServingError {
             throw ServingError(
                 error.code, "Failed to start server. Error: \(error)", cause: error.cause)
@@ -71,12 +74,7 @@ struct ModelServerCommand: AsyncParsableCommand {
             print(ModelServerFlags.versionText(tensorFlow: library?.version), terminator: "")
             return
         }
-        let (settings, node) = try Self.starting {
-            let settings = try ModelServerSettings(flags)
-            var node = try settings.node(flags)
-            try extras.apply(to: &node)
-            return (settings, node)
-        }
+        let (settings, node) = try settle()
         let logs = try LogOptions.parse(extras.accessLog ? [] : ["--no-access-log"]).start()
         let logger = Logger(label: "martlet.node")
         for warning in flags.warnings + settings.warnings { logger.warning("\(warning)") }
