@@ -125,7 +125,7 @@ let package = Package(
         .target(name: "MartletTestKit", swiftSettings: swiftSettings),
         tests(of: "MartletCore"),
         tests(of: "MartletTensors", ["MartletCore"]),
-        tests(of: "MartletTelemetry", [logging]),
+        tests(of: "MartletTelemetry", ["MartletCore", logging]),
         tests(
             of: "MartletTransport",
             [
@@ -148,7 +148,7 @@ let package = Package(
         tests(
             of: "MartletGateway",
             ["MartletCore", "MartletTelemetry", "MartletTransport", logging]),
-        tests(of: "MartletOperations", ["MartletCore", logging, lifecycle]),
+        tests(of: "MartletOperations", ["MartletCore", "MartletTelemetry", logging, lifecycle]),
         tests(
             of: "martlet",
             [

@@ -1,5 +1,5 @@
-import Foundation
 import MartletCore
+import MartletTelemetry
 
 /// How requests are put into batches: TensorFlow Serving's `BatchingParameters`, with its names
 /// and defaults.
@@ -17,10 +17,11 @@ public struct BatchingParameters: Sendable, Equatable {
     /// Zero means one, as it does to TensorFlow Serving, unless large requests are split.
     public var maxEnqueuedBatches = 10
 
-    /// Batches that run at once in the pool (`num_batch_threads`); the number of cores.
+    /// Batches that run at once in the pool (`num_batch_threads`); the number of cores that
+    /// the process may use.
     ///
     /// Of the queues that share a pool the one that asks for most decides.
-    public var numBatchThreads = ProcessInfo.processInfo.activeProcessorCount
+    public var numBatchThreads = ProcessorAllowance.ofProcess.cores
 
     /// The pool of threads, which queues that name the same one share (`thread_pool_name`).
     public var threadPoolName = "batch_threads"

@@ -15,6 +15,9 @@ public enum ProcessMetrics {
         return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
     }
 
+    /// The number of this process.
+    static var processID: Int32 { getpid() }
+
     /// Registers the metrics; outside Linux only the processor time.
     public static func register(in registry: MetricsRegistry) {
         registry.collector(

@@ -134,7 +134,7 @@ struct GatewayCommand: AsyncParsableCommand {
         let logger = Logger(label: "martlet.gateway")
         let gateway = try await Gateway.start(
             gatewayConfiguration,
-            eventLoops: EventLoops(count: ProcessInfo.processInfo.activeProcessorCount),
+            eventLoops: EventLoops(count: ProcessorAllowance.ofProcess.cores),
             accessLog: accessLog, logger: logger)
         try ListenOptions.write(port: gateway.port, to: listen.portFile)
         try ListenOptions.write(port: gateway.adminPort, to: adminPortFile)

@@ -1,4 +1,6 @@
 import Foundation
+import MartletCore
+import MartletTelemetry
 import Yams
 
 extension ClusterConfiguration {
@@ -28,7 +30,7 @@ extension ClusterConfiguration {
         guard let text = String(bytes: data, encoding: .utf8) else {
             throw problem("is not UTF-8 text")
         }
-        return try parse(text, file: file, processors: ProcessInfo.processInfo.activeProcessorCount)
+        return try parse(text, file: file, processors: ProcessorAllowance.ofProcess.cores)
     }
 
     /// Reads the text of a file.

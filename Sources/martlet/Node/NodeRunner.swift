@@ -26,13 +26,21 @@ struct NodeRunner {
     /// - Throws: `ServingError` when it cannot start, or requests outlast the drain limit.
     func run() async throws {
         FileDescriptors.raiseLimit()
-        let processors = ProcessInfo.processInfo.activeProcessorCount
+        let allowance = ProcessorAllowance.ofProcess
+        let budget = ThreadBudget(cores: allowance.cores, wishes: settings.threadWishes)
+        logger.info(
+            "threads",
+            metadata: [
+                "cores": "\(budget.cores)", "found": "\(allowance.text)",
+                "budget": "\(budget.text)",
+            ])
         let metrics = MetricsRegistry()
+        ThreadMetrics.register(budget, in: metrics)
         let batching = makeBatching(metrics: metrics)
         let requestLogs = RequestLogs(
             metrics: metrics, servingMetrics: settings.monitoring.metrics, logger: logger)
         let manager = ModelManager(
-            loader: try makeLoader(batching: batching, processors: processors),
+            loader: try makeLoader(batching: batching, budget: budget),
             options: settings.manager,
             requestLogs: requestLogs, logger: logger)
         let source = ModelSource(
@@ -45,16 +53,16 @@ struct NodeRunner {
         let server = ModelServer(
             manager: manager,
             engineThreads: EngineThreads(
-                count: settings.engineThreads ?? processors,
+                count: budget.count(of: .engine),
                 capacity: settings.limits.queuedRequests, name: "engine"),
             limits: settings.limits,
             repository: ModelRepositoryControl(manager: manager, source: source),
-            adminAccess: settings.adminAccess, processors: processors, metrics: metrics,
+            adminAccess: settings.adminAccess, processors: budget.cores, metrics: metrics,
             monitoring: settings.monitoring, batching: batching,
             enablesProfiler: settings.enablesProfiler, accessLog: accessLog,
             options: settings.serving, keys: keys,
             administration: administration, logger: logger)
-        let eventLoops = EventLoops(count: processors)
+        let eventLoops = EventLoops(count: budget.count(of: .eventLoop))
         let listeners: ListenerGroup
         if settings.listensOnceModelsSettled {
             listeners = ListenerGroup {
@@ -87,9 +95,9 @@ struct NodeRunner {
     }
 
     private func makeLoader(
-        batching: ServableBatching?, processors: Int
+        batching: ServableBatching?, budget: ThreadBudget
     ) throws -> VersionLoader {
-        let threads = settings.engineThreads ?? processors
+        let threads = budget.count(of: .openvino)
         let engines = try NodeEngines(settings: settings, threads: threads, logger: logger)
             .makeRegistry()
         var options = settings.loading

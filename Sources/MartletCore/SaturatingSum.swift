@@ -1,0 +1,10 @@
+extension Sequence<Int> {
+    /// The sum, as far as an `Int` holds it: numbers from outside must not end the process.
+    public var saturatingSum: Int {
+        reduce(0) { sum, number in
+            let (next, overflow) = sum.addingReportingOverflow(number)
+            guard overflow else { return next }
+            return number > 0 ? .max : .min
+        }
+    }
+}
