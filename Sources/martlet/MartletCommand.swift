@@ -27,10 +27,11 @@ struct MartletCommand: AsyncParsableCommand {
               martlet up -c cluster.yaml
               martlet status
               martlet model list
+              martlet doctor
             """,
         version: martletVersion,
         subcommands: [
             ServeCommand.self, ModelServerSubcommand.self, GatewayCommand.self, UpCommand.self,
-            StatusCommand.self, ModelCommand.self,
+            StatusCommand.self, ModelCommand.self, DoctorCommand.self,
         ])
 }

@@ -191,7 +191,7 @@ struct ServeCommand: AsyncParsableCommand {
     private var modelConfig: ModelConfigFile? { modelConfigFile.map(ModelConfigFile.init) }
 
     /// The node that the flags describe.
-    private var settings: NodeSettings {
+    var settings: NodeSettings {
         get throws {
             var settings = NodeSettings()
             settings.name = name
