@@ -36,6 +36,7 @@ public final class ModelServer: RequestResponder {
     ///   - limits: bounds on requests.
     ///   - repository: loads and unloads models on request; `nil` for a node that does not.
     ///   - adminAccess: who may do that.
+    ///   - sharedMemory: who may pass tensors by shared memory.
     ///   - processors: cores of the machine, for the load report.
     ///   - metrics: takes the node's metrics.
     ///   - monitoring: where the metrics are shown under TensorFlow Serving's names.
@@ -49,7 +50,7 @@ public final class ModelServer: RequestResponder {
     public init(
         manager: ModelManager, engineThreads: EngineThreads, limits: Limits,
         repository: ModelRepositoryControl? = nil, adminAccess: AdminAccess = .loopback,
-        processors: Int, metrics: MetricsRegistry,
+        sharedMemory: SharedMemoryAccess = .loopback, processors: Int, metrics: MetricsRegistry,
         monitoring: MonitoringOptions = MonitoringOptions(), batching: ServableBatching? = nil,
         enablesProfiler: Bool = false, accessLog: AccessLog,
         options: TensorFlowServingOptions = TensorFlowServingOptions(), keys: APIKeyFile? = nil,
@@ -82,12 +83,16 @@ public final class ModelServer: RequestResponder {
             journal: journal, processors: processors)
         let openInference = OpenInferenceNode(
             manager: manager, health: health, limits: limits, repository: repository,
-            adminAccess: adminAccess)
+            adminAccess: adminAccess,
+            sharedMemory: SharedMemoryLender(
+                regions: SharedMemoryRegions(), access: sharedMemory,
+                requestBytesMax: limits.messageBytes))
         restServices = [
             ModelsRESTService(manager: manager, limits: limits, options: options),
             NodeRESTService(
                 manager: manager, health: health, metrics: metrics, monitoring: monitoring),
             OpenInferenceRESTService(node: openInference),
+            SharedMemoryRESTService(lender: openInference.sharedMemory, limits: limits),
             AdminRESTService(
                 administration: administration, access: adminAccess, limits: limits),
         ]
@@ -106,6 +111,7 @@ public final class ModelServer: RequestResponder {
                         access: options.reloadAccess)
                 }),
             healthService, inferenceService,
+            SharedMemoryGRPCService(lender: openInference.sharedMemory),
         ]
         if let profiler { grpcServices.append(ProfilerGRPCService(profiler: profiler)) }
         grpcOperations = grpcServices.reduce(into: [:]) { all, service in

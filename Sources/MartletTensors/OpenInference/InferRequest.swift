@@ -8,11 +8,14 @@ public struct InferRequest: Sendable, Equatable {
         public let name: String
         /// Whether it is wanted in binary form.
         public let isBinary: Bool
+        /// Where in shared memory it is wanted; `nil` for in the answer.
+        public let sharedMemory: SharedMemorySlice?
 
         /// Creates a wish.
-        public init(name: String, isBinary: Bool) {
+        public init(name: String, isBinary: Bool, sharedMemory: SharedMemorySlice? = nil) {
             self.name = name
             self.isBinary = isBinary
+            self.sharedMemory = sharedMemory
         }
     }
 
@@ -56,10 +59,6 @@ public struct InferRequest: Sendable, Equatable {
                 .unimplemented,
                 "Output '\(tensor)': the classification extension is not supported; ask for the "
                     + "tensor and sort it")
-        case "shared_memory_region", "shared_memory_offset", "shared_memory_byte_size":
-            throw ServingError(
-                .unimplemented,
-                "Tensor '\(tensor)': shared memory is not supported; send the data itself")
         default: break
         }
     }

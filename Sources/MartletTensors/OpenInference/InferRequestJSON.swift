@@ -7,6 +7,7 @@ public import MartletCore
 public struct InferRequestJSON {
     private let tape: JSONTape
     private let limits: Limits
+    private let sharedMemory: any SharedMemory
     /// What is left of the binary tensors, which lie in the order of the inputs.
     private var binary: ArraySlice<UInt8>
 
@@ -16,14 +17,17 @@ public struct InferRequestJSON {
     ///   - body: JSON, then the binary tensors.
     ///   - headerLength: the length of the JSON, as the request's header says; `nil` for all.
     ///   - limits: bounds on depth, number of values and rank.
+    ///   - sharedMemory: holds the tensors that are not in the body.
     /// - Returns: the request.
     /// - Throws: `ServingError`, mostly `INVALID_ARGUMENT`, naming the input at fault.
     public static func decode(
-        _ body: [UInt8], headerLength: Int? = nil, limits: Limits
+        _ body: [UInt8], headerLength: Int? = nil, limits: Limits,
+        sharedMemory: any SharedMemory = NoSharedMemory()
     ) throws -> InferRequest {
         guard let headerLength else {
             return try JSONTape.withParsed(body, limits: limits) { tape in
-                var reader = InferRequestJSON(tape: tape, limits: limits, binary: [])
+                var reader = InferRequestJSON(
+                    tape: tape, limits: limits, sharedMemory: sharedMemory, binary: [])
                 return try reader.read()
             }
         }
@@ -34,14 +38,18 @@ public struct InferRequestJSON {
         }
         return try JSONTape.withParsed([UInt8](body[..<headerLength]), limits: limits) { tape in
             var reader = InferRequestJSON(
-                tape: tape, limits: limits, binary: body[headerLength...])
+                tape: tape, limits: limits, sharedMemory: sharedMemory,
+                binary: body[headerLength...])
             return try reader.read()
         }
     }
 
-    private init(tape: JSONTape, limits: Limits, binary: ArraySlice<UInt8>) {
+    private init(
+        tape: JSONTape, limits: Limits, sharedMemory: any SharedMemory, binary: ArraySlice<UInt8>
+    ) {
         self.tape = tape
         self.limits = limits
+        self.sharedMemory = sharedMemory
         self.binary = binary
     }
 
@@ -108,6 +116,17 @@ public struct InferRequestJSON {
         }
         let size = parameters.flatMap { tape.member("binary_data_size", of: $0) }
         let data = tape.member("data", of: input)
+        if let slice = try parameters.flatMap({ try sharedMemorySlice(in: $0, of: place) }) {
+            guard size == nil, data == nil else {
+                throw ServingError.invalidArgument("\(place) has both data and shared memory")
+            }
+            return try InferRequest.locating(name) {
+                NamedTensor(
+                    name: name,
+                    tensor: try OpenInferenceBinary.decode(
+                        sharedMemory.read(slice), dtype: dtype, shape: shape))
+            }
+        }
         switch (size, data) {
         case (.some(let size), nil):
             let bytes = try takeBinary(size, in: place)
@@ -208,18 +227,43 @@ public struct InferRequestJSON {
             }
             let place = "output '\(name)'"
             var isBinary = prefersBinary
+            var slice: SharedMemorySlice?
             if let parameters = try parameters(of: output, in: place) {
                 try tape.forEachMember(of: parameters) { key, _ in
                     try InferRequest.check(parameter: key, of: name)
                 }
                 isBinary = try flag("binary_data", of: parameters, in: place) ?? isBinary
+                slice = try sharedMemorySlice(in: parameters, of: place)
+                if let slice { try sharedMemory.check(slice, of: place) }
             }
-            outputs.append(InferRequest.Output(name: name, isBinary: isBinary))
+            outputs.append(
+                InferRequest.Output(name: name, isBinary: isBinary, sharedMemory: slice))
         }
         return outputs
     }
 
     // MARK: Members
+
+    /// The slice that parameters of a tensor name, if they name one.
+    private func sharedMemorySlice(
+        in parameters: JSONTape.Index, of place: String
+    ) throws -> SharedMemorySlice? {
+        try SharedMemorySlice(
+            region: string(SharedMemorySlice.regionParameter, of: parameters, in: place),
+            byteCount: bytes(SharedMemorySlice.sizeParameter, of: parameters, in: place),
+            offset: bytes(SharedMemorySlice.offsetParameter, of: parameters, in: place), of: place)
+    }
+
+    private func bytes(
+        _ name: String, of object: JSONTape.Index, in place: String
+    ) throws -> Int? {
+        guard let value = tape.member(name, of: object) else { return nil }
+        guard let count = tape.integer(value, as: Int.self), count >= 0 else {
+            throw ServingError.invalidArgument(
+                "'\(name)' of \(place) is \(tape.excerpt(value)); it must be a whole number")
+        }
+        return count
+    }
 
     private func parameters(
         of object: JSONTape.Index, in place: String

@@ -15,12 +15,15 @@ public struct InferResponseJSON: Sendable {
     ///   - version: the version that ran.
     ///   - request: says which outputs are wanted in binary form, and the id.
     ///   - outputs: the outputs in the order wanted.
-    /// - Throws: `ServingError` (`INVALID_ARGUMENT`) for an output that has no such form.
+    ///   - sharedMemory: takes the outputs that are not wanted in the answer.
+    /// - Throws: `ServingError` (`INVALID_ARGUMENT`) for an output that has no such form, or does
+    ///   not fit where it is wanted.
     public init(
-        model: String, version: Int64, request: InferRequest, outputs: [NamedTensor]
+        model: String, version: Int64, request: InferRequest, outputs: [NamedTensor],
+        sharedMemory: any SharedMemory = NoSharedMemory()
     ) throws {
-        let isBinary = Dictionary(
-            request.outputs.map { ($0.name, $0.isBinary) }, uniquingKeysWith: { $1 })
+        let wishes = Dictionary(
+            request.outputs.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
         var binary: [UInt8] = []
         var hasBinary = false
         var writer = JSONWriter(style: .compact)
@@ -36,8 +39,16 @@ public struct InferResponseJSON: Sendable {
         writer.key("outputs")
         writer.beginArray()
         for output in outputs {
-            let isBinary = isBinary[output.name] ?? request.prefersBinary
-            try InferResponseJSON.write(output, isBinary: isBinary, to: &writer)
+            let wish = wishes[output.name]
+            if let slice = wish?.sharedMemory {
+                let count = try sharedMemory.write(output, to: slice)
+                try InferResponseJSON.write(
+                    output, form: .shared(slice, byteCount: count), to: &writer)
+                continue
+            }
+            let isBinary = wish?.isBinary ?? request.prefersBinary
+            try InferResponseJSON.write(
+                output, form: isBinary ? .binary : .json, to: &writer)
             if isBinary {
                 hasBinary = true
                 try OpenInferenceBinary.append(output.tensor, to: &binary)
@@ -49,8 +60,15 @@ public struct InferResponseJSON: Sendable {
         body = writer.bytes + binary
     }
 
+    /// Where the elements of an output are.
+    private enum Form {
+        case json
+        case binary
+        case shared(SharedMemorySlice, byteCount: Int)
+    }
+
     private static func write(
-        _ output: NamedTensor, isBinary: Bool, to writer: inout JSONWriter
+        _ output: NamedTensor, form: Form, to writer: inout JSONWriter
     ) throws {
         let tensor = output.tensor
         guard let datatype = tensor.dtype.openInferenceName else {
@@ -67,15 +85,28 @@ public struct InferResponseJSON: Sendable {
         writer.beginArray()
         for size in tensor.shape.dimensions { writer.integer(size) }
         writer.endArray()
-        if isBinary {
+        switch form {
+        case .json:
+            writer.key("data")
+            try writeData(output, to: &writer)
+        case .binary:
             writer.key("parameters")
             writer.beginObject()
             writer.key("binary_data_size")
             writer.integer(OpenInferenceBinary.byteCount(tensor))
             writer.endObject()
-        } else {
-            writer.key("data")
-            try writeData(output, to: &writer)
+        case .shared(let slice, let byteCount):
+            writer.key("parameters")
+            writer.beginObject()
+            writer.key(SharedMemorySlice.regionParameter)
+            writer.string(slice.region)
+            writer.key(SharedMemorySlice.sizeParameter)
+            writer.integer(byteCount)
+            if slice.offset > 0 {
+                writer.key(SharedMemorySlice.offsetParameter)
+                writer.integer(slice.offset)
+            }
+            writer.endObject()
         }
         writer.endObject()
     }

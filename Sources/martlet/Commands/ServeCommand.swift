@@ -111,6 +111,12 @@ struct ServeCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
+            "Who may pass tensors by shared memory: \(SharedMemoryAccess.allNames).",
+            valueName: "who"))
+    var sharedMemory = SharedMemoryAccess.loopback
+
+    @Option(
+        help: ArgumentHelp(
             "API keys, one a line, of which each request must show one; read again when it "
                 + "changes.", valueName: "file"))
     var apiKeyFile: String?
@@ -217,6 +223,7 @@ struct ServeCommand: AsyncParsableCommand {
             settings.enablesProfiler = observation.enableProfiler
             settings.warmUp = warmUp.options
             settings.adminAccess = adminAPI
+            settings.sharedMemory = sharedMemory
             settings.apiKeyFile = apiKeyFile
             settings.serving = servingOptions.options
             settings.serving.reloadAccess = adminAPI

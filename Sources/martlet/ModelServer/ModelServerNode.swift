@@ -45,6 +45,8 @@ extension ModelServerSettings {
             node.warmUp.iterations = max(
                 1, Int(loading.modelWarmupOptions.numRequestIterations.value))
         }
+        // The original has no such thing, and no flag to switch it off.
+        node.sharedMemory = .off
         // Whoever can reach the port may reload the models, as with the original.
         node.serving.reloadAccess = .any
         if loading.hasBatchingParameters {

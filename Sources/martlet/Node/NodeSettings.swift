@@ -69,4 +69,6 @@ struct NodeSettings {
     var apiKeyFile: String?
     /// Who may load and unload models by request.
     var adminAccess = AdminAccess.loopback
+    /// Who may pass tensors by shared memory.
+    var sharedMemory = SharedMemoryAccess.loopback
 }

@@ -1,5 +1,6 @@
 import MartletCore
 import MartletTestKit
+import Synchronization
 import Testing
 
 @testable import MartletTensors
@@ -207,7 +208,7 @@ struct OpenInferenceCodecTests {
         ),
         (
             input("FP32", "[1]", #""parameters": {"shared_memory_region": "r"}"#), nil,
-            "shared memory"
+            "needs 'shared_memory_byte_size'"
         ),
         (
             #"{"inputs": [], "outputs": [{"name": "o", "parameters": {"classification": 3}}]}"#,
@@ -224,6 +225,89 @@ struct OpenInferenceCodecTests {
             } throws: {
                 ($0 as? ServingError)?.message.contains(reason) == true
             }
+        }
+    }
+
+    /// Shared memory that holds what was written to it last.
+    private final class Pocket: SharedMemory {
+        private let held = Mutex<[UInt8]>([])
+
+        func read(_ slice: SharedMemorySlice) throws -> [UInt8] { held.withLock { $0 } }
+
+        func check(_ slice: SharedMemorySlice, of place: String) throws {}
+
+        func write(_ bytes: [UInt8], to slice: SharedMemorySlice) throws {
+            held.withLock { $0 = bytes }
+        }
+    }
+
+    @Test func tensors_goThroughSharedMemory() throws {
+        let memory = Pocket()
+        let text = """
+            {"inputs": [{"name": "x", "datatype": "FP32", "shape": [2], "parameters":
+            {"shared_memory_region": "r", "shared_memory_byte_size": 8}}],
+            "outputs": [{"name": "y", "parameters": {"shared_memory_region": "r",
+            "shared_memory_byte_size": 100, "shared_memory_offset": 4}}]}
+            """
+        let tensor = try Tensor(dtype: .float, shape: Shape([2]), values: [Float(1), 2])
+        let request = InferRequest(
+            inputs: [],
+            outputs: [
+                .init(
+                    name: "y", isBinary: true,
+                    sharedMemory: .init(region: "r", offset: 4, byteCount: 100))
+            ])
+        let response = try InferResponseJSON(
+            model: "m", version: 1, request: request,
+            outputs: [NamedTensor(name: "y", tensor: tensor)], sharedMemory: memory)
+        #expect(response.headerLength == nil)
+        #expect(
+            String(decoding: response.body, as: UTF8.self).contains(
+                #""parameters":{"shared_memory_region":"r","shared_memory_byte_size":8,"#
+                    + #""shared_memory_offset":4}"#))
+        let decoded = try InferRequestJSON.decode(
+            Array(text.utf8), limits: Limits(), sharedMemory: memory)
+        #expect(decoded.inputs == [NamedTensor(name: "x", tensor: tensor)])
+        #expect(decoded.outputs.first?.sharedMemory == request.outputs.first?.sharedMemory)
+        #expect(throws: ServingError.self) {
+            try InferRequestJSON.decode(Array(text.utf8), limits: Limits())
+        }
+    }
+
+    @Test(arguments: [
+        (#""shared_memory_byte_size": 8"#, "no 'shared_memory_region'"),
+        (#""shared_memory_region": 1, "shared_memory_byte_size": 8"#, "must be a string"),
+        (#""shared_memory_region": "r", "shared_memory_byte_size": -1"#, "whole number"),
+        (#""shared_memory_region": "r", "shared_memory_byte_size": 1e9"#, "whole number"),
+        (
+            #""shared_memory_region": "r", "shared_memory_byte_size": 4, "binary_data_size": 4"#,
+            "both data and shared memory"
+        ),
+    ])
+    func sharedMemoryParameters_thatAreWrong_areNamed(parameters: String, reason: String) {
+        let text =
+            #"{"inputs": [{"name": "x", "datatype": "FP32", "shape": [1], "parameters": {"#
+            + parameters + "}}]}"
+        #expect {
+            try InferRequestJSON.decode(
+                Array(text.utf8), limits: Limits(), sharedMemory: Pocket())
+        } throws: {
+            ($0 as? ServingError)?.message.contains(reason) == true
+        }
+    }
+
+    @Test func registrations_areReadFromTheirBody() throws {
+        func read(_ text: String) throws -> SharedMemoryRequestJSON {
+            try SharedMemoryRequestJSON(Array(text.utf8), limits: Limits())
+        }
+        let request = try read(#"{"key": "/k", "offset": 1, "byte_size": 2}"#)
+        #expect((request.key, request.offset, request.byteCount) == ("/k", 1, 2))
+        #expect(try read(#"{"key": "/k"}"#).byteCount == 0)
+        for text in [
+            "", "[]", "{}", #"{"key": 1}"#, #"{"key": "k", "offset": -1}"#,
+            #"{"key": "k", "byte_size": "8"}"#, #"{"key": "k", "byte_size": 99999999999999999999}"#,
+        ] {
+            #expect(throws: ServingError.self) { try read(text) }
         }
     }
 

@@ -9,25 +9,35 @@ extension InferRequest {
     /// - Parameters:
     ///   - message: the message.
     ///   - limits: bounds the rank.
+    ///   - sharedMemory: holds the tensors that are not in the message.
     /// - Throws: `ServingError`, mostly `INVALID_ARGUMENT`, naming the input at fault.
-    init(_ message: Inference_ModelInferRequest, limits: Limits) throws {
-        let raw = message.rawInputContents
-        guard raw.isEmpty || raw.count == message.inputs.count else {
+    init(
+        _ message: Inference_ModelInferRequest, limits: Limits,
+        sharedMemory: any SharedMemory = NoSharedMemory()
+    ) throws {
+        let slices = try message.inputs.map {
+            try SharedMemorySlice($0.parameters, of: "input '\($0.name)'")
+        }
+        // Those in shared memory have no contents here.
+        var raw = message.rawInputContents[...]
+        let inMessage = slices.count { $0 == nil }
+        guard raw.isEmpty || raw.count == inMessage else {
             throw ServingError.invalidArgument(
-                "the request has \(message.inputs.count) inputs, but \(raw.count) "
-                    + "raw_input_contents")
+                "the request has \(inMessage) inputs, but \(raw.count) raw_input_contents")
         }
         var names: Set<String> = []
         var inputs: [NamedTensor] = []
-        for (index, input) in message.inputs.enumerated() {
+        for (input, slice) in zip(message.inputs, slices) {
             guard names.insert(input.name).inserted else {
                 throw ServingError.invalidArgument("input '\(input.name)' is given twice")
             }
             for parameter in input.parameters.keys {
                 try InferRequest.check(parameter: parameter, of: input.name)
             }
-            let tensor = try InferRequest.tensor(
-                input, raw: raw.isEmpty ? nil : raw[index], limits: limits)
+            let tensor =
+                try slice.map {
+                    try InferRequest.tensor(input, in: $0, of: sharedMemory, limits: limits)
+                } ?? InferRequest.tensor(input, raw: raw.popFirst(), limits: limits)
             inputs.append(NamedTensor(name: input.name, tensor: tensor))
         }
         var outputs: [Output] = []
@@ -35,7 +45,10 @@ extension InferRequest {
             for parameter in output.parameters.keys {
                 try InferRequest.check(parameter: parameter, of: output.name)
             }
-            outputs.append(Output(name: output.name, isBinary: true))
+            let place = "output '\(output.name)'"
+            let slice = try SharedMemorySlice(output.parameters, of: place)
+            if let slice { try sharedMemory.check(slice, of: place) }
+            outputs.append(Output(name: output.name, isBinary: true, sharedMemory: slice))
         }
         self.init(
             id: message.id,
@@ -52,6 +65,23 @@ extension InferRequest {
                 "parameter '\(InferRequest.signatureParameter)' must be a string_param")
         }
         return name
+    }
+
+    private static func tensor(
+        _ input: Inference_ModelInferRequest.InferInputTensor, in slice: SharedMemorySlice,
+        of sharedMemory: any SharedMemory, limits: Limits
+    ) throws -> Tensor {
+        let (dtype, shape) = try layout(
+            of: input.name, datatype: input.datatype, dimensions: input.shape.map { Int($0) },
+            limits: limits)
+        return try locating(input.name) {
+            guard !input.hasContents else {
+                throw ServingError.invalidArgument(
+                    "contents field must not be specified when using shared memory")
+            }
+            return try OpenInferenceBinary.decode(
+                sharedMemory.read(slice), dtype: dtype, shape: shape)
+        }
     }
 
     private static func tensor(
@@ -122,11 +152,19 @@ extension Tensor {
 }
 
 extension Inference_ModelInferResponse {
-    /// Encodes the outputs of a run, as raw contents.
+    /// Encodes the outputs of a run, as raw contents or in shared memory.
     ///
-    /// - Throws: `ServingError` for an output that has no such form.
-    init(_ servable: ServableID, request: InferRequest, outputs: [NamedTensor]) throws {
+    /// - Throws: `ServingError` for an output that has no such form, or does not fit where it is
+    ///   wanted.
+    init(
+        _ servable: ServableID, request: InferRequest, outputs: [NamedTensor],
+        sharedMemory: any SharedMemory = NoSharedMemory()
+    ) throws {
         self.init()
+        let slices = Dictionary(
+            request.outputs.compactMap { output in
+                output.sharedMemory.map { (output.name, $0) }
+            }, uniquingKeysWith: { $1 })
         modelName = servable.model
         modelVersion = String(servable.version)
         id = request.id ?? ""
@@ -135,6 +173,14 @@ extension Inference_ModelInferResponse {
             described.name = output.name
             described.datatype = output.tensor.dtype.openInferenceName ?? ""
             described.shape = output.tensor.shape.dimensions.map { Int64($0) }
+            if let slice = slices[output.name] {
+                let count = try sharedMemory.write(output, to: slice)
+                described.parameters = slice.parameters(byteCount: count)
+                self.outputs.append(described)
+                // Clients count them.
+                rawOutputContents.append(Data())
+                continue
+            }
             self.outputs.append(described)
             switch output.tensor.storage {
             case .fixed(let bytes): rawOutputContents.append(Data(bytes))

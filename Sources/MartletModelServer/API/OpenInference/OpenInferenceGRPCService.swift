@@ -46,9 +46,7 @@ struct OpenInferenceGRPCService: GRPCService, GRPCStreamService {
             return try node.statistics(name, note(name, request.version, &subject))
         }
         operations["ModelInfer"] = Operation(name: "infer", lane: .engine) { call, subject in
-            try infer(GRPCCoding.decode(call, within: node.limits), subject: &subject) {
-                try GRPCCoding.encode($0)
-            }
+            try infer(call, subject: &subject) { try GRPCCoding.encode($0) }
         }
         return Dictionary(
             operations.map { (Self.prefix + $0.key, $0.value) }, uniquingKeysWith: { $1 })
@@ -104,7 +102,7 @@ struct OpenInferenceGRPCService: GRPCService, GRPCStreamService {
     var streams: [String: StreamOperation] {
         let each = Operation<GRPCCall, [UInt8]>(name: "stream_infer", lane: .engine) {
             call, subject in
-            try infer(GRPCCoding.decode(call, within: node.limits), subject: &subject) { answer in
+            try infer(call, subject: &subject) { answer in
                 try GRPCCoding.encode(
                     Inference_ModelStreamInferResponse.with { $0.inferResponse = answer })
             }
@@ -130,15 +128,20 @@ struct OpenInferenceGRPCService: GRPCService, GRPCStreamService {
     // MARK: Inference
 
     private func infer(
-        _ request: Inference_ModelInferRequest, subject: inout RequestSubject,
+        _ call: GRPCCall, subject: inout RequestSubject,
         encode: @escaping @Sendable (Inference_ModelInferResponse) throws -> [UInt8]
     ) throws -> Answer<[UInt8]> {
+        let request: Inference_ModelInferRequest = try GRPCCoding.decode(
+            call, within: node.limits)
+        let memory = node.sharedMemory.memory(
+            remoteAddress: call.context.remoteAddress, headers: call.metadata)
         let version = try note(request.modelName, request.modelVersion, &subject)
         return try node.infer(request.modelName, version, subject: &subject) {
-            try InferRequest(request, limits: node.limits)
+            try InferRequest(request, limits: node.limits, sharedMemory: memory)
         } respond: { servable, inferRequest, outputs in
             try encode(
-                Inference_ModelInferResponse(servable, request: inferRequest, outputs: outputs))
+                Inference_ModelInferResponse(
+                    servable, request: inferRequest, outputs: outputs, sharedMemory: memory))
         }
     }
 }

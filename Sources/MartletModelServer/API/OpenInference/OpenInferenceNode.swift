@@ -11,6 +11,7 @@ struct OpenInferenceNode: Sendable {
     let limits: Limits
     let repository: ModelRepositoryControl?
     let adminAccess: AdminAccess
+    let sharedMemory: SharedMemoryLender
 
     // MARK: Inference
 
@@ -124,6 +125,7 @@ struct OpenInferenceNode: Sendable {
             "model_repository", "model_configuration", "binary_tensor_data", "parameters",
             "statistics",
         ]
+        if sharedMemory.access != .off { metadata.extensions.append("system_shared_memory") }
         return metadata
     }
 

@@ -66,13 +66,16 @@ struct OpenInferenceRESTService: RESTService {
         _ model: String, _ version: VersionChoice, _ request: HTTPRequest,
         subject: inout RequestSubject
     ) throws -> Answer<HTTPResponse> {
-        try node.infer(model, version, subject: &subject) {
+        let memory = node.sharedMemory.memory(
+            remoteAddress: request.context.remoteAddress, headers: request.headers)
+        return try node.infer(model, version, subject: &subject) {
             try InferRequestJSON.decode(
-                request.body, headerLength: headerLength(request), limits: node.limits)
+                request.body, headerLength: headerLength(request), limits: node.limits,
+                sharedMemory: memory)
         } respond: { servable, inferRequest, outputs in
             let response = try InferResponseJSON(
                 model: servable.model, version: servable.version, request: inferRequest,
-                outputs: outputs)
+                outputs: outputs, sharedMemory: memory)
             guard let length = response.headerLength else { return .json(response.body) }
             return HTTPResponse(
                 status: 200,

@@ -92,7 +92,7 @@ struct InferMessagesTests {
         #expect(reason(request).contains("must not be specified"))
         request.inputs[0].clearContents()
         request.inputs[0].parameters["shared_memory_region"] = .init()
-        #expect(reason(request).contains("shared memory"))
+        #expect(reason(request).contains("must be a string_param"))
         request.inputs[0].parameters = [:]
         request.outputs = [
             .with {
@@ -101,6 +101,69 @@ struct InferMessagesTests {
             }
         ]
         #expect(reason(request).contains("classification"))
+    }
+
+    /// Shared memory of one region, `r`, that holds a number of four bytes.
+    private final class OneNumber: SharedMemory {
+        func read(_ slice: SharedMemorySlice) throws -> [UInt8] {
+            guard slice.region == "r" else { throw ServingError.notFound("no such region") }
+            return Array([0, 0, 128, 63].prefix(slice.byteCount))
+        }
+
+        func check(_ slice: SharedMemorySlice, of place: String) throws {
+            guard slice.region == "r" else { throw ServingError.notFound("\(place): no region") }
+        }
+
+        func write(_ bytes: [UInt8], to slice: SharedMemorySlice) throws {}
+    }
+
+    @Test func tensorsInSharedMemory_haveNoContentsInTheMessage() throws {
+        var request = Inference_ModelInferRequest()
+        request.inputs = ["a", "b", "c"].map { name in
+            .with {
+                $0.name = name
+                $0.datatype = "FP32"
+                $0.shape = [1]
+            }
+        }
+        request.rawInputContents = [Data([1, 1, 1, 1]), Data([3, 3, 3, 3])]
+        request.inputs[1].parameters["shared_memory_region"] = .with { $0.stringParam = "r" }
+        request.inputs[1].parameters["shared_memory_byte_size"] = .with { $0.int64Param = 4 }
+        request.outputs = [
+            .with {
+                $0.name = "y"
+                $0.parameters["shared_memory_region"] = .with { $0.stringParam = "r" }
+                $0.parameters["shared_memory_byte_size"] = .with { $0.uint64Param = 8 }
+                $0.parameters["shared_memory_offset"] = .with { $0.int64Param = 4 }
+            }
+        ]
+        func decode() throws -> InferRequest {
+            try InferRequest(request, limits: Limits(), sharedMemory: OneNumber())
+        }
+        let decoded = try decode()
+        #expect(decoded.inputs.map { $0.tensor.values(as: UInt8.self).first } == [1, 0, 3])
+        #expect(
+            decoded.outputs.first?.sharedMemory
+                == SharedMemorySlice(region: "r", offset: 4, byteCount: 8))
+        #expect(reason(request).contains("not available here"))
+        let output = NamedTensor(
+            name: "y", tensor: try Tensor(dtype: .float, shape: Shape([1]), values: [Float(1)]))
+        let response = try Inference_ModelInferResponse(
+            ServableID(model: "m", version: 1), request: decoded, outputs: [output],
+            sharedMemory: OneNumber())
+        #expect(response.rawOutputContents == [Data()])
+        #expect(
+            response.outputs.first?.parameters["shared_memory_byte_size"]?.int64Param == 4)
+        request.inputs[1].parameters["shared_memory_byte_size"] = .with { $0.int64Param = -1 }
+        #expect(throws: ServingError.self) { try decode() }
+        request.inputs[1].parameters["shared_memory_byte_size"] = .with { $0.int64Param = 3 }
+        #expect(throws: ServingError.self) { try decode() }
+        request.inputs[1].parameters["shared_memory_byte_size"] = .with { $0.int64Param = 4 }
+        request.inputs[1].contents.fp32Contents = [1]
+        #expect(throws: ServingError.self) { try decode() }
+        request.inputs[1].clearContents()
+        request.outputs[0].parameters["shared_memory_region"] = .with { $0.stringParam = "s" }
+        #expect(throws: ServingError.self) { try decode() }
     }
 
     @Test func inputsOfOneName_areRefused() {
