@@ -2,13 +2,18 @@
 // nothing else. No queue, no socket, no message; the same session settings as Martlet's engine.
 //
 //   engine_limit TENSORFLOW_FOLDER MODEL_FOLDER INPUT OUTPUT THREADS SECONDS
+//                [SETTINGS TYPE VALUES ANSWER SIZE...]
 //
-// INPUT and OUTPUT are tensors of the graph, such as serving_default_x:0; the model must compute
-// y = x / 2 + 2 on floats, which is checked on every run. Prints one JSON object.
+// INPUT and OUTPUT are tensors of the graph, such as serving_default_x:0. Without the rest the model
+// must compute y = x / 2 + 2 on three floats. Otherwise SETTINGS is `caller` for Martlet's, or
+// `default` for TensorFlow's own; TYPE is a TF_DataType of 4 bytes; VALUES and ANSWER are files of
+// the raw input, of dimensions SIZE..., and of the float output. Every answer is checked. Prints one
+// JSON object.
 
 #include <math.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,12 +22,28 @@
 
 #include "martlet_tensorflow.h"
 
-enum { FLOAT = 1, VALUES = 3, WARM_UP_RUNS = 2000, THREADS_MAX = 256 };
+enum { FLOAT = 1, VALUES = 3, WARM_UP_RUNS = 2000, THREADS_MAX = 256, RANK_MAX = 8 };
+enum { WARM_UP_NS = 1000000000 };
 
-static const float X[VALUES] = {1.0f, 2.0f, 5.0f};
+static float x[VALUES] = {1.0f, 2.0f, 5.0f};
+static float y[VALUES] = {2.5f, 3.0f, 4.5f};
+
+// One input, and what the model must answer.
+struct sample {
+    int type;
+    int rank;
+    int64_t shape[RANK_MAX];
+    void *values;
+    size_t size;
+    float *answer;
+    size_t answer_size;
+    float tolerance;
+};
 
 struct model {
     martlet_tf tf;
+    struct sample sample;
+    bool has_default_settings;
     TF_Session *session;
     TF_Buffer *run_options;
     TF_Output input;
@@ -68,18 +89,21 @@ static void check(const martlet_tf *tf, TF_Status *status, const char *what) {
 // As a request does: a tensor made, filled, run, read and freed.
 static void run_once(const struct model *model, TF_Status *status) {
     const martlet_tf *tf = &model->tf;
-    const int64_t shape[1] = {VALUES};
-    TF_Tensor *input = tf->AllocateTensor(FLOAT, shape, 1, sizeof X);
+    const struct sample *sample = &model->sample;
+    TF_Tensor *input = tf->AllocateTensor(sample->type, sample->shape, sample->rank, sample->size);
     TF_Tensor *output = NULL;
-    memcpy(tf->TensorData(input), X, sizeof X);
+    memcpy(tf->TensorData(input), sample->values, sample->size);
     tf->SessionRun(
         model->session, model->run_options, &model->input, &input, 1, &model->output, &output, 1,
         NULL, 0, NULL, status);
     check(tf, status, "run");
-    if (tf->TensorByteSize(output) != sizeof X) fail("the answer has another size");
-    const float *y = tf->TensorData(output);
-    for (int i = 0; i < VALUES; i++) {
-        if (fabsf(y[i] - (X[i] / 2 + 2)) > 1e-6f) fail("the answer is wrong: %g", y[i]);
+    if (tf->TensorByteSize(output) != sample->answer_size) fail("the answer has another size");
+    const float *found = tf->TensorData(output);
+    for (size_t i = 0; i < sample->answer_size / sizeof *found; i++) {
+        // Written so that NaN is wrong.
+        if (!(fabsf(found[i] - sample->answer[i]) <= sample->tolerance)) {
+            fail("the answer is wrong: %g at %zu", found[i], i);
+        }
     }
     tf->DeleteTensor(output);
     tf->DeleteTensor(input);
@@ -97,7 +121,9 @@ static void record(struct worker *worker, int64_t ns) {
 static void *work(void *argument) {
     struct worker *worker = argument;
     TF_Status *status = worker->model->tf.NewStatus();
-    for (int i = 0; i < WARM_UP_RUNS; i++) run_once(worker->model, status);
+    const int64_t warm = now_ns() + WARM_UP_NS;
+    run_once(worker->model, status);
+    for (int i = 1; i < WARM_UP_RUNS && now_ns() < warm; i++) run_once(worker->model, status);
     pthread_barrier_wait(worker->start);
     const int64_t began = now_ns();
     int64_t before = began;
@@ -128,7 +154,12 @@ static void load(
     struct model *model, const char *tensorflow, const char *path, const char *input,
     const char *output) {
     char error[1024];
-    if (martlet_tf_open(tensorflow, &model->tf, error, sizeof error) != 0) fail("%s", error);
+    char *printed = NULL;
+    if (!model->has_default_settings) martlet_tf_prepare_memory();
+    if (martlet_tf_open(tensorflow, &model->tf, error, sizeof error, &printed) != 0) {
+        fail("%s", error);
+    }
+    free(printed);
     const martlet_tf *tf = &model->tf;
     // One intra-op and one inter-op thread, and each run in the thread that calls.
     const uint8_t configuration[] = {0x10, 0x01, 0x28, 0x01};
@@ -138,16 +169,53 @@ static void load(
     TF_Status *status = tf->NewStatus();
     TF_SessionOptions *session_options = tf->NewSessionOptions();
     TF_Graph *graph = tf->NewGraph();
-    tf->SetConfig(session_options, configuration, sizeof configuration, status);
-    check(tf, status, "configuration");
+    if (!model->has_default_settings) {
+        tf->SetConfig(session_options, configuration, sizeof configuration, status);
+        check(tf, status, "configuration");
+        model->run_options = tf->NewBufferFromString(options, sizeof options);
+    }
     model->session = tf->LoadSessionFromSavedModel(
         session_options, NULL, path, tags, 1, graph, NULL, status);
     check(tf, status, path);
-    model->run_options = tf->NewBufferFromString(options, sizeof options);
     model->input = find_tensor(tf, graph, input);
     model->output = find_tensor(tf, graph, output);
     tf->DeleteSessionOptions(session_options);
     tf->DeleteStatus(status);
+}
+
+static void *read_file(const char *path, size_t *size) {
+    FILE *file = fopen(path, "rb");
+    if (file == NULL || fseek(file, 0, SEEK_END) != 0) fail("cannot read %s", path);
+    const long length = ftell(file);
+    rewind(file);
+    void *bytes = length > 0 ? malloc((size_t)length) : NULL;
+    if (bytes == NULL || fread(bytes, 1, (size_t)length, file) != (size_t)length) {
+        fail("cannot read %s", path);
+    }
+    fclose(file);
+    *size = (size_t)length;
+    return bytes;
+}
+
+// TYPE VALUES ANSWER SIZE...
+static void read_sample(struct sample *sample, int count, char **arguments) {
+    if (count > 3 + RANK_MAX) fail("more than %d dimensions", RANK_MAX);
+    sample->type = atoi(arguments[0]);
+    sample->values = read_file(arguments[1], &sample->size);
+    sample->answer = read_file(arguments[2], &sample->answer_size);
+    sample->rank = count - 3;
+    size_t bytes = 4;
+    for (int i = 0; i < sample->rank; i++) {
+        sample->shape[i] = atoll(arguments[3 + i]);
+        bytes *= (size_t)sample->shape[i];
+    }
+    if (bytes != sample->size) fail("%s has not the size of its shape", arguments[1]);
+    // Sums in another order differ by this much of the largest number.
+    float largest = 0;
+    for (size_t i = 0; i < sample->answer_size / sizeof(float); i++) {
+        largest = fmaxf(largest, fabsf(sample->answer[i]));
+    }
+    sample->tolerance = 2e-3f * largest;
 }
 
 static int ascending(const void *left, const void *right) {
@@ -180,8 +248,11 @@ static void report(struct worker *workers, int threads, int64_t cpu, const char 
 }
 
 int main(int count, char **arguments) {
-    if (count != 7) {
-        fputs("usage: engine_limit TENSORFLOW MODEL INPUT OUTPUT THREADS SECONDS\n", stderr);
+    if (count != 7 && count < 12) {
+        fputs(
+            "usage: engine_limit TENSORFLOW MODEL INPUT OUTPUT THREADS SECONDS "
+            "[SETTINGS TYPE VALUES ANSWER SIZE...]\n",
+            stderr);
         return 64;
     }
     const int threads = atoi(arguments[5]);
@@ -191,7 +262,11 @@ int main(int count, char **arguments) {
     }
     setenv("TF_CPP_MIN_LOG_LEVEL", "2", 0);
 
-    struct model model;
+    struct model model = {
+        .sample = {FLOAT, 1, {VALUES}, x, sizeof x, y, sizeof y, 1e-6f},
+        .has_default_settings = count > 7 && strcmp(arguments[7], "default") == 0,
+    };
+    if (count > 7) read_sample(&model.sample, count - 8, arguments + 8);
     load(&model, arguments[1], arguments[2], arguments[3], arguments[4]);
     pthread_t handles[THREADS_MAX];
     struct worker workers[THREADS_MAX] = {0};
