@@ -3,7 +3,8 @@
 //   openvino-limit DIRECTORY MODEL INPUT OUTPUT PRECISION THREADS SECONDS BATCH SIZE...
 //
 // DIRECTORY holds OpenVINO's libraries, MODEL is a SavedModel's folder or a file, PRECISION is f32
-// or bf16. Each thread runs one request after the other, of BATCH rows of SIZE... numbers.
+// or bf16. INPUT may end in `:i32` where the model takes integers. Each thread runs one request
+// after the other, of BATCH rows of SIZE... numbers.
 
 #include "martlet_openvino.h"
 
@@ -14,12 +15,13 @@
 #include <string.h>
 #include <time.h>
 
-enum { element_f32 = 4, threads_max = 64, rank_max = 8 };
+enum { element_f32 = 4, element_i32 = 9, threads_max = 64, rank_max = 8 };
 
 static martlet_openvino api;
 static ov_compiled_model *compiled;
 static ov_port *input, *output;
 static martlet_ov_shape shape;
+static int element = element_f32;
 static atomic_bool is_over;
 
 static void require(int status, const char *what) {
@@ -34,7 +36,11 @@ static void *run(void *argument) {
     for (int64_t i = 0; i < shape.rank; i++) elements *= (size_t)shape.dimensions[i];
     float *values = malloc(elements * sizeof *values);
     if (values == NULL) exit(1);
-    for (size_t i = 0; i < elements; i++) values[i] = (float)(i % 255) / 255;
+    for (size_t i = 0; i < elements; i++) {
+        const int integer = (int)(i % 255);
+        const float number = (float)integer / 255;
+        memcpy(&values[i], element == element_i32 ? (const void *)&integer : &number, 4);
+    }
 
     ov_infer_request *request;
     require(api.compiled_model_create_infer_request(compiled, &request), "request");
@@ -43,7 +49,7 @@ static void *run(void *argument) {
         ov_tensor *tensor, *result;
         size_t size;
         void *data;
-        require(api.tensor_create_from_host_ptr(element_f32, shape, values, &tensor), "tensor");
+        require(api.tensor_create_from_host_ptr(element, shape, values, &tensor), "tensor");
         require(
             api.infer_request_set_tensor_by_const_port(request, input, tensor), "input");
         require(api.infer_request_infer(request), "run");
@@ -95,6 +101,11 @@ int main(int argument_count, char **arguments) {
     if (threads < 1 || threads > threads_max || argument_count - 8 > rank_max) return 64;
     shape = (martlet_ov_shape){argument_count - 8, dimensions};
     for (int i = 8; i < argument_count; i++) dimensions[i - 8] = atoll(arguments[i]);
+    char *suffix = strstr(arguments[3], ":i32");
+    if (suffix != NULL) {
+        *suffix = '\0';
+        element = element_i32;
+    }
     compile(arguments, arguments[6]);
 
     pthread_t handles[threads_max];
