@@ -27,24 +27,6 @@ from machine import CORES, describe_machine  # noqa: E402
 from tensorflow.core.framework import types_pb2  # noqa: E402
 from tensorflow_serving.apis import predict_pb2  # noqa: E402
 
-MAKE_MOBILENET = """
-import os, sys
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-import numpy as np, tensorflow as tf
-model = tf.keras.applications.MobileNetV2(weights=None)
-generator = np.random.default_rng(1)
-# Weights as training leaves them: without it all answers would be alike.
-for layer in model.layers:
-    if isinstance(layer, tf.keras.layers.BatchNormalization):
-        gamma, beta, mean, variance = layer.get_weights()
-        layer.set_weights([
-            generator.uniform(0.8, 1.6, gamma.shape), generator.normal(0, 0.3, beta.shape),
-            mean, generator.uniform(0.05, 0.4, variance.shape)])
-    elif isinstance(layer, tf.keras.layers.Dense):
-        kernel, bias = layer.get_weights()
-        layer.set_weights([generator.normal(0, 0.3, kernel.shape), bias])
-model.export(sys.argv[1], verbose=False)
-"""
 RATE = re.compile(r"finished in [\d.]+\w+, ([\d.]+) req/s")
 STATUS = re.compile(r"status codes: (\d+) 2xx, (\d+) 3xx, (\d+) 4xx, (\d+) 5xx")
 
@@ -95,10 +77,9 @@ def main() -> int:
 
 def make_models() -> None:
     """Make MobileNetV2 unless it is there."""
-    version = MODELS[0].folder / "1"
-    if not version.is_dir():
-        python = ROOT / ".venv-models/bin/python"
-        subprocess.run([python, "-c", MAKE_MOBILENET, version], check=True)
+    python, folder = ROOT / ".venv-models/bin/python", MODELS[0].folder
+    maker = ROOT / "Benchmarks/peers/models.py"
+    subprocess.run([python, maker, folder.parent, folder.name], check=True)
 
 
 def compile_limit(folder: Path) -> Path:

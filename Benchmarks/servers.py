@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -33,8 +33,17 @@ class ServerError(Exception):
 class Server:
     """A process as a scope: entering waits until it serves, leaving stops it."""
 
-    def __init__(self, name: str, command: Sequence[str | Path], folder: Path) -> None:
+    start_seconds_max = START_SECONDS_MAX
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str | Path],
+        folder: Path,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.name = name
+        self.environment = environment
         self.command = [str(word) for word in command]
         self.log = folder / f"{name}.log"
         self.process: subprocess.Popen[bytes] | None = None
@@ -46,6 +55,7 @@ class Server:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                env=self.environment,
                 # Ctrl-C must reach the benchmark alone, which then stops the servers in order.
                 start_new_session=True,
             )
@@ -106,7 +116,7 @@ class Server:
 
     def wait_until_ready(self) -> None:
         """Wait until it serves."""
-        deadline = time.monotonic() + START_SECONDS_MAX
+        deadline = time.monotonic() + self.start_seconds_max
         while time.monotonic() < deadline:
             self.check_running()
             with contextlib.suppress(OSError):
@@ -114,7 +124,7 @@ class Server:
                     return
             time.sleep(POLL_SECONDS)
         raise ServerError(
-            f"{self.name} was not ready after {START_SECONDS_MAX:.0f} s\n{self.log_tail()}"
+            f"{self.name} was not ready after {self.start_seconds_max:.0f} s\n{self.log_tail()}"
         )
 
 

@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+"""A Martlet node beside other model servers: same model, same clients, same cores, in one run.
+
+Each peer is installed into an environment of its own (.tools/peers) and started with the settings
+that its manual recommends for production. The limits are TensorFlow's C API and OpenVINO's in
+loops in C. A peer that does not install or run here is named with its reason; the run goes on.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from types import FrameType
+
+import machine
+from peers import martlet, plot
+from peers.known import PEERS
+from peers.limits import Limits
+from peers.paths import ROOT
+from peers.session import Session
+from peers.subjects import SUBJECTS
+from peers.table import Report, ReportError
+
+
+def main() -> int:
+    """Measure, print, write."""
+    arguments = parse_arguments()
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGHUP, stop)
+    try:
+        report = run(arguments)
+        print(report.as_markdown(), end="")
+        write(report, arguments)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except (OSError, ReportError, subprocess.SubprocessError) as error:
+        print(f"benchmark failed: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def stop(number: int, frame: FrameType | None) -> None:
+    """End as Ctrl-C does, so that the servers are stopped."""
+    raise KeyboardInterrupt
+
+
+def parse_arguments() -> argparse.Namespace:
+    """The command line, refused with a plain reason if something is missing."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--models", default="all", help=f"of {names(SUBJECTS)} (default: all)")
+    parser.add_argument("--peers", default="all", help=f"of {names(PEERS)} (default: all)")
+    parser.add_argument(
+        "--duration",
+        type=float,
+        default=2.5,
+        metavar="SECONDS",
+        help="length of one round of one row (default: %(default)g)",
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=3, help="rounds of each row (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="one round of half a second: the tool works, no more"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every measurement")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the rates as SVG")
+    parser.add_argument(
+        "--update",
+        type=Path,
+        metavar="DOCUMENT",
+        help="write the tables between the markers of a document, such as BENCHMARKS.md",
+    )
+    arguments = parser.parse_args()
+    if arguments.quick:
+        arguments.duration, arguments.rounds = 0.5, 1
+    arguments.models = chosen(parser, arguments.models, SUBJECTS)
+    arguments.peers = chosen(parser, arguments.peers, PEERS)
+    if not 0 < arguments.duration <= 600 or not 1 <= arguments.rounds <= 100:
+        parser.error("--duration must be above 0 and at most 600, --rounds 1 to 100")
+    if shutil.which("h2load") is None:
+        parser.error("no h2load on the PATH; it is in Debian's package nghttp2-client")
+    needed = martlet.martlet in arguments.peers
+    if needed and not os.access(martlet.binary(), os.X_OK):
+        parser.error(f"no executable at {martlet.binary()}; `make build` makes it")
+    return arguments
+
+
+def names(things: tuple) -> str:
+    """The names, in a sentence."""
+    return ", ".join(thing.name for thing in things)
+
+
+def chosen(parser: argparse.ArgumentParser, text: str, things: tuple) -> list:
+    """Those that were named, in their own order."""
+    if text == "all":
+        return list(things)
+    wanted = set(text.split(","))
+    if unknown := wanted - {thing.name for thing in things}:
+        parser.error(f"there is no {', '.join(sorted(unknown))}; there are {names(things)}")
+    return [thing for thing in things if thing.name in wanted]
+
+
+def run(arguments: argparse.Namespace) -> Report:
+    """Measure model after model."""
+    report = Report(
+        machine=machine.describe_machine(),
+        versions=versions(arguments),
+        settings={peer.title: peer.settings for peer in arguments.peers},
+        seconds=arguments.duration,
+        rounds=arguments.rounds,
+    )
+    limits = Limits()
+    with tempfile.TemporaryDirectory(prefix="martlet-peers.") as name:
+        for subject in arguments.models:
+            with contextlib.ExitStack() as scope:
+                session = Session(scope, subject, limits, arguments, Path(name))
+                report.sections.append(session.run())
+            report.notes += [note for note in session.notes if note not in report.notes]
+    return report
+
+
+def versions(arguments: argparse.Namespace) -> dict[str, str]:
+    """What is measured, and with what."""
+    found = {peer.title: peer.version() for peer in arguments.peers}
+    if "Martlet" in found and (commit := machine.commit(ROOT)):
+        found["Martlet"] += f" ({commit})"
+    for engine in ("tensorflow", "openvino"):
+        stated = ROOT / ".engines" / engine / "VERSION"
+        if stated.is_file():
+            title = {"tensorflow": "TensorFlow", "openvino": "OpenVINO"}[engine]
+            found[title] = stated.read_text(encoding="utf-8").split()[0]
+    told = subprocess.run(["h2load", "--version"], capture_output=True, text=True, check=True)
+    found["h2load"] = told.stdout.strip().rpartition("/")[2]
+    return found
+
+
+def write(report: Report, arguments: argparse.Namespace) -> None:
+    """The files that were asked for."""
+    if arguments.json:
+        text = json.dumps(report.as_json(), indent=2) + "\n"
+        arguments.json.write_text(text, encoding="utf-8")
+    if arguments.markdown:
+        arguments.markdown.write_text(report.as_markdown(), encoding="utf-8")
+    if arguments.plot:
+        arguments.plot.write_text(plot.draw(report), encoding="utf-8")
+    if arguments.update:
+        report.update(arguments.update)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""A node beside other model servers: same model, same clients, same cores, in one run."""
