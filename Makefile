@@ -17,9 +17,9 @@ debug := $(CURDIR)/.build/debug/martlet
 release := $(CURDIR)/.build/release/martlet
 
 test-end-to-end: export MARTLET_BINARY ?= $(debug)
-demo bench: export MARTLET_BINARY ?= $(release)
+demo bench bench-peers: export MARTLET_BINARY ?= $(release)
 
-.PHONY: help build demo test test-swift test-end-to-end set-up-tests bench lint format clean distclean
+.PHONY: help build demo test test-swift test-end-to-end set-up-tests bench bench-peers lint format clean distclean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -49,6 +49,11 @@ bench: ## Measure what BENCHMARKS.md states
 	@$(setup) packages swift engine litert openvino clients models-venv fixtures bench-peers
 	swift build -c release --product martlet
 	$(python) Benchmarks/run.py $(BENCH_FLAGS)
+
+bench-peers: ## Measure a node beside other model servers (30 minutes; installs them, 8 GB)
+	@$(setup) packages swift engine litert openvino clients models-venv fixtures demo-model
+	swift build -c release --product martlet
+	PYTHONDONTWRITEBYTECODE=1 $(python) Benchmarks/compare.py $(BENCH_FLAGS)
 
 lint: ## Check format and house rules; changes nothing
 	@$(setup) packages swift lint-tools

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from peers.martlet import martlet
 from peers.peer import SERVING, Launch, Peer
-from peers.protocols import GRPC, PLAIN, REST
+from peers.protocols import GRPC, PLAIN, REST, TRITON_GRPC, TRITON_REST
 
 
 def script(name: str) -> Callable[[Launch], Sequence[str | Path]]:
@@ -59,7 +59,7 @@ PEERS = (
         "nvidia-pytriton",
         "PyTriton: as many instances of the model as cores, dynamic batching (1 ms) of light "
         "models, no metrics",
-        (REST, GRPC),
+        (TRITON_REST, TRITON_GRPC),
         script("triton_app.py"),
         "/v2/models/{model}/ready",
     ),

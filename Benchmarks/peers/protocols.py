@@ -3,7 +3,7 @@
 import json
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import grpc
 import numpy as np
@@ -16,6 +16,7 @@ SECONDS_MAX = 60.0
 GRPC_PATH = "/inference.GRPCInferenceService/ModelInfer"
 # Of an answer's length: times and identifiers in it may differ.
 LENGTH_MIN = 0.9
+Shape = tuple[int, ...]
 
 
 class WrongAnswerError(Exception):
@@ -29,8 +30,10 @@ class Protocol:
     title: str
     is_grpc: bool
     path: str
-    body: Callable[[Subject], bytes]
+    body: Callable[[Subject, Shape], bytes]
     read: Callable[[Subject, bytes], np.ndarray]
+    # For servers to which the first dimension is the batch's and each row must have another.
+    needs_columns: bool = False
 
     def url(self, subject: Subject, address: str) -> str:
         """Where requests go."""
@@ -43,14 +46,19 @@ class Protocol:
             return ["-H", "content-type: application/grpc", "-H", "te: trailers"]
         return ["--h1", "-H", "content-type: application/json"]
 
+    def words(self, subject: Subject) -> bytes:
+        """The request."""
+        shape = subject.input_values.shape
+        return self.body(subject, (*shape, 1) if self.needs_columns and len(shape) < 2 else shape)
+
     def framed(self, subject: Subject) -> bytes:
         """The body as it is sent; gRPC's prefix says not compressed, and the length."""
-        body = self.body(subject)
+        body = self.words(subject)
         return struct.pack(">BI", 0, len(body)) + body if self.is_grpc else body
 
     def ask(self, subject: Subject, address: str) -> tuple[np.ndarray, int]:
         """Ask once, by a stock client: the answer, and its length on the wire."""
-        body = self.body(subject)
+        body = self.words(subject)
         if self.is_grpc:
             answer = ask_grpc(address, body)
         else:
@@ -85,16 +93,15 @@ def ask_grpc(address: str, body: bytes) -> bytes:
             raise WrongAnswerError(f"gRPC at {address}: {error}") from error
 
 
-def version_2_body(subject: Subject) -> bytes:
+def version_2_body(subject: Subject, shape: Shape) -> bytes:
     """The Open Inference Protocol over REST."""
-    values = subject.input_values
     request = {
         "inputs": [
             {
                 "name": subject.signature.input,
-                "shape": values.shape,
+                "shape": shape,
                 "datatype": subject.datatype,
-                "data": values.ravel().tolist(),
+                "data": subject.input_values.ravel().tolist(),
             }
         ],
         "outputs": [{"name": subject.output}],
@@ -108,13 +115,12 @@ def version_2_answer(subject: Subject, answer: bytes) -> np.ndarray:
     return np.array(outputs[subject.output]["data"], np.float32)
 
 
-def grpc_body(subject: Subject) -> bytes:
+def grpc_body(subject: Subject, shape: Shape) -> bytes:
     """The Open Inference Protocol over gRPC, the numbers as raw bytes."""
-    values = subject.array
     request = service_pb2.ModelInferRequest(model_name=subject.name)
-    request.inputs.add(name=subject.signature.input, datatype=subject.datatype, shape=values.shape)
+    request.inputs.add(name=subject.signature.input, datatype=subject.datatype, shape=shape)
     request.outputs.add(name=subject.output)
-    request.raw_input_contents.append(values.tobytes())
+    request.raw_input_contents.append(subject.array.tobytes())
     return request.SerializeToString()
 
 
@@ -128,7 +134,7 @@ def grpc_answer(subject: Subject, answer: bytes) -> np.ndarray:
     return np.array(response.outputs[index].contents.fp32_contents, np.float32)
 
 
-def plain_body(subject: Subject) -> bytes:
+def plain_body(subject: Subject, shape: Shape) -> bytes:
     """The words of servers that leave the protocol to their user."""
     return json.dumps({"inputs": subject.input_values.tolist()}, separators=(",", ":")).encode()
 
@@ -142,4 +148,6 @@ def plain_answer(subject: Subject, answer: bytes) -> np.ndarray:
 VERSION_2_PATH = "/v2/models/{model}/infer"
 REST = Protocol("REST", False, VERSION_2_PATH, version_2_body, version_2_answer)
 GRPC = Protocol("gRPC", True, GRPC_PATH, grpc_body, grpc_answer)
+TRITON_REST = replace(REST, needs_columns=True)
+TRITON_GRPC = replace(GRPC, needs_columns=True)
 PLAIN = Protocol("REST", False, "/predict", plain_body, plain_answer)

@@ -24,8 +24,10 @@ MODEL = ServedModel()
 
 @batch
 def joined(**inputs: np.ndarray) -> dict[str, np.ndarray]:
-    """What Triton has put together, whose first dimension it insists on."""
-    return {OUTPUT: MODEL(inputs[INPUT])}
+    """What Triton has put together; beyond the batch's dimension it insists on one more."""
+    rows = inputs[INPUT]
+    answer = MODEL(rows.reshape(len(rows), *MODEL.shape))
+    return {OUTPUT: answer.reshape(len(rows), *(MODEL.answer_shape or (1,)))}
 
 
 def each(requests: list) -> list[dict[str, np.ndarray]]:
@@ -37,6 +39,7 @@ def main() -> None:
     """Serve until the process is told to end."""
     batching = BATCH > 1
     lead = () if batching else (-1,)
+    shape, answer_shape = MODEL.shape or (1,), MODEL.answer_shape or (1,)
     delay = DynamicBatcher(max_queue_delay_microseconds=round(WAIT_SECONDS * 1e6))
     configuration = TritonConfig(
         http_address="127.0.0.1",
@@ -49,8 +52,8 @@ def main() -> None:
         triton.bind(
             model_name=NAME,
             infer_func=[partial(joined) if batching else partial(each) for _ in range(WORKERS)],
-            inputs=[Tensor(name=INPUT, dtype=MODEL.dtype, shape=(*lead, *MODEL.shape))],
-            outputs=[Tensor(name=OUTPUT, dtype=np.float32, shape=(*lead, *MODEL.answer_shape))],
+            inputs=[Tensor(name=INPUT, dtype=MODEL.dtype, shape=(*lead, *shape))],
+            outputs=[Tensor(name=OUTPUT, dtype=np.float32, shape=(*lead, *answer_shape))],
             config=ModelConfig(batching=batching, max_batch_size=BATCH * ROWS, batcher=delay),
         )
         triton.serve()
