@@ -39,8 +39,11 @@ def mlserver(launch: Launch) -> Sequence[str | Path]:
     }
     if batch > 1:
         model |= {"max_batch_size": batch, "max_batch_time": 0.001}
-    for name, content in (("settings", settings), ("model-settings", model)):
-        (launch.folder / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
+    # MLServer wants a model's folder to have the model's name.
+    folder = launch.folder / launch.subject.name
+    folder.mkdir(exist_ok=True)
+    (launch.folder / "settings.json").write_text(json.dumps(settings), encoding="utf-8")
+    (folder / "model-settings.json").write_text(json.dumps(model), encoding="utf-8")
     (launch.folder / "metrics").mkdir(exist_ok=True)
     return [launch.tool("mlserver"), "start", launch.folder]
 

@@ -134,7 +134,9 @@ class PeerServer(servers.Server):
         self.process.terminate()
         with contextlib.suppress(Exception):
             self.process.wait(10)
-        for pid in {*left, *processes.of(self.process.pid, self.token)}:
+        left |= processes.of(self.process.pid, self.token)
+        for pid in left:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.process.wait()
+        processes.await_end(left)

@@ -6,12 +6,14 @@ has done both.
 
 import contextlib
 import os
+import time
 from collections.abc import Collection
 from pathlib import Path
 
 import machine
 
 TOKEN = "MARTLET_BENCH_PROCESS"
+END_SECONDS_MAX = 5.0
 
 
 def of(root: int, token: str) -> set[int]:
@@ -34,6 +36,13 @@ def of(root: int, token: str) -> set[int]:
                 waiting.append(pid)
     found.discard(os.getpid())
     return found
+
+
+def await_end(pids: Collection[int]) -> None:
+    """Wait until processes that were killed have given back what they held."""
+    deadline = time.monotonic() + END_SECONDS_MAX
+    while time.monotonic() < deadline and any(Path(f"/proc/{pid}").exists() for pid in pids):
+        time.sleep(0.05)
 
 
 def processor_seconds(pids: Collection[int]) -> float:
