@@ -2,18 +2,22 @@
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
 from machine import CORES, field
 from measurement import LoadError
 
+from peers import install
 from peers.outcome import Outcome
 from peers.paths import BUILD, ROOT, engine_folder
 from peers.subjects import INTEGERS, Subject
 
 # Loading, the first runs, and 2 s of warm-up, beside what is measured.
 SLACK_SECONDS = 120.0
+APP_COUNT = re.compile(r"Count: +(\d+) iterations")
+APP_DURATION = re.compile(r"Duration: +([\d.]+) ms")
 FLAGS = ("-std=gnu11", "-O2", "-Wall", "-Wextra", "-pthread")
 
 
@@ -70,6 +74,22 @@ class Limits:
             *subject.array.shape,
         ]
         return Outcome(rate=float(output_of(command, seconds)))
+
+    def run_benchmark_app(self, subject: Subject, seconds: float) -> Outcome:
+        """OpenVINO's own benchmark, which fixes the shapes and draws its own numbers."""
+        python = install.install("openvino")
+        shape = ",".join(str(size) for size in subject.array.shape)
+        command = [
+            *(python.parent / "benchmark_app", "-m", subject.version, "-d", "CPU"),
+            *("-hint", "throughput", "-infer_precision", "f32"),
+            *("-shape", f"{subject.signature.input}[{shape}]", "-t", max(1, round(seconds))),
+        ]
+        output = output_of(command, seconds)
+        count, duration = APP_COUNT.search(output), APP_DURATION.search(output)
+        if count is None or duration is None:
+            raise LoadError(f"benchmark_app printed {output[-300:]!r}")
+        runs, took = int(count[1]), float(duration[1]) / 1e3
+        return Outcome(rate=runs / took, requests=runs, seconds=took)
 
 
 def output_of(command: list[object], seconds: float) -> str:

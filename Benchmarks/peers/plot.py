@@ -4,7 +4,7 @@ from html import escape
 
 from peers.table import Report, Row, Section, number
 
-WIDTH, LABEL, BAR, LINE, HEAD, GAP = 920, 250, 470, 20, 34, 18
+WIDTH, LABEL, BAR, LINE, HEAD, GAP = 920, 270, 450, 20, 34, 18
 COLOURS = {"limit": "#9aa5b1", "Martlet": "#d9480f", "peer": "#4a7fb5"}
 FONT = "font-family='system-ui, sans-serif'"
 

@@ -116,6 +116,11 @@ class Session:
                     self.subject, precision, self.seconds
                 ),
             )
+        yield self.step(
+            "benchmark_app",
+            "OpenVINO's benchmark_app, 32-bit",
+            lambda: self.limits.run_benchmark_app(self.subject, self.seconds),
+        )
 
     def step(self, name: str, title: str, measure: Callable[[], Outcome]) -> Step:
         """A row of an engine alone."""
