@@ -65,6 +65,7 @@ PEERS = (
         (TRITON_REST, TRITON_GRPC),
         script("triton_app.py"),
         "/v2/models/{model}/ready",
+        brings="2.51.0",
     ),
     Peer(
         "mlserver",

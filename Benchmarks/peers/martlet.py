@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from peers.paths import ROOT, engine_folder
@@ -50,12 +50,12 @@ class Martlet(Peer):
     def version(self) -> str:
         return output_of("--version")
 
+    def environment_of(self, launch: Launch) -> dict[str, str]:
+        engines = ("tensorflow", "openvino", "litert")
+        return {f"MARTLET_{name.upper()}_PATH": str(engine_folder(name)) for name in engines}
+
     def start(self, subject: Subject, folder: Path) -> PeerServer:
-        environment = tuple(
-            (f"MARTLET_{name.upper()}_PATH", str(engine_folder(name)))
-            for name in ("tensorflow", "openvino", "litert")
-        )
-        return PeerServer(replace(self, environment=environment), self.launch(subject, folder))
+        return PeerServer(self, self.launch(subject, folder))
 
 
 def chosen_engine(server: PeerServer) -> Engine:

@@ -59,10 +59,31 @@ class Peer:
     environment: tuple[tuple[str, str], ...] = ()
     start_seconds_max: float = 120.0
     has_grpc_port: bool = True
+    # What the package brings, where it is not the server itself.
+    brings: str = ""
 
     def version(self) -> str:
         """The version that is pinned."""
-        return install.version(self.name, self.package)
+        found = install.version(self.name, self.package)
+        return f"{self.brings} ({self.package} {found})" if self.brings else found
+
+    def environment_of(self, launch: Launch) -> dict[str, str]:
+        """What every peer's code reads, and one thread of TensorFlow for each worker."""
+        return {
+            "PYTHONPATH": str(SERVING),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONUNBUFFERED": "1",
+            "VIRTUAL_ENV": str(launch.python.parent.parent),
+            **launch.subject.environment,
+            "PEER_WORKERS": str(launch.workers),
+            "PEER_PORT": str(launch.port),
+            "PEER_GRPC_PORT": str(launch.grpc_port),
+            "TF_NUM_INTRAOP_THREADS": "1",
+            "TF_NUM_INTEROP_THREADS": "1",
+            "OMP_NUM_THREADS": "1",
+            "NO_PROXY": "*",
+            **dict(self.environment),
+        }
 
     def start(self, subject: Subject, folder: Path) -> "PeerServer":
         """Install the peer if need be; its server, not started yet."""
@@ -88,28 +109,13 @@ class PeerServer(servers.Server):
         self.launch = launch
         self.start_seconds_max = peer.start_seconds_max
         words = peer.command(launch)
-        super().__init__(peer.name, words, launch.folder, self.settings_of_environment())
+        super().__init__(peer.name, words, launch.folder, self.whole_environment())
 
-    def settings_of_environment(self) -> dict[str, str]:
-        """What every peer's code reads, and one thread of TensorFlow for each worker."""
-        launch, subject = self.launch, self.launch.subject
-        given = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-        return given | {
-            processes.TOKEN: self.token,
-            "PYTHONPATH": str(SERVING),
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "PYTHONUNBUFFERED": "1",
-            "VIRTUAL_ENV": str(launch.python.parent.parent),
-            **subject.environment,
-            "PEER_WORKERS": str(launch.workers),
-            "PEER_PORT": str(launch.port),
-            "PEER_GRPC_PORT": str(launch.grpc_port),
-            "TF_NUM_INTRAOP_THREADS": "1",
-            "TF_NUM_INTEROP_THREADS": "1",
-            "OMP_NUM_THREADS": "1",
-            "NO_PROXY": "*",
-            **dict(self.peer.environment),
-        }
+    def whole_environment(self) -> dict[str, str]:
+        """Nothing of ours but what a program needs to run, and what its peer adds."""
+        names = ("PATH", "HOME", "LANG")
+        ours = {name: os.environ[name] for name in names if name in os.environ}
+        return ours | {processes.TOKEN: self.token} | self.peer.environment_of(self.launch)
 
     def address(self, protocol: Protocol) -> str:
         """Where it listens."""
@@ -135,6 +141,9 @@ class PeerServer(servers.Server):
         with contextlib.suppress(Exception):
             self.process.wait(10)
         left |= processes.of(self.process.pid, self.token)
+        if self.process.returncode is not None:
+            # Its number may be another's by now.
+            left.discard(self.process.pid)
         for pid in left:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
