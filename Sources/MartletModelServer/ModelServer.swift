@@ -307,7 +307,8 @@ public final class ModelServer: RequestResponder {
                 case .prediction(let prediction):
                     predict(
                         prediction, subject: subject, submitted: submitted, started: started,
-                        mayBlock: !isInline, context: context, standing: standing, completion: completion)
+                        mayBlock: !isInline, context: context, standing: standing,
+                        completion: completion)
                 case .later(let start):
                     let known = subject
                     start { completion(known, $0) }

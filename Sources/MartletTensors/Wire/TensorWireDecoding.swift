@@ -13,7 +13,8 @@ extension Tensor {
     public init?(protobuf bytes: UnsafeRawBufferPointer, limits: Limits) {
         var reader = TensorWireReader()
         guard (try? reader.read(bytes, rankMax: limits.tensorRank)) != nil,
-            let tensor = reader.tensor(limits: limits) else {
+            let tensor = reader.tensor(limits: limits)
+        else {
             return nil
         }
         self = tensor
