@@ -112,12 +112,19 @@ let package = Package(
                 "MartletCore", "MartletTelemetry", "MartletTransport", logging, lifecycle,
             ],
             swiftSettings: swiftSettings),
+        .target(
+            name: "MartletBench",
+            dependencies: [
+                "MartletCore", "MartletTensors", "MartletProtocols", "MartletTransport", protobuf,
+            ],
+            swiftSettings: swiftSettings),
         .executableTarget(
             name: "martlet",
             dependencies: [
                 "MartletCore", "MartletTensors", "MartletProtocols", "MartletTelemetry",
                 "MartletTransport", "MartletEngines", "MartletRepository", "MartletModelServer",
-                "MartletGateway", "MartletOperations", "Yams", logging, lifecycle, protobuf,
+                "MartletGateway", "MartletOperations", "MartletBench", "Yams", logging, lifecycle,
+                protobuf,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
@@ -149,6 +156,9 @@ let package = Package(
             of: "MartletGateway",
             ["MartletCore", "MartletTelemetry", "MartletTransport", logging]),
         tests(of: "MartletOperations", ["MartletCore", "MartletTelemetry", logging, lifecycle]),
+        tests(
+            of: "MartletBench",
+            ["MartletCore", "MartletTensors", "MartletProtocols", "MartletTransport", protobuf]),
         tests(
             of: "martlet",
             [

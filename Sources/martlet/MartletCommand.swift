@@ -28,10 +28,11 @@ struct MartletCommand: AsyncParsableCommand {
               martlet status
               martlet model list
               martlet doctor
+              martlet bench http://127.0.0.1:8500 --model half_plus_two
             """,
         version: martletVersion,
         subcommands: [
             ServeCommand.self, ModelServerSubcommand.self, GatewayCommand.self, UpCommand.self,
-            StatusCommand.self, ModelCommand.self, DoctorCommand.self,
+            StatusCommand.self, ModelCommand.self, DoctorCommand.self, BenchCommand.self,
         ])
 }

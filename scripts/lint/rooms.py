@@ -16,8 +16,8 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
-# What each room may import of the others. ModelServer, Gateway, Autoscaler, Planner, Operations
-# and Console never know each other: they meet in `martlet`, which may import all.
+# What each room may import of the others. ModelServer, Gateway, Autoscaler, Planner, Operations,
+# Console and Bench never know each other: they meet in `martlet`, which may import all.
 ROOMS = {
     "MartletCore": "",
     "MartletTensors": "Core",
@@ -32,6 +32,7 @@ ROOMS = {
     "MartletPlanner": "Core Autoscaler",
     "MartletOperations": "Core Telemetry Transport",
     "MartletConsole": "Core Telemetry Transport",
+    "MartletBench": "Core Tensors Protocols Telemetry Transport",
 }
 
 # A shim over a C or C++ library belongs to one room.

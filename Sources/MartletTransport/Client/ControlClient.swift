@@ -102,7 +102,7 @@ public struct ControlClient: Sendable {
 }
 
 extension ControlClient {
-    private static func encryption(
+    static func encryption(
         _ context: NIOSSLContext, host: String
     ) throws -> NIOSSLClientHandler {
         do {

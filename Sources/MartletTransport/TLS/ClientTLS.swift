@@ -32,11 +32,13 @@ public struct ClientTLS: Sendable, Hashable {
 
     /// Reads and checks certificates and keys.
     ///
+    /// - Parameter applicationProtocols: what is offered to speak inside.
+    /// - Returns: what connections are encrypted by.
     /// - Throws: `ServingError` that names the file and what is wrong with it.
-    func load() throws -> NIOSSLContext {
+    func load(applicationProtocols: [String] = ["http/1.1"]) throws -> NIOSSLContext {
         var configuration = TLSConfiguration.makeClientConfiguration()
         configuration.minimumTLSVersion = .tlsv12
-        configuration.applicationProtocols = ["http/1.1"]
+        configuration.applicationProtocols = applicationProtocols
         if let authorities {
             configuration.trustRoots = .certificates(
                 try PEM.certificates(in: authorities, role: "authority"))

@@ -1,0 +1,88 @@
+"""Small servers that behave as a test says, for clients under test."""
+
+import contextlib
+import http.server
+import json
+import threading
+import time
+
+
+class StandIn(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, answer):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.answer = answer
+        self.requests = []
+
+    @property
+    def address(self):
+        return f"127.0.0.1:{self.server_port}"
+
+    def handle_error(self, request, client_address):
+        """Clients that go away are no news."""
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    # Headers and content would otherwise wait for each other.
+    disable_nagle_algorithm = True
+    wbufsize = -1
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        self.server.requests.append((self.path, dict(self.headers), body))
+        self.server.answer(self, body)
+        self.wfile.flush()
+
+    def log_message(self, *_):
+        pass
+
+    def send(self, status, body, **headers):
+        self.send_response(status)
+        self.send_header("content-length", str(len(body)))
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def send_chunk(self, data):
+        self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+        self.wfile.flush()
+
+
+@contextlib.contextmanager
+def stand_in(answer):
+    """A server that answers each POST by calling `answer(handler, body)`."""
+    with StandIn(answer) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+
+
+def tokens(count, first_seconds=0.0, seconds=0.0):
+    """Answers as a language model would: `count` tokens, streamed if the client asks so."""
+
+    def answer(handler, body):
+        is_chat = handler.path.endswith("/chat/completions")
+        if not json.loads(body).get("stream"):
+            handler.send(200, b'{"choices": [{"text": "done"}]}')
+            return
+        handler.send_response(200)
+        handler.send_header("content-type", "text/event-stream")
+        handler.send_header("transfer-encoding", "chunked")
+        handler.end_headers()
+        time.sleep(first_seconds)
+        for number in range(count):
+            if number:
+                time.sleep(seconds)
+            choice = {"delta": {"content": f"{number} "}} if is_chat else {"text": f"{number} "}
+            handler.send_chunk(f"data: {json.dumps({'choices': [choice]})}\n\n".encode())
+        handler.send_chunk(b"data: [DONE]\n\n")
+        handler.wfile.write(b"0\r\n\r\n")
+
+    return answer
