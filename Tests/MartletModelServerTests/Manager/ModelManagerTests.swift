@@ -216,7 +216,7 @@ struct ModelManagerTests {
 }
 
 extension ModelManager {
-    fileprivate func isAvailable(_ model: String, _ version: Int64) -> Bool {
+    func isAvailable(_ model: String, _ version: Int64) -> Bool {
         (try? status(model: model, version: .number(version)).first?.state) == .available
     }
 
