@@ -85,7 +85,8 @@ def test_all_formats_are_described(doctor):
     assert len(formats) == len(folders)
 
 
-@pytest.mark.parametrize("corrupt", models.CORRUPTIONS[:5], ids=lambda f: f.__name__)
+# That variables are missing altogether only an engine can tell: many models have none.
+@pytest.mark.parametrize("corrupt", models.CORRUPTIONS[:4], ids=lambda f: f.__name__)
 def test_broken_model_fails(doctor, tmp_path, corrupt):
     model = models.model_folder(tmp_path)
     corrupt(model / "1")

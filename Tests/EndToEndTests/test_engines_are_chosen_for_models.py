@@ -30,13 +30,17 @@ def test_a_small_model_stays_with_tensorflow_and_says_why(martlet):
     assert samples.total("martlet_engine_info", **labels) == 1
 
 
+@pytest.mark.deadline(90)
 def test_a_larger_model_is_tried_in_both(martlet):
-    """Which is faster depends on the machine; either is right and says what was measured."""
+    """Which is faster, and how near the answers are, depends on the machine: what was measured is
+    said, and only what is right and faster is chosen."""
     node = martlet.serve({"pitch": models.DEMO})
     engine = engines(martlet, node)["pitch"]
-    assert engine["reason"] in ("faster", "slower")
+    assert engine["reason"] in ("faster", "slower", "wrong")
     assert engine["name"] == ("openvino" if engine["reason"] == "faster" else "tensorflow")
-    assert engine["error"] < 1e-4
+    assert (engine["error"] > 1e-4) == (engine["reason"] == "wrong")
+    if engine["reason"] == "wrong":
+        return
     assert engine["speedup"] > 0
     samples = Samples(node.rest.get("/metrics").text)
     assert samples.total("martlet_engine_speedup_ratio", model="pitch") == engine["speedup"]

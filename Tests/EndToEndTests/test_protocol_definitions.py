@@ -346,6 +346,9 @@ def test_the_services_are_those_that_the_servers_speak(own):
         "inference.GRPCInferenceService/ServerLive",
         "inference.GRPCInferenceService/ServerMetadata",
         "inference.GRPCInferenceService/ServerReady",
+        "inference.GRPCInferenceService/SystemSharedMemoryRegister",
+        "inference.GRPCInferenceService/SystemSharedMemoryStatus",
+        "inference.GRPCInferenceService/SystemSharedMemoryUnregister",
         "grpc.health.v1.Health/Check",
         "grpc.health.v1.Health/Watch",
     }

@@ -126,9 +126,13 @@ def test_strings_go_in_and_out(stock, client):
     serialized = serialize_byte_tensor(words)
     size = len(serialized.item())
     metadata = client.get_model_metadata("strings")
-    is_http = stock is tritonclient.http
-    name = metadata["inputs"][0]["name"] if is_http else metadata.inputs[0].name
-    output = metadata["outputs"][0]["name"] if is_http else metadata.outputs[0].name
+    if stock is tritonclient.http:
+        name = metadata["inputs"][0]["name"]
+        outputs = {each["datatype"]: each["name"] for each in metadata["outputs"]}
+    else:
+        name = metadata.inputs[0].name
+        outputs = {each.datatype: each.name for each in metadata.outputs}
+    output = outputs["BYTES"]
     given = stock.InferInput(name, [3], "BYTES")
     given.set_data_from_numpy(words)
     expected = client.infer("strings", [given]).as_numpy(output)

@@ -29,7 +29,10 @@ public struct Listener: Service {
         to address: ListenAddress, options: ListenerOptions = ListenerOptions(),
         responder: any RequestResponder, limits: Limits, eventLoops: EventLoops, logger: Logger
     ) async throws -> Listener {
-        try await bind(
+        // Handlers and pipeline go by the same limits.
+        var limits = limits
+        if let idleTimeout = options.idleTimeout { limits.idleTimeout = idleTimeout }
+        return try await bind(
             to: address, options: options,
             handlers: ResponderHandlers(
                 responder: responder, limits: limits, protocols: options.protocols),
@@ -52,8 +55,6 @@ public struct Listener: Service {
         to address: ListenAddress, options: ListenerOptions, handlers: any ConnectionHandlers,
         limits: Limits, eventLoops: EventLoops, logger: Logger
     ) async throws -> Listener {
-        var limits = limits
-        if let idleTimeout = options.idleTimeout { limits.idleTimeout = idleTimeout }
         let tls = try options.tls.map { tls in
             try ReloadingTLS(
                 options.readTLS ?? { tls }, protocols: options.protocols, logger: logger)
