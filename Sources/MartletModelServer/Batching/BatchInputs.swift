@@ -16,12 +16,13 @@ enum BatchInputs {
         guard let first = inputs.first else {
             throw ServingError.invalidArgument("Batching Run() must have at least one input tensor")
         }
-        let sizes = inputs.map(\.tensor.shape.dimensions.first)
-        guard let rows = first.tensor.shape.dimensions.first, !sizes.contains(nil) else {
+        guard let rows = first.tensor.shape.dimensions.first,
+            inputs.allSatisfy({ $0.tensor.shape.rank > 0 })
+        else {
             throw ServingError.invalidArgument(
                 "Batching Run() input tensors must have at least one dimension")
         }
-        guard sizes.allSatisfy({ $0 == rows }) else {
+        guard inputs.allSatisfy({ $0.tensor.shape.dimensions.first == rows }) else {
             throw ServingError.invalidArgument(
                 "Batching Run() input tensors must have equal 0th-dimension size")
         }

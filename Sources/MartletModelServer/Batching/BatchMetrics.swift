@@ -1,5 +1,6 @@
 import MartletCore
 import MartletTelemetry
+import Synchronization
 
 /// Writes what batching does into the node's metrics.
 final class BatchMetrics: BatchObserver {
@@ -14,6 +15,16 @@ final class BatchMetrics: BatchObserver {
     private let refusals: CounterFamily
 
     private let servingMetrics: ServingMetrics
+    // Looked up once: finding a child by its labels costs more than what is counted.
+    private let children = Mutex<[BatchQueueLabel: Children]>([:])
+
+    /// What is counted for each task and batch of a queue.
+    private struct Children {
+        let rows: Histogram
+        let padding: Counter
+        let waits: Histogram
+        let queueing: Histogram
+    }
 
     init(metrics: MetricsRegistry, servingMetrics: ServingMetrics = ServingMetrics()) {
         self.servingMetrics = servingMetrics
@@ -74,9 +85,10 @@ final class BatchMetrics: BatchObserver {
     func didEnqueue(rows: Int, in queue: BatchQueueLabel) {}
 
     func didDequeue(after wait: Duration, from queue: BatchQueueLabel) {
-        let (model, signature) = queue.servable
-        waits.with(model, signature).observe(seconds: wait.seconds)
-        servingMetrics.didQueue(threadPool: queue.threadPoolName, seconds: wait.seconds)
+        let children = children(of: queue)
+        let seconds = wait.seconds
+        children.waits.observe(seconds: seconds)
+        children.queueing.observe(seconds * 1e6)
     }
 
     func didRefuse(bound: String, in queue: BatchQueueLabel) {
@@ -85,11 +97,25 @@ final class BatchMetrics: BatchObserver {
     }
 
     func didRun(_ batch: BatchMeasurement, in queue: BatchQueueLabel) {
+        let children = children(of: queue)
+        children.rows.observe(Double(batch.rows))
+        children.padding.increment(by: batch.paddingRows)
         let (model, signature) = queue.servable
-        rows.with(model, signature).observe(Double(batch.rows))
-        padding.with(model, signature).increment(by: batch.paddingRows)
         runs.with(model, signature, batch.succeeded ? "ok" : "error").increment()
         servingMetrics.didRunBatch()
+    }
+
+    private func children(of queue: BatchQueueLabel) -> Children {
+        children.withLock { known in
+            if let children = known[queue] { return children }
+            let (model, signature) = queue.servable
+            let made = Children(
+                rows: rows.with(model, signature), padding: padding.with(model, signature),
+                waits: waits.with(model, signature),
+                queueing: servingMetrics.queueing(threadPool: queue.threadPoolName))
+            known[queue] = made
+            return made
+        }
     }
 }
 

@@ -112,23 +112,22 @@ struct BatchQueues<Payload: Sendable>: Sendable {
         _ payload: Payload, to id: QueueID, size: Int, deadline: Deadline,
         terms: TaskTerms = TaskTerms(), now: ContinuousClock.Instant
     ) throws -> (task: TaskID, attention: ContinuousClock.Instant?) {
-        guard var queue = queues.removeValue(forKey: id) else { throw Self.closedError }
-        defer { queues[id] = queue }
-        guard !queue.isClosed else { throw Self.closedError }
+        // Queues are changed where they are: they are large, and this is done for each task.
+        guard queues[id]?.isClosed == false else { throw Self.closedError }
         guard !deadline.hasPassed(now: now) else { throw BatchingErrors.expired }
-        let wasEmpty = queue.isEmpty
+        let wasEmpty = queues[id]?.isEmpty ?? true
         let task = TaskID(queue: id, number: nextTask)
         var terms = terms
         terms.deadline = deadline
-        try queue.append(
-            payload, number: task.number, size: size, terms: terms, pool: outlook(now: now),
-            now: now)
+        let pool = outlook(now: now)
+        try queues[id]?.append(
+            payload, number: task.number, size: size, terms: terms, pool: pool, now: now)
         nextTask += 1
         waiting += 1
         if wasEmpty { turns.append(id) }
         deadlines.add(task, deadline: deadline)
-        let ready = running < capacity ? queue.readyAt : nil
-        return (task, [ready, deadline.instant].compactMap(\.self).min())
+        let ready = running < capacity ? queues[id]?.readyAt : nil
+        return (task, Self.earlier(ready, deadline.instant))
     }
 
     /// Takes a task out that waits, wholly or in part.
@@ -177,7 +176,7 @@ struct BatchQueues<Payload: Sendable>: Sendable {
         }
         let queues = queues
         let deadline = deadlines.earliest { queues[$0.queue]?.contains(number: $0.number) ?? false }
-        return .wait(until: [earliest, deadline].compactMap(\.self).min())
+        return .wait(until: Self.earlier(earliest, deadline))
     }
 
     /// Notes that a batch has run.
@@ -201,17 +200,15 @@ struct BatchQueues<Payload: Sendable>: Sendable {
         turns.remove(at: index)
         let number = nextBatch
         nextBatch += 1
-        guard var queue = queues.removeValue(forKey: id) else {
-            return Batch(queue: id, slices: [], number: number)
-        }
-        let before = queue.tasks
-        let slices = queue.takeBatch(concurrency: capacity, now: now)
+        let before = queues[id]?.tasks ?? 0
+        let slices = queues[id]?.takeBatch(concurrency: capacity, now: now) ?? []
         let batch = Batch(queue: id, slices: slices, number: number)
-        waiting -= before - queue.tasks
-        queue.running += 1
-        runs.append(Run(number: number, end: now + queue.expectedTime(rows: batch.rows)))
-        if !queue.isEmpty { turns.append(id) }
-        queues[id] = queue
+        let after = queues[id]?.tasks ?? 0
+        waiting -= before - after
+        queues[id]?.running += 1
+        let time = queues[id]?.expectedTime(rows: batch.rows) ?? .zero
+        runs.append(Run(number: number, end: now + time))
+        if after > 0 { turns.append(id) }
         clearDeadlines()
         return batch
     }
@@ -241,6 +238,14 @@ struct BatchQueues<Payload: Sendable>: Sendable {
         deadlines.clear(waiting: waiting) {
             queues[$0.queue]?.contains(number: $0.number) ?? false
         }
+    }
+
+    /// The first of two instants, as far as there are any.
+    private static func earlier(
+        _ left: ContinuousClock.Instant?, _ right: ContinuousClock.Instant?
+    ) -> ContinuousClock.Instant? {
+        guard let left, let right else { return left ?? right }
+        return min(left, right)
     }
 
     private static var closedError: ServingError {

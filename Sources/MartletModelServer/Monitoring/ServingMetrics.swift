@@ -114,10 +114,8 @@ public final class ServingMetrics: Sendable {
 
     // MARK: Batches
 
-    /// Counts how long a request waited to be run in a batch.
-    func didQueue(threadPool: String, seconds: Double) {
-        queuingLatency.with(threadPool).observe(seconds * 1e6)
-    }
+    /// How long requests waited to be run in a batch, in microseconds.
+    func queueing(threadPool: String) -> Histogram { queuingLatency.with(threadPool) }
 
     /// Counts a batch that was run.
     func didRunBatch() { wrappedRunCount.with([]).increment() }

@@ -179,6 +179,7 @@ extension RequestRecord {
     }
 
     private static func method(_ path: String) -> String {
-        String(path.split(separator: "/").last ?? "")
+        guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return path }
+        return String(path[path.utf8.index(after: slash)...])
     }
 }

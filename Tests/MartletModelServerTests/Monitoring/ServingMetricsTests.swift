@@ -90,7 +90,7 @@ struct ServingMetricsTests {
     @Test func everything_isExportedUnderItsName() {
         metrics.didReceive(examples: 3, model: "m")
         metrics.didLog(model: "m", code: .ok)
-        metrics.didQueue(threadPool: "p", seconds: 0.1)
+        metrics.queueing(threadPool: "p").observe(0.1 * 1e6)
         metrics.didRunBatch()
         metrics.didLoad(path: "/m/1", seconds: 1.5)
         metrics.didFailToLoad(path: "/m/2")
