@@ -106,10 +106,11 @@ let package = Package(
                 "MartletCore", "MartletTelemetry", "MartletTransport", logging, lifecycle,
             ],
             swiftSettings: swiftSettings),
+        .target(name: "CSpawn"),
         .target(
             name: "MartletOperations",
             dependencies: [
-                "MartletCore", "MartletTelemetry", "MartletTransport", logging, lifecycle,
+                "MartletCore", "CSpawn", "MartletTelemetry", "MartletTransport", logging, lifecycle,
             ],
             swiftSettings: swiftSettings),
         .target(

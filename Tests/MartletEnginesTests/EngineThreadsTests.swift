@@ -4,7 +4,7 @@ import MartletEngines
 import Synchronization
 import Testing
 
-@Suite("Engine threads", .timeLimit(.minutes(1)))
+@Suite("Engine threads", .timeLimit(.minutes(10)))
 struct EngineThreadsTests {
     /// Notes what ran, in order, from any thread.
     private final class Notes: Sendable {

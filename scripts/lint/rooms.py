@@ -40,6 +40,7 @@ SHIMS = {
     "CLiteRT": "MartletEngines",
     "COpenVINO": "MartletEngines",
     "CRapidJSON": "MartletTensors",
+    "CSpawn": "MartletOperations",
     "CStandardError": "MartletTelemetry",
     "CTensorFlow": "MartletEngines",
     "CZlib": "MartletTransport",

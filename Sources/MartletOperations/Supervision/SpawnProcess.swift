@@ -1,3 +1,4 @@
+internal import CSpawn
 import Foundation
 
 /// Why a process could not be started.
@@ -44,10 +45,9 @@ func spawnProcess(_ specification: ProcessSpecification) -> Result<ProcessID, Sp
         flags |= POSIX_SPAWN_CLOEXEC_DEFAULT
         posix_spawn_file_actions_addinherit_np(&files, STDERR_FILENO)
     #else
-        // Foundation and other libraries do not open all their files close-on-exec.
-        for file in openFiles() where file > STDERR_FILENO {
-            posix_spawn_file_actions_addclose(&files, file)
-        }
+        // Foundation and other libraries do not open all their files close-on-exec. The child closes
+        // them: a list made here would miss what another thread opens meanwhile.
+        _ = martlet_spawn_close_from(&files, STDERR_FILENO + 1)
     #endif
     posix_spawnattr_setflags(&attributes, Int16(truncatingIfNeeded: flags))
 
@@ -67,11 +67,3 @@ func spawnProcess(_ specification: ProcessSpecification) -> Result<ProcessID, Sp
 private func cStrings(_ strings: [String]) -> [UnsafeMutablePointer<CChar>?] {
     strings.map { strdup($0) } + [nil]
 }
-
-#if !canImport(Darwin)
-    /// The numbers of the files that this process has open; closing one that is gone does no harm.
-    private func openFiles() -> [Int32] {
-        let names = try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")
-        return (names ?? []).compactMap { Int32($0) }
-    }
-#endif

@@ -5,7 +5,7 @@ import Testing
 
 @testable import MartletGateway
 
-@Suite("Outcomes of health checks", .timeLimit(.minutes(1)))
+@Suite("Outcomes of health checks", .timeLimit(.minutes(10)))
 struct HealthCheckOutcomeTests {
     @Test func node_whoseModelsAllAnswer_isReady() async throws {
         let outcome = try await FakeNode.outcome(.ready)

@@ -6,7 +6,7 @@ import Testing
 
 @testable import MartletModelServer
 
-@Suite("Batch scheduler", .timeLimit(.minutes(1)))
+@Suite("Batch scheduler", .timeLimit(.minutes(10)))
 struct BatchSchedulerTests {
     private let scheduler = BatchScheduler()
     private let outcomes = BatchOutcomes()

@@ -6,7 +6,7 @@ import Testing
 @testable import MartletOperations
 
 /// The children are real: small shell scripts.
-@Suite("Process supervisor", .timeLimit(.minutes(1)))
+@Suite("Process supervisor", .timeLimit(.minutes(10)))
 struct ProcessSupervisorTests {
     private let folder = FileManager.default.temporaryDirectory
         .appendingPathComponent("martlet-supervisor-\(UUID())")

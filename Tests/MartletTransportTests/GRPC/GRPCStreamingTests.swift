@@ -43,7 +43,7 @@ private final class NotingHandler: GRPCStreamHandler {
     }
 }
 
-@Suite("Streaming gRPC calls", .timeLimit(.minutes(1)))
+@Suite("Streaming gRPC calls", .timeLimit(.minutes(10)))
 struct GRPCStreamingTests {
     private func run(
         _ handler: NotingHandler, limits: Limits = Limits(),

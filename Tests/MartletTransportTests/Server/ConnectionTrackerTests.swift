@@ -5,7 +5,7 @@ import Testing
 
 @testable import MartletTransport
 
-@Suite("Open connections of a listener", .timeLimit(.minutes(1)))
+@Suite("Open connections of a listener", .timeLimit(.minutes(10)))
 struct ConnectionTrackerTests {
     /// Notes that a connection was asked to end.
     private final class QuiesceNotes: ChannelInboundHandler, Sendable {

@@ -32,7 +32,7 @@ private final class HeldResponder: Sendable {
     }
 }
 
-@Suite("Draining of connections", .timeLimit(.minutes(1)))
+@Suite("Draining of connections", .timeLimit(.minutes(10)))
 struct DrainTests {
     private static let lastOfAll = UInt32(Int32.max)
     private static let refusedStream: UInt32 = 7

@@ -4,7 +4,7 @@ import Testing
 
 @testable import MartletTransport
 
-@Suite("Listeners", .timeLimit(.minutes(1)))
+@Suite("Listeners", .timeLimit(.minutes(10)))
 struct ListenerTests {
     private func ask(_ server: TestServer, _ text: String) async throws -> String {
         let client = try await RawClient.connect(to: server)

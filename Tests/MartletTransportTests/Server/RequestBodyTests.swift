@@ -4,7 +4,7 @@ import Testing
 
 @testable import MartletTransport
 
-@Suite("Bodies of HTTP requests", .timeLimit(.minutes(1)))
+@Suite("Bodies of HTTP requests", .timeLimit(.minutes(10)))
 struct RequestBodyTests {
     private func body(
         _ parts: [[UInt8]], encoding: [String] = [], limits: Limits = Limits()

@@ -40,7 +40,7 @@ private final class HeldRequests: Sendable {
     }
 }
 
-@Suite("Lives of HTTP requests", .timeLimit(.minutes(1)))
+@Suite("Lives of HTTP requests", .timeLimit(.minutes(10)))
 struct RequestLifeTests {
     private let timedOut = "{\n    \"error\": \"Timed out waiting for notification\"\n}"
 

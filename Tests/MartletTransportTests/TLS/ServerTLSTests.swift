@@ -7,7 +7,7 @@ import Testing
 
 @testable import MartletTransport
 
-@Suite("TLS of listeners", .timeLimit(.minutes(1)))
+@Suite("TLS of listeners", .timeLimit(.minutes(10)))
 struct ServerTLSTests {
     private let certificates: Certificates
 
