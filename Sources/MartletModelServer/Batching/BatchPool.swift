@@ -100,6 +100,7 @@ final class BatchPool: Sendable {
 
     /// Closes a queue; `whenDrained` is called once its last task has ended.
     func close(_ id: QueueID, whenDrained: @escaping @Sendable () -> Void) {
+        let now = ContinuousClock.now
         let aftermath = state.withLock { state -> Aftermath in
             var aftermath = Aftermath()
             guard state.open[id] != nil else {
@@ -109,7 +110,7 @@ final class BatchPool: Sendable {
             state.open[id]?.whenDrained.append(whenDrained)
             if state.queues.close(id) {
                 forget(id, &state, &aftermath)
-            } else if let thread = state.parked.wake(by: .now) {
+            } else if let thread = state.parked.wake(by: now, now: now) {
                 // What waited for its batch to fill runs at once.
                 aftermath.woken.append(thread)
             }
@@ -145,7 +146,7 @@ final class BatchPool: Sendable {
             let (number, attention) = try state.queues.submit(
                 task, to: id, size: task.rows, deadline: task.deadline, terms: task.terms,
                 now: task.arrival)
-            if let attention, let thread = state.parked.wake(by: attention) {
+            if let attention, let thread = state.parked.wake(by: attention, now: task.arrival) {
                 aftermath.woken.append(thread)
             }
             return number

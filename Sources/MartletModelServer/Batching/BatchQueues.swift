@@ -13,13 +13,16 @@ struct TaskID: Hashable, Sendable {
 
 /// Decides which tasks run together, when, and on whose turn: several queues served by one pool.
 ///
-/// A queue's batch may run once it is full, or once its oldest task has waited for the timeout; that
-/// of an adaptive queue at once. Of the queues whose batch may run, the one is served that was served the longest ago, so none
-/// waits for more batches than there are other queues with tasks. Tasks of a queue are served in
-/// order of arrival, those of an adaptive queue in its own order. Those that expire or are cancelled while they wait leave without being run.
+/// A queue's batch may run once it is full, or once its oldest task has waited for the timeout; an
+/// adaptive queue says when. Of the queues whose batch may run, the one is served that was served
+/// the longest ago, so none waits for more batches than there are other queues with tasks. Tasks of
+/// a queue are served in order of arrival, those of an adaptive queue in its own order. Those that
+/// expire or are cancelled while they wait leave without being run.
+///
+/// While batches take next to no time, what comes during one is left to the thread that runs it.
 ///
 /// It has no threads, no clock and no tensors: events come in with the time they happen at.
-struct BatchQueues<Payload: Sendable>: Sendable {
+struct BatchQueues<Payload: Sendable> {
     /// Tasks to run together.
     struct Batch: Sendable {
         let queue: QueueID
@@ -42,6 +45,7 @@ struct BatchQueues<Payload: Sendable>: Sendable {
     /// A batch that a thread is running.
     private struct Run {
         let number: UInt64
+        let start: ContinuousClock.Instant
         /// When it is expected to end; its beginning where nothing is known.
         let end: ContinuousClock.Instant
     }
@@ -54,6 +58,7 @@ struct BatchQueues<Payload: Sendable>: Sendable {
     private var nextTask: UInt64 = 0
     private var nextBatch: UInt64 = 0
     private var runs: [Run] = []
+    private var pace = RunPace()
 
     /// Batches that may run at once.
     var capacity: Int
@@ -112,21 +117,19 @@ struct BatchQueues<Payload: Sendable>: Sendable {
         _ payload: Payload, to id: QueueID, size: Int, deadline: Deadline,
         terms: TaskTerms = TaskTerms(), now: ContinuousClock.Instant
     ) throws -> (task: TaskID, attention: ContinuousClock.Instant?) {
-        // Queues are changed where they are: they are large, and this is done for each task.
-        guard queues[id]?.isClosed == false else { throw Self.closedError }
-        guard !deadline.hasPassed(now: now) else { throw BatchingErrors.expired }
-        let wasEmpty = queues[id]?.isEmpty ?? true
         let task = TaskID(queue: id, number: nextTask)
         var terms = terms
         terms.deadline = deadline
         let pool = outlook(now: now)
-        try queues[id]?.append(
+        let added = try queues[id]?.append(
             payload, number: task.number, size: size, terms: terms, pool: pool, now: now)
+        guard let added else { throw BatchingErrors.closed }
         nextTask += 1
         waiting += 1
-        if wasEmpty { turns.append(id) }
+        if added.wasEmpty { turns.append(id) }
         deadlines.add(task, deadline: deadline)
-        let ready = running < capacity ? queues[id]?.readyAt : nil
+        let needsThread = running < capacity && !isThreadBackSoon(now: now)
+        let ready = needsThread ? added.readyAt : nil
         return (task, Self.earlier(ready, deadline.instant))
     }
 
@@ -187,9 +190,10 @@ struct BatchQueues<Payload: Sendable>: Sendable {
     /// - Returns: whether its queue is done and gone.
     mutating func didRun(_ batch: Batch, _ outcome: BatchOutcome? = nil) -> Bool {
         runs.removeAll { $0.number == batch.number }
-        queues[batch.queue]?.running -= 1
-        if let outcome { queues[batch.queue]?.didRun(batch.slices, outcome) }
-        return forgetIfDone(batch.queue)
+        if let outcome { pace.didRun(seconds: outcome.time.seconds) }
+        let isDone = queues[batch.queue]?.didRun(batch.slices, outcome) ?? false
+        if isDone { queues[batch.queue] = nil }
+        return isDone
     }
 
     // MARK: -
@@ -200,17 +204,18 @@ struct BatchQueues<Payload: Sendable>: Sendable {
         turns.remove(at: index)
         let number = nextBatch
         nextBatch += 1
-        let before = queues[id]?.tasks ?? 0
-        let slices = queues[id]?.takeBatch(concurrency: capacity, now: now) ?? []
-        let batch = Batch(queue: id, slices: slices, number: number)
-        let after = queues[id]?.tasks ?? 0
-        waiting -= before - after
-        queues[id]?.running += 1
-        let time = queues[id]?.expectedTime(rows: batch.rows) ?? .zero
-        runs.append(Run(number: number, end: now + time))
-        if after > 0 { turns.append(id) }
+        let taken = queues[id]?.takeBatch(concurrency: capacity, now: now) ?? TakenBatch()
+        waiting -= taken.tasks
+        runs.append(Run(number: number, start: now, end: now + taken.expectedTime))
+        if taken.isMoreWaiting { turns.append(id) }
         clearDeadlines()
-        return batch
+        return Batch(queue: id, slices: taken.slices, number: number)
+    }
+
+    /// Whether a thread that runs a batch will ask for work about as soon as another could.
+    private func isThreadBackSoon(now: ContinuousClock.Instant) -> Bool {
+        guard pace.isShort, let last = runs.last else { return false }
+        return (now - last.start).seconds < RunPace.short
     }
 
     private func outlook(now: ContinuousClock.Instant) -> PoolOutlook {
@@ -226,9 +231,7 @@ struct BatchQueues<Payload: Sendable>: Sendable {
     }
 
     private mutating func forgetIfDone(_ id: QueueID) -> Bool {
-        guard let queue = queues[id], queue.isClosed, queue.isEmpty, queue.running == 0 else {
-            return false
-        }
+        guard queues[id]?.isDone == true else { return false }
         queues[id] = nil
         return true
     }
@@ -247,14 +250,12 @@ struct BatchQueues<Payload: Sendable>: Sendable {
         guard let left, let right else { return left ?? right }
         return min(left, right)
     }
-
-    private static var closedError: ServingError {
-        ServingError(.unavailable, "The batch scheduling queue of this model version is closed")
-    }
 }
 
 /// What tasks end with that never reach the engine.
 enum BatchingErrors {
+    static let closed = ServingError(
+        .unavailable, "The batch scheduling queue of this model version is closed")
     static let expired = ServingError(
         .deadlineExceeded, "Run() timeout exceeded while waiting in batching queue")
     static let cancelled = ServingError(

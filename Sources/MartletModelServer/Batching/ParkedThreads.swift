@@ -30,16 +30,24 @@ struct ParkedThreads<Thread: AnyObject & Sendable>: Sendable {
     }
 
     /// Picks a thread to wake when one must ask for work at an instant, unless one will by then.
-    mutating func wake(by instant: ContinuousClock.Instant) -> Thread? {
+    ///
+    /// - Parameters:
+    ///   - instant: when there is work.
+    ///   - now: the time. For work that is there already the lookout is left in its place if
+    ///     another can go, or one more would have to be woken to take it.
+    /// - Returns: the thread; `nil` when none need be woken, or none is parked.
+    mutating func wake(
+        by instant: ContinuousClock.Instant, now: ContinuousClock.Instant
+    ) -> Thread? {
         guard waking == 0 else { return nil }
         if let lookout, lookout.until <= instant { return nil }
-        return takeOne()
+        return takeOne(sparingLookout: instant <= now)
     }
 
     /// Picks a thread to take the place of the lookout, which went to work, if tasks wait.
     mutating func replaceLookout() -> Thread? {
         guard waking == 0, lookout == nil else { return nil }
-        return takeOne()
+        return takeOne(sparingLookout: false)
     }
 
     /// Picks all threads, to wake them for good.
@@ -65,8 +73,11 @@ struct ParkedThreads<Thread: AnyObject & Sendable>: Sendable {
         return true
     }
 
-    private mutating func takeOne() -> Thread? {
-        guard let thread = lookout?.thread ?? parked.last, unpark(thread) else { return nil }
+    private mutating func takeOne(sparingLookout: Bool) -> Thread? {
+        let other = sparingLookout ? parked.last { $0 !== lookout?.thread } : nil
+        guard let thread = other ?? lookout?.thread ?? parked.last, unpark(thread) else {
+            return nil
+        }
         waking += 1
         return thread
     }

@@ -28,8 +28,6 @@ struct TaskQueue<Payload: Sendable>: Sendable {
     private(set) var tasks = 0
     /// Rows of the tasks that wait.
     private(set) var rows = 0
-    /// Batches of the queue that threads are running.
-    var running = 0
     /// Whether it takes no more tasks.
     var isClosed = false
 

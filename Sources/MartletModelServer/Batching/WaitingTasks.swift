@@ -1,15 +1,14 @@
+import MartletCore
+
 /// The tasks that wait in one queue, which forms its batches by fixed parameters or adaptively.
-struct WaitingTasks<Payload: Sendable>: Sendable {
-    // One of the two is there. Not an enumeration: its cases could not be changed in place.
+final class WaitingTasks<Payload: Sendable> {
+    // One of the two is there.
     private var fixed: TaskQueue<Payload>?
-    private var adaptive: AdaptiveQueue<Payload>?
+    private let adaptive: AdaptiveQueue<Payload>?
 
     init(limits: QueueLimits) {
-        if let settings = limits.adaptive {
-            adaptive = AdaptiveQueue(settings, limits: limits)
-        } else {
-            fixed = TaskQueue(limits: limits)
-        }
+        adaptive = limits.adaptive.map { AdaptiveQueue($0, limits: limits) }
+        fixed = limits.adaptive == nil ? TaskQueue(limits: limits) : nil
     }
 
     /// Whether nothing waits.
@@ -27,20 +26,13 @@ struct WaitingTasks<Payload: Sendable>: Sendable {
     }
 
     /// Batches of the queue that threads are running.
-    var running: Int {
-        get { adaptive?.running ?? fixed?.running ?? 0 }
-        set {
-            adaptive?.running = newValue
-            fixed?.running = newValue
-        }
-    }
+    private(set) var running = 0
 
     /// Whether it takes no more tasks.
-    var isClosed: Bool {
-        get { adaptive?.isClosed ?? fixed?.isClosed ?? true }
-        set {
-            adaptive?.isClosed = newValue
-            fixed?.isClosed = newValue
+    var isClosed = false {
+        didSet {
+            adaptive?.isClosed = isClosed
+            fixed?.isClosed = isClosed
         }
     }
 
@@ -53,18 +45,23 @@ struct WaitingTasks<Payload: Sendable>: Sendable {
 
     /// Adds a task.
     ///
+    /// - Returns: whether nothing waited before, and when the next batch may run.
     /// - Throws: `ServingError` or `BatchRefusal` when it is not taken.
-    mutating func append(
+    func append(
         _ payload: Payload, number: UInt64, size: Int, terms: TaskTerms, pool: PoolOutlook,
         now: ContinuousClock.Instant
-    ) throws {
+    ) throws -> (wasEmpty: Bool, readyAt: ContinuousClock.Instant?) {
+        guard !isClosed else { throw BatchingErrors.closed }
+        guard !terms.deadline.hasPassed(now: now) else { throw BatchingErrors.expired }
+        let wasEmpty = isEmpty
         try adaptive?.append(
             payload, number: number, size: size, terms: terms, pool: pool, now: now)
         try fixed?.append(payload, number: number, size: size, now: now)
+        return (wasEmpty, readyAt)
     }
 
     /// Takes out a task that waits; `nil` when it does not.
-    mutating func remove(number: UInt64) -> Payload? {
+    func remove(number: UInt64) -> Payload? {
         if fixed != nil { return fixed?.remove(number: number) }
         return adaptive?.remove(number: number)
     }
@@ -74,23 +71,47 @@ struct WaitingTasks<Payload: Sendable>: Sendable {
         adaptive?.contains(number: number) ?? fixed?.contains(number: number) ?? false
     }
 
-    /// Takes out the next batch.
-    mutating func takeBatch(
+    /// Takes out the next batch, which counts as running until ``didRun(_:_:)``.
+    func takeBatch(
         concurrency: Int, now: ContinuousClock.Instant
-    ) -> [BatchSlice<Payload>] {
-        if fixed != nil { return fixed?.takeBatch() ?? [] }
-        return adaptive?.takeBatch(concurrency: concurrency, now: now) ?? []
+    ) -> TakenBatch<Payload> {
+        var taken = TakenBatch<Payload>()
+        let before = tasks
+        if fixed != nil {
+            taken.slices = fixed?.takeBatch() ?? []
+        } else if adaptive != nil {
+            taken.slices = adaptive?.takeBatch(concurrency: concurrency, now: now) ?? []
+            let rows = taken.slices.reduce(0) { $0 + $1.rows.count }
+            taken.expectedTime = .seconds(adaptive?.curve.mean(rows: rows) ?? 0)
+        }
+        running += 1
+        taken.tasks = before - tasks
+        taken.isMoreWaiting = !isEmpty
+        return taken
     }
 
-    /// How long a batch is expected to run; zero where nothing is known.
-    func expectedTime(rows: Int) -> Duration {
-        .seconds(adaptive?.curve.mean(rows: rows) ?? 0)
+    /// Learns from a batch that has run, if there is something to learn.
+    ///
+    /// - Returns: whether the queue is done.
+    func didRun(_ slices: [BatchSlice<Payload>], _ outcome: BatchOutcome?) -> Bool {
+        running -= 1
+        if let outcome { adaptive?.didRun(slices, outcome) }
+        return isDone
     }
 
-    /// Learns from a batch that has run.
-    mutating func didRun(_ slices: [BatchSlice<Payload>], _ outcome: BatchOutcome) {
-        adaptive?.didRun(slices, outcome)
-    }
+    /// Whether it takes no more tasks, and has none that wait or run.
+    var isDone: Bool { isClosed && isEmpty && running == 0 }
+}
+
+/// What was taken out of a queue to run together.
+struct TakenBatch<Payload: Sendable>: Sendable {
+    var slices: [BatchSlice<Payload>] = []
+    /// Tasks that left the queue with it.
+    var tasks = 0
+    /// Whether others still wait.
+    var isMoreWaiting = false
+    /// How long it is expected to run; zero where nothing is known.
+    var expectedTime = Duration.zero
 }
 
 /// What an adaptive queue has learned, for those who watch it.

@@ -26,7 +26,9 @@ final class ParkedThreadsTests {
         }
     }
 
-    private func wake(by milliseconds: Int) -> String? { parked.wake(by: at(milliseconds))?.name }
+    private func wake(by milliseconds: Int) -> String? {
+        parked.wake(by: at(milliseconds), now: start)?.name
+    }
 
     private func unpark(_ worker: Worker) -> Bool { parked.unpark(worker) }
 
@@ -52,6 +54,15 @@ final class ParkedThreadsTests {
         #expect(wake(by: 0) == "first")
         parked.didWake()
         #expect(wake(by: 0) == nil, "nobody is left")
+    }
+
+    @Test func work_thatIsThere_leavesTheLookoutInItsPlace() {
+        _ = park(first)
+        _ = park(second, until: 10)
+        #expect(wake(by: 0) == "first")
+        parked.didWake()
+        #expect(wake(by: 10) == nil, "the lookout wakes by then")
+        #expect(wake(by: 0) == "second", "nobody else is left")
     }
 
     @Test func aLookoutThatGoesToWork_isReplaced() {

@@ -3,13 +3,14 @@ import MartletCore
 /// The tasks of one queue that learns how long its model takes, and forms batches by that so as to
 /// answer within a target latency.
 ///
-/// A batch never waits to fill: when a thread is free it takes what waits, up to the size that the
-/// target allows and that pays. Those of the highest priority go first, tenants take turns, and of
-/// a tenant's tasks that which is due first. A task whose answer would come too late is refused
-/// when it comes, unless nothing is in its way.
+/// When a thread is free it takes what waits, up to the size that the target allows and that pays;
+/// ``FillingWait`` says when it waits for more. Those of the highest priority go first, tenants take
+/// turns, and of a tenant's tasks that which is due first. A task whose answer would come too late
+/// is refused when it comes, unless nothing is in its way.
 ///
-/// It knows no threads and no other queues.
-struct AdaptiveQueue<Payload: Sendable>: Sendable {
+/// It knows no threads and no other queues. It is a class because it is large: a structure would be
+/// copied each time its owner looks at it.
+final class AdaptiveQueue<Payload: Sendable> {
     /// A task that waits, or the rest of one.
     struct Entry: Sendable {
         let payload: Payload
@@ -36,12 +37,10 @@ struct AdaptiveQueue<Payload: Sendable>: Sendable {
     private var budget: LatencyBudget
     private var all = LearnedSize()
     private var lastRun: ContinuousClock.Instant?
-    private var lastArrival: ContinuousClock.Instant?
+    private var filling: FillingWait
 
     /// Rows of the tasks that wait.
     private(set) var rows = 0
-    /// Batches of the queue that threads are running.
-    var running = 0
     /// Whether it takes no more tasks.
     var isClosed = false
 
@@ -49,6 +48,7 @@ struct AdaptiveQueue<Payload: Sendable>: Sendable {
         self.settings = settings
         self.limits = limits
         budget = LatencyBudget(target: settings.target)
+        filling = FillingWait(target: settings.target)
     }
 
     /// Tasks that wait.
@@ -57,8 +57,11 @@ struct AdaptiveQueue<Payload: Sendable>: Sendable {
     /// Whether nothing waits.
     var isEmpty: Bool { entries.isEmpty }
 
-    /// An instant that has passed when something waits: batches run at once.
-    var readyAt: ContinuousClock.Instant? { isEmpty ? nil : lastArrival }
+    /// When the next batch may run; `nil` when nothing waits.
+    var readyAt: ContinuousClock.Instant? {
+        if isEmpty { return nil }
+        return isClosed ? filling.lastArrival : filling.ready
+    }
 
     /// What has been learned, over all shapes.
     var curve: LatencyCurve { all.curve }
@@ -72,7 +75,7 @@ struct AdaptiveQueue<Payload: Sendable>: Sendable {
     ///
     /// - Throws: `ServingError` when it is too large, `BatchRefusal` when its answer would come too
     ///   late.
-    mutating func append(
+    func append(
         _ payload: Payload, number: UInt64, size: Int, terms: TaskTerms, pool: PoolOutlook,
         now: ContinuousClock.Instant
     ) throws {
@@ -87,17 +90,18 @@ struct AdaptiveQueue<Payload: Sendable>: Sendable {
         let due = min(terms.deadline.instant ?? target, target)
         let outlook = outlook(size: size, due: due, terms: terms, pool: pool, now: now)
         if let outlook { try admit(outlook, terms: terms, now: now) }
+        filling.didArrive(
+            rows: rows + size, isFirst: isEmpty, due: due, curve: all.curve, now: now)
         let isFeasible = outlook.map { $0.ownRun * 2 < settings.target.seconds } ?? false
         insert(
             Entry(
                 payload: payload, size: size, terms: terms,
                 place: TaskPlace(due: due, number: number),
                 target: isFeasible && terms.standing.priority != .low ? target : nil))
-        lastArrival = now
     }
 
     /// Takes out a task that waits; `nil` when it does not.
-    mutating func remove(number: UInt64) -> Payload? {
+    func remove(number: UInt64) -> Payload? {
         guard let entry = entries.removeValue(forKey: number) else { return nil }
         rows -= entry.remaining
         waiting.add(-entry.remaining, entry.terms.standing)
@@ -117,7 +121,7 @@ struct AdaptiveQueue<Payload: Sendable>: Sendable {
     ///   - concurrency: batches that run at once in the pool.
     ///   - now: the time.
     /// - Returns: the tasks that run together, or those rows of them that do.
-    mutating func takeBatch(
+    func takeBatch(
         concurrency: Int, now: ContinuousClock.Instant
     ) -> [BatchSlice<Payload>] {
         guard let shape = nextShape(), var group = groups.removeValue(forKey: shape) else {
@@ -135,7 +139,7 @@ struct AdaptiveQueue<Payload: Sendable>: Sendable {
     /// - Parameters:
     ///   - slices: what was in it.
     ///   - outcome: how it went.
-    mutating func didRun(
+    func didRun(
         _ slices: [BatchSlice<Payload>], _ outcome: BatchOutcome
     ) {
         let now = outcome.end
@@ -158,7 +162,7 @@ struct AdaptiveQueue<Payload: Sendable>: Sendable {
     // MARK: Admission
 
     /// When a new task would be answered, as far as can be told; `nil` while too little is known.
-    private mutating func outlook(
+    private func outlook(
         size: Int, due: ContinuousClock.Instant, terms: TaskTerms, pool: PoolOutlook,
         now: ContinuousClock.Instant
     ) -> AdmissionOutlook? {
@@ -202,7 +206,7 @@ struct AdaptiveQueue<Payload: Sendable>: Sendable {
 
     // MARK: -
 
-    private mutating func insert(_ entry: Entry) {
+    private func insert(_ entry: Entry) {
         let terms = entry.terms
         entries[entry.place.number] = entry
         rows += entry.size
@@ -212,7 +216,7 @@ struct AdaptiveQueue<Payload: Sendable>: Sendable {
     }
 
     /// A second shape gives each a curve of its own, which begins as that of all.
-    private mutating func addGroup(_ shape: Int) {
+    private func addGroup(_ shape: Int) {
         if groups.count == 1 {
             for key in Array(groups.keys) {
                 guard groups[key]?.own == nil else { continue }
@@ -222,7 +226,7 @@ struct AdaptiveQueue<Payload: Sendable>: Sendable {
         groups[shape] = ShapeGroup(own: groups.isEmpty ? nil : all)
     }
 
-    private mutating func forgetIfIdle(_ shape: Int) {
+    private func forgetIfIdle(_ shape: Int) {
         guard groups.count > Self.idleShapesMaximum, let group = groups[shape],
             group.tasks == 0, group.running == 0
         else { return }
@@ -230,7 +234,7 @@ struct AdaptiveQueue<Payload: Sendable>: Sendable {
     }
 
     /// The shape whose first task goes first.
-    private mutating func nextShape() -> Int? {
+    private func nextShape() -> Int? {
         if groups.count == 1 { return groups.keys.first }
         let entries = entries
         var best: (shape: Int, rank: Int, place: TaskPlace)?
@@ -244,7 +248,7 @@ struct AdaptiveQueue<Payload: Sendable>: Sendable {
         return best?.shape
     }
 
-    private mutating func refreshSize(concurrency: Int) {
+    private func refreshSize(concurrency: Int) {
         guard all.needsChoice else { return }
         all.choose(size(for: all.curve, concurrency: concurrency))
     }
@@ -260,7 +264,7 @@ struct AdaptiveQueue<Payload: Sendable>: Sendable {
     }
 
     /// Most rows of the next batch of a shape.
-    private mutating func nextRows(
+    private func nextRows(
         _ group: inout ShapeGroup, concurrency: Int, now: ContinuousClock.Instant
     ) -> Int {
         refreshSize(concurrency: concurrency)
@@ -275,7 +279,7 @@ struct AdaptiveQueue<Payload: Sendable>: Sendable {
         return own.nextRows(waiting: group.rows, slack: slack)
     }
 
-    private mutating func fill(
+    private func fill(
         from group: inout ShapeGroup, room: Int, now: ContinuousClock.Instant
     ) -> [BatchSlice<Payload>] {
         var slices: [BatchSlice<Payload>] = []

@@ -168,4 +168,65 @@ final class AdaptiveQueueTests {
         finish(at: 40, after: 20)
         #expect(next(at: 40) == "busy")
     }
+
+    // MARK: Waiting for a batch to fill
+
+    /// A queue to which a task came each so many milliseconds, and in which none waits at 0.
+    private func queue(ofTasksEach milliseconds: Double, rowCosts: Bool = false) throws -> QueueID {
+        let queue = open()
+        try teach(queue, milliseconds: 0.1)
+        for run in (1...20).reversed() {
+            let time = Double(-run)
+            try submit("lesson", to: queue, size: 8, at: time)
+            _ = next(at: time + 2)
+            finish(at: time + 0.5, after: rowCosts ? 0.8 : 0.2)
+        }
+        for run in (0..<400).reversed() {
+            let time = -Double(run) * milliseconds
+            try submit("lesson", to: queue, at: time)
+            _ = next(at: time + 2)
+            finish(at: time, after: 0.1)
+        }
+        return queue
+    }
+
+    @Test func aBatch_waitsToFillWhileTasksComeFast() throws {
+        let queue = try queue(ofTasksEach: 0.05)
+        try submit("a", to: queue, at: 0.05)
+        try submit("b", to: queue, at: 0.1)
+        #expect(next(at: 1) == nil)
+        #expect(next(at: 1.05) == "a b")
+    }
+
+    @Test func aBatch_thatIsFullEnough_doesNotWait() throws {
+        let queue = try queue(ofTasksEach: 0.05)
+        try submit("a", to: queue, at: 0.05)
+        try submit("b", to: queue, size: 31, at: 0.1)
+        #expect(next(at: 0.1)?.hasPrefix("a") == true)
+    }
+
+    @Test func aTaskInAHurry_doesNotWaitForOthers() throws {
+        let queue = try queue(ofTasksEach: 0.05)
+        try submit("a", to: queue, at: 0.05, deadline: 3)
+        #expect(next(at: 0.05) == "a")
+    }
+
+    @Test func aBatch_doesNotWaitWhenTasksComeSlowly() throws {
+        let queue = try queue(ofTasksEach: 0.5)
+        try submit("a", to: queue, at: 0.5)
+        #expect(next(at: 0.5) == "a")
+    }
+
+    @Test func aBatch_doesNotWaitWhereRowsCostAsMuchTogether() throws {
+        let queue = try queue(ofTasksEach: 0.05, rowCosts: true)
+        try submit("a", to: queue, at: 0.05)
+        #expect(next(at: 0.05) == "a")
+    }
+
+    @Test func aClosedQueue_doesNotWait() throws {
+        let queue = try queue(ofTasksEach: 0.05)
+        try submit("a", to: queue, at: 0.05)
+        _ = queues.close(queue)
+        #expect(next(at: 0.06) == "a")
+    }
 }
