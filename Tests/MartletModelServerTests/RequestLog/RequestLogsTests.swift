@@ -14,12 +14,14 @@ import Testing
 @testable import MartletModelServer
 
 @Suite("Logs of requests")
-struct RequestLogsTests {
+final class RequestLogsTests: Sendable {
     private let folder = FileManager.default.temporaryDirectory
         .appendingPathComponent("martlet-logs-\(UUID().uuidString)").path
     private let metrics = MetricsRegistry()
     private let servingMetrics = ServingMetrics()
     private let messages = LoggedMessages()
+
+    deinit { try? FileManager.default.removeItem(atPath: folder) }
 
     private func makeLogs(queuedRecords: Int = 1000) -> RequestLogs {
         RequestLogs(

@@ -4,7 +4,7 @@ import Testing
 @testable import MartletOperations
 
 @Suite("Cluster state")
-struct ClusterStateTests {
+final class ClusterStateTests: Sendable {
     private let folder = FileManager.default.temporaryDirectory
         .appendingPathComponent("martlet-state-\(UUID())")
     private let state = ClusterState(
@@ -17,6 +17,8 @@ struct ClusterStateTests {
     init() throws {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     }
+
+    deinit { try? FileManager.default.removeItem(at: folder) }
 
     @Test func file_holdsWhatWasWrittenLast() throws {
         let file = folder.appendingPathComponent("state.json")

@@ -7,13 +7,15 @@ import Testing
 
 /// The children are real: small shell scripts.
 @Suite("Process supervisor", .timeLimit(.minutes(10)))
-struct ProcessSupervisorTests {
+final class ProcessSupervisorTests: Sendable {
     private let folder = FileManager.default.temporaryDirectory
         .appendingPathComponent("martlet-supervisor-\(UUID())")
 
     init() throws {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     }
+
+    deinit { try? FileManager.default.removeItem(at: folder) }
 
     @Test func child_thatExitsAtOnce_isStartedAgainAndAgain() async throws {
         try await supervise([[shell("node", "exit 3")]]) { snapshots in
