@@ -169,6 +169,7 @@ def real(binary: Path, model: Path, instance: str, options: argparse.Namespace) 
     seconds, steps = (1.0, 3) if options.quick else (5.0, 8)
     grid = [(1, 0), (32, 0)] if options.quick else GRID
     threads = os.cpu_count() or 1
+    served = f"{model.name}, a real node"
     found = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -182,7 +183,7 @@ def real(binary: Path, model: Path, instance: str, options: argparse.Namespace) 
                 )
 
         rate = measure([f"--target-latency-ms-p99={TARGET_MS:g}"])
-        found.append(Row(model.name, threads, None, None, rate))
+        found.append(Row(served, threads, None, None, rate))
         for rows, timeout in grid:
             parameters = folder / "batching.config"
             parameters.write_text(
@@ -191,7 +192,7 @@ def real(binary: Path, model: Path, instance: str, options: argparse.Namespace) 
                 " max_enqueued_batches { value: 100000 }"
             )
             rate = measure([f"--batching-parameters-file={parameters}"])
-            found.append(Row(model.name, threads, rows, float(timeout), rate))
+            found.append(Row(served, threads, rows, float(timeout), rate))
     return found
 
 
