@@ -117,19 +117,21 @@ struct BatchQueues<Payload: Sendable> {
         _ payload: Payload, to id: QueueID, size: Int, deadline: Deadline,
         terms: TaskTerms = TaskTerms(), now: ContinuousClock.Instant
     ) throws -> (task: TaskID, attention: ContinuousClock.Instant?) {
+        guard let queue = queues[id], !queue.isClosed else { throw BatchingErrors.closed }
+        guard !deadline.hasPassed(now: now) else { throw BatchingErrors.expired }
+        let wasEmpty = queue.isEmpty
         let task = TaskID(queue: id, number: nextTask)
         var terms = terms
         terms.deadline = deadline
-        let pool = outlook(now: now)
-        let added = try queues[id]?.append(
-            payload, number: task.number, size: size, terms: terms, pool: pool, now: now)
-        guard let added else { throw BatchingErrors.closed }
+        try queue.append(
+            payload, number: task.number, size: size, terms: terms, pool: outlook(now: now),
+            now: now)
         nextTask += 1
         waiting += 1
-        if added.wasEmpty { turns.append(id) }
+        if wasEmpty { turns.append(id) }
         deadlines.add(task, deadline: deadline)
         let needsThread = running < capacity && !isThreadBackSoon(now: now)
-        let ready = needsThread ? added.readyAt : nil
+        let ready = needsThread ? queue.readyAt : nil
         return (task, Self.earlier(ready, deadline.instant))
     }
 
@@ -191,9 +193,8 @@ struct BatchQueues<Payload: Sendable> {
     mutating func didRun(_ batch: Batch, _ outcome: BatchOutcome? = nil) -> Bool {
         runs.removeAll { $0.number == batch.number }
         if let outcome { pace.didRun(seconds: outcome.time.seconds) }
-        let isDone = queues[batch.queue]?.didRun(batch.slices, outcome) ?? false
-        if isDone { queues[batch.queue] = nil }
-        return isDone
+        queues[batch.queue]?.didRun(batch.slices, outcome)
+        return forgetIfDone(batch.queue)
     }
 
     // MARK: -
@@ -202,14 +203,18 @@ struct BatchQueues<Payload: Sendable> {
         _ id: QueueID, at index: Int, now: ContinuousClock.Instant
     ) -> Batch {
         turns.remove(at: index)
-        let number = nextBatch
+        let queue = queues[id]
+        let before = queue?.tasks ?? 0
+        let slices = queue?.takeBatch(concurrency: capacity, now: now) ?? []
+        let batch = Batch(queue: id, slices: slices, number: nextBatch)
         nextBatch += 1
-        let taken = queues[id]?.takeBatch(concurrency: capacity, now: now) ?? TakenBatch()
-        waiting -= taken.tasks
-        runs.append(Run(number: number, start: now, end: now + taken.expectedTime))
-        if taken.isMoreWaiting { turns.append(id) }
+        let after = queue?.tasks ?? 0
+        waiting -= before - after
+        let time = queue?.expectedTime(rows: batch.rows) ?? .zero
+        runs.append(Run(number: batch.number, start: now, end: now + time))
+        if after > 0 { turns.append(id) }
         clearDeadlines()
-        return Batch(queue: id, slices: taken.slices, number: number)
+        return batch
     }
 
     /// Whether a thread that runs a batch will ask for work about as soon as another could.

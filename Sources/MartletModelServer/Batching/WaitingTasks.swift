@@ -1,5 +1,3 @@
-import MartletCore
-
 /// The tasks that wait in one queue, which forms its batches by fixed parameters or adaptively.
 final class WaitingTasks<Payload: Sendable> {
     // One of the two is there.
@@ -45,19 +43,14 @@ final class WaitingTasks<Payload: Sendable> {
 
     /// Adds a task.
     ///
-    /// - Returns: whether nothing waited before, and when the next batch may run.
     /// - Throws: `ServingError` or `BatchRefusal` when it is not taken.
     func append(
         _ payload: Payload, number: UInt64, size: Int, terms: TaskTerms, pool: PoolOutlook,
         now: ContinuousClock.Instant
-    ) throws -> (wasEmpty: Bool, readyAt: ContinuousClock.Instant?) {
-        guard !isClosed else { throw BatchingErrors.closed }
-        guard !terms.deadline.hasPassed(now: now) else { throw BatchingErrors.expired }
-        let wasEmpty = isEmpty
+    ) throws {
         try adaptive?.append(
             payload, number: number, size: size, terms: terms, pool: pool, now: now)
         try fixed?.append(payload, number: number, size: size, now: now)
-        return (wasEmpty, readyAt)
     }
 
     /// Takes out a task that waits; `nil` when it does not.
@@ -74,44 +67,25 @@ final class WaitingTasks<Payload: Sendable> {
     /// Takes out the next batch, which counts as running until ``didRun(_:_:)``.
     func takeBatch(
         concurrency: Int, now: ContinuousClock.Instant
-    ) -> TakenBatch<Payload> {
-        var taken = TakenBatch<Payload>()
-        let before = tasks
-        if fixed != nil {
-            taken.slices = fixed?.takeBatch() ?? []
-        } else if adaptive != nil {
-            taken.slices = adaptive?.takeBatch(concurrency: concurrency, now: now) ?? []
-            let rows = taken.slices.reduce(0) { $0 + $1.rows.count }
-            taken.expectedTime = .seconds(adaptive?.curve.mean(rows: rows) ?? 0)
-        }
+    ) -> [BatchSlice<Payload>] {
         running += 1
-        taken.tasks = before - tasks
-        taken.isMoreWaiting = !isEmpty
-        return taken
+        if fixed != nil { return fixed?.takeBatch() ?? [] }
+        return adaptive?.takeBatch(concurrency: concurrency, now: now) ?? []
+    }
+
+    /// How long a batch is expected to run; zero where nothing is known.
+    func expectedTime(rows: Int) -> Duration {
+        .seconds(adaptive?.curve.mean(rows: rows) ?? 0)
     }
 
     /// Learns from a batch that has run, if there is something to learn.
-    ///
-    /// - Returns: whether the queue is done.
-    func didRun(_ slices: [BatchSlice<Payload>], _ outcome: BatchOutcome?) -> Bool {
+    func didRun(_ slices: [BatchSlice<Payload>], _ outcome: BatchOutcome?) {
         running -= 1
         if let outcome { adaptive?.didRun(slices, outcome) }
-        return isDone
     }
 
     /// Whether it takes no more tasks, and has none that wait or run.
     var isDone: Bool { isClosed && isEmpty && running == 0 }
-}
-
-/// What was taken out of a queue to run together.
-struct TakenBatch<Payload: Sendable>: Sendable {
-    var slices: [BatchSlice<Payload>] = []
-    /// Tasks that left the queue with it.
-    var tasks = 0
-    /// Whether others still wait.
-    var isMoreWaiting = false
-    /// How long it is expected to run; zero where nothing is known.
-    var expectedTime = Duration.zero
 }
 
 /// What an adaptive queue has learned, for those who watch it.

@@ -47,7 +47,8 @@ func spawnProcess(_ specification: ProcessSpecification) -> Result<ProcessID, Sp
     #else
         // Foundation and other libraries do not open all their files close-on-exec. The child closes
         // them: a list made here would miss what another thread opens meanwhile.
-        _ = martlet_spawn_close_from(&files, STDERR_FILENO + 1)
+        let closing = martlet_spawn_close_from(&files, STDERR_FILENO + 1)
+        guard closing == 0 else { return .failure(SpawnError(code: closing)) }
     #endif
     posix_spawnattr_setflags(&attributes, Int16(truncatingIfNeeded: flags))
 
