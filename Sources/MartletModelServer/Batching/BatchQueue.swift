@@ -56,7 +56,7 @@ public final class BatchQueue: Sendable {
             observer?.didEnqueue(rows: rows, in: label)
             return BatchTicket { [pool] in
                 pool.cancel(id)
-                pending.end(.failure(BatchingErrors.cancelled))
+                pending.end(.failure(pending.reasonToLeave))
             }
         } catch let refusal as BatchRefusal {
             observer?.didRefuse(bound: refusal.bound.rawValue, in: label)

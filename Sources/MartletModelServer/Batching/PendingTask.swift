@@ -48,6 +48,11 @@ final class PendingTask: Sendable {
         }
     }
 
+    /// Why a task ends that nobody waits for any more.
+    var reasonToLeave: ServingError {
+        deadline.hasPassed() ? BatchingErrors.expired : BatchingErrors.cancelled
+    }
+
     /// Ends the task; does nothing when it has ended.
     func end(_ outcome: BatchTask.Outcome) {
         let completion = state.withLock { state -> (@Sendable (BatchTask.Outcome) -> Void)? in

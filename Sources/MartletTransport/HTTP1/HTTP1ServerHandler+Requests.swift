@@ -71,11 +71,13 @@ extension HTTP1ServerHandler {
         connection.answer(response)
     }
 
-    /// The client stops waiting now, so it gets its answer, whatever the engine does.
+    /// The client stops waiting now, so it gets its answer, whatever the engine does, and before the
+    /// answer of whoever is cancelled.
     func expire() {
         guard let exchange, case .responding = exchange.state else { return }
+        self.exchange = nil
+        connection.answer(.timedOut)
         exchange.context.cancellation.cancel()
-        finish(.timedOut, of: exchange.number)
     }
 
     private func fail(_ fault: HTTP1Fault) {

@@ -140,8 +140,12 @@ extension HTTP2ServerHandler {
 
     func take(_ item: AnswerBox.Item) {
         switch item {
-        case .grpc(let stream, let response): finish(stream, response)
-        case .http(let stream, let response): finish(stream, response)
+        case .grpc(let stream, let response):
+            answering(stream)?.context.cancellation.settle()
+            finish(stream, response)
+        case .http(let stream, let response):
+            answering(stream)?.context.cancellation.settle()
+            finish(stream, response)
         case .messages(let outbox): outbox.deliver()
         case .setReading(let outbox, let isReading): outbox.deliver(isReading: isReading)
         }
@@ -151,7 +155,6 @@ extension HTTP2ServerHandler {
         guard let exchange = exchanges[stream], case .responding = exchange.state else {
             return nil
         }
-        exchange.context.cancellation.settle()
         return exchange
     }
 
@@ -227,13 +230,14 @@ extension HTTP2ServerHandler {
             let error = ServingError(.deadlineExceeded, "The request body did not arrive in time")
             refuse(stream, exchange, RequestFault(error))
         case .responding:
-            // The client stops waiting now, so it gets its answer, whatever the engine does.
-            exchange.context.cancellation.cancel()
+            // The client stops waiting now, so it gets its answer, whatever the engine does, and
+            // before the answer of whoever is cancelled.
             if exchange.head.isGRPC {
                 finish(stream, .failure(.deadlineExceeded, "Deadline Exceeded"))
             } else {
                 finish(stream, .timedOut)
             }
+            exchange.context.cancellation.cancel()
         case .streaming(let session): session.expire()
         case .sending:
             exchanges.remove(stream)

@@ -141,6 +141,13 @@ struct BatchSchedulerTests {
         #expect(outcomes.counts == ["first": 1, "a": 1])
     }
 
+    @Test func aTaskThatIsCancelledBehindItsDeadline_hasExpired() throws {
+        let task = PendingTask(
+            outcomes.task("a", try BatchTensors.column([2]), deadline: .after(.seconds(-1))),
+            rows: 1, arrival: .now)
+        #expect(task.reasonToLeave.code == .deadlineExceeded)
+    }
+
     @Test func aTaskThatIsCancelledWhileItRuns_endsAtOnceAndOnce() throws {
         let started = DispatchSemaphore(value: 0)
         let release = DispatchSemaphore(value: 0)

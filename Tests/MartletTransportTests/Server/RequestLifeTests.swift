@@ -27,6 +27,15 @@ private final class HeldRequests: Sendable {
         })
     }
 
+    /// Answers as soon as nobody waits for the answer any more.
+    static func sulking() -> TestResponder {
+        TestResponder(http: { request, reply in
+            request.context.cancellation.onCancel {
+                reply.send(HTTPResponse(status: 499, body: Array("cancelled".utf8)))
+            }
+        })
+    }
+
     /// The oldest that is held, to be answered late.
     func takeFirst() -> Reply<HTTPResponse>? {
         replies.withLock { $0.isEmpty ? nil : $0.removeFirst() }
@@ -109,6 +118,29 @@ struct RequestLifeTests {
             #expect(await happenings.next() == "asked")
             #expect(await happenings.next() == "cancelled")
             held.release()
+            await client.close()
+        }
+    }
+
+    @Test func http1_atTheDeadline_answers504AheadOfWhatCancellingAnswers() async throws {
+        let responder = HeldRequests.sulking()
+        try await TestServer.run(responder, limits: impatient) { (server) async throws in
+            let client = try await RawClient.connect(to: server)
+            try await client.send("GET /held HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            let answers = await client.readToEnd()
+            #expect(answers.hasPrefix("HTTP/1.1 504"))
+            #expect(answers.hasSuffix(timedOut))
+        }
+    }
+
+    @Test func http2_atTheDeadline_answers504AheadOfWhatCancellingAnswers() async throws {
+        let responder = HeldRequests.sulking()
+        try await TestServer.run(responder, limits: impatient) { (server) async throws in
+            let client = try await HTTP2Client.connect(to: server)
+            let stream = try await client.open(fields("/held"), end: true)
+            await stream.readToEnd()
+            #expect(stream.field(":status") == "504")
+            #expect(String(decoding: stream.body, as: UTF8.self) == timedOut)
             await client.close()
         }
     }
