@@ -55,7 +55,8 @@ let package = Package(
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
     ],
     targets: [
-        .target(name: "MartletCore", swiftSettings: swiftSettings),
+        .target(name: "CHeap"),
+        .target(name: "MartletCore", dependencies: ["CHeap"], swiftSettings: swiftSettings),
         .target(
             name: "CRapidJSON"),
         .target(

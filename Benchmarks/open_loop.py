@@ -35,21 +35,24 @@ class Window:
     max_ms: float
     # How late requests were begun, 99th percentile: the generator's own fault.
     lag_p99_ms: float | None
+    # Of answers that were refusals, 99th percentile and most.
+    refusal_p99_ms: float | None
+    refusal_max_ms: float | None
     # Processor time of the node, in cores.
     node_cores: float
     resident_bytes: int
 
 
 @contextlib.contextmanager
-def node(name: str) -> Iterator[tuple[PeerServer, Subject, Path]]:
-    """A node with the flags of the comparison, that answers as TensorFlow does."""
+def node(name: str, *flags: str) -> Iterator[tuple[PeerServer, Subject, Path]]:
+    """A node with the flags of the comparison and more, that answers as TensorFlow does."""
     subject = next(each for each in SUBJECTS if each.name == name)
     with tempfile.TemporaryDirectory(prefix="martlet-load.") as text:
         folder = Path(text)
         progress(f"{subject.title}: the model, and TensorFlow's own answer")
         subject.make()
         expected = subject.reference(folder)
-        with martlet.martlet.start(subject, folder) as server:
+        with martlet.with_flags(*flags).start(subject, folder) as server:
             answer, _ = GRPC.ask(subject, server.address(GRPC))
             if not agrees(answer, expected):
                 raise WrongAnswerError(f"the answer is not TensorFlow's: {answer}")
@@ -60,7 +63,13 @@ def node(name: str) -> Iterator[tuple[PeerServer, Subject, Path]]:
 
 
 def load(
-    server: PeerServer, subject: Subject, folder: Path, seconds: float, flags: Sequence[str]
+    server: PeerServer,
+    subject: Subject,
+    folder: Path,
+    seconds: float,
+    flags: Sequence[str],
+    *,
+    may_refuse: bool = False,
 ) -> Window:
     """Load a node over gRPC for so many seconds."""
     command = [
@@ -80,7 +89,7 @@ def load(
     except subprocess.TimeoutExpired as error:
         raise LoadFailedError(f"martlet bench did not end: {error}") from error
     cores = (server.processor_seconds() - used) / (time.monotonic() - began)
-    if ended.returncode != 0:
+    if ended.returncode != 0 and not (may_refuse and ended.returncode == 1):
         raise LoadFailedError(f"martlet bench failed: {ended.stderr.strip()[-400:]}")
     return window(ended.stdout, cores, processes.resident_bytes(server.pid))
 
@@ -89,6 +98,7 @@ def window(report: str, cores: float, resident_bytes: int) -> Window:
     """Read what `martlet bench --json -` wrote."""
     target = json.loads(report)["targets"][0]
     latency = target["latency_ms"]
+    refusal = target.get("refusal_latency_ms", {})
     return Window(
         requests=target["requests"],
         errors=sum(error["count"] for error in target["errors"]),
@@ -98,6 +108,8 @@ def window(report: str, cores: float, resident_bytes: int) -> Window:
         p999_ms=latency["p999"],
         max_ms=latency["max"],
         lag_p99_ms=target["client"].get("lag_p99_ms"),
+        refusal_p99_ms=refusal.get("p99"),
+        refusal_max_ms=refusal.get("max"),
         node_cores=cores,
         resident_bytes=resident_bytes,
     )

@@ -1,5 +1,6 @@
 """Martlet as one more peer: a node with the settings that its manual recommends."""
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -75,6 +76,11 @@ def output_of(*words: str) -> str:
         timeout=COMMAND_SECONDS_MAX,
     )
     return " ".join(ended.stdout.split())
+
+
+def with_flags(*flags: str) -> Martlet:
+    """A node that is started with more flags."""
+    return dataclasses.replace(martlet, command=lambda launch: [*command(launch), *flags])
 
 
 martlet = Martlet(

@@ -2,7 +2,6 @@
 #include "martlet_litert.h"
 
 #include <dlfcn.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -127,5 +126,3 @@ LiteRtOptions martlet_litert_new_options(const martlet_litert *api, bool use_xnn
     }
     return options;
 }
-
-void martlet_litert_release_memory(void) { malloc_trim(0); }

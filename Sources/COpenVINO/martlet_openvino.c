@@ -3,7 +3,6 @@
 
 #include <dirent.h>
 #include <dlfcn.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -78,5 +77,3 @@ int martlet_openvino_set_property(
     // The empty device stands for the core itself.
     return set(core, "", key, value);
 }
-
-void martlet_openvino_release_memory(void) { malloc_trim(0); }

@@ -3,7 +3,6 @@
 
 #include <dlfcn.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -103,15 +102,3 @@ int martlet_tf_open(
 #undef BIND
     return bind_all(bindings, sizeof bindings / sizeof *bindings, libraries, error, error_size);
 }
-
-void martlet_tf_prepare_memory(void) {
-    // oneDNN's kernels otherwise draw on a pool that keeps the most it ever held, so that the
-    // weights of an unloaded model are never returned.
-    setenv("TF_ONEDNN_USE_SYSTEM_ALLOCATOR", "1", 0);
-    // Without these, freeing a request's largest tensor gives its pages back to the system, and
-    // the next request pays for them again.
-    if (getenv("MALLOC_MMAP_THRESHOLD_") == NULL) mallopt(M_MMAP_THRESHOLD, 32 << 20);
-    if (getenv("MALLOC_TRIM_THRESHOLD_") == NULL) mallopt(M_TRIM_THRESHOLD, 256 << 20);
-}
-
-void martlet_tf_release_memory(void) { malloc_trim(0); }

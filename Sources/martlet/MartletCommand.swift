@@ -6,6 +6,7 @@ import MartletCore
 @main
 enum Main {
     static func main() async {
+        ProcessHeap.keepFreed()
         if let arguments = ModelServerInvocation.arguments(of: CommandLine.arguments) {
             await ModelServerCommand.start(arguments)
         } else {

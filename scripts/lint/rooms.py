@@ -37,6 +37,7 @@ ROOMS = {
 
 # A shim over a C or C++ library belongs to one room.
 SHIMS = {
+    "CHeap": "MartletCore",
     "CLiteRT": "MartletEngines",
     "COpenVINO": "MartletEngines",
     "CRapidJSON": "MartletTensors",

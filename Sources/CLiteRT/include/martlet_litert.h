@@ -114,9 +114,6 @@ int martlet_litert_open(
 /// `use_xnnpack`, by XNNPACK's kernels where it has them. NULL when memory is short.
 LiteRtOptions martlet_litert_new_options(const martlet_litert *api, bool use_xnnpack);
 
-/// Hands memory that was freed back to the system; unloading a model is invisible without it.
-void martlet_litert_release_memory(void);
-
 #ifdef __cplusplus
 }
 #endif

@@ -96,9 +96,6 @@ int martlet_openvino_open(
 int martlet_openvino_set_property(
     const martlet_openvino *api, const ov_core *core, const char *key, const char *value);
 
-/// Hands memory that was freed back to the system; unloading a model is invisible without it.
-void martlet_openvino_release_memory(void);
-
 #ifdef __cplusplus
 }
 #endif

@@ -84,9 +84,6 @@ typedef struct martlet_tf {
         int target_count, TF_Buffer *run_metadata, TF_Status *);
 } martlet_tf;
 
-/// Has TensorFlow take memory from the C library, which can give it back, and has the C library
-/// keep what requests use over and over. Call it before opening; settings of the environment win.
-void martlet_tf_prepare_memory(void);
 
 /// Opens `libtensorflow_cc.so.2` and `libtensorflow_framework.so.2` in `directory` and fills
 /// `api`. Returns 0, or -1 with a text in `error`. The libraries stay open for the process's life.
@@ -95,9 +92,6 @@ void martlet_tf_prepare_memory(void);
 /// there meanwhile becomes `*printed`, to be freed, or NULL if that is nothing.
 int martlet_tf_open(
     const char *directory, martlet_tf *api, char *error, size_t error_size, char **printed);
-
-/// Hands memory that was freed back to the system; unloading a model is invisible without it.
-void martlet_tf_release_memory(void);
 
 #ifdef __cplusplus
 }

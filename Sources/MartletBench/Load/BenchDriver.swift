@@ -104,15 +104,18 @@ final class BenchDriver: LoadDriver {
     }
 
     private func count(_ outcome: LoadOutcome, begun: UInt64, bytes: Int, now: UInt64) {
+        let latency = now > begun ? now - begun : 0
         if let failure = outcome.failure(wire) {
-            if isCounted(begun) { tally.fail(failure.code, failure.text) }
+            guard isCounted(begun) else { return }
+            tally.fail(failure.code, failure.text)
+            if case .refused = outcome { tally.refusal.record(latency) }
             return
         }
         if isCounted(now) {
             tally.answeredInTime += 1
             tally.bytes += bytes
         }
-        if isCounted(begun) { tally.latency.record(now > begun ? now - begun : 0) }
+        if isCounted(begun) { tally.latency.record(latency) }
     }
 
     // MARK: What goes on

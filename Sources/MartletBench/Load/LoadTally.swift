@@ -20,6 +20,9 @@ public struct LoadTally: Sendable {
     /// Failures by kind.
     public var failures: [String: Failure] = [:]
 
+    /// Latencies of answers that were refusals, in nanoseconds.
+    public var refusal = LatencyHistogram()
+
     /// Bytes of content that came.
     public var bytes = 0
 
@@ -75,6 +78,7 @@ public struct LoadTally: Sendable {
             failures[code, default: Failure(count: 0, sample: failure.sample)].count +=
                 failure.count
         }
+        refusal.add(other.refusal)
         bytes += other.bytes
         lag.add(other.lag)
         waited += other.waited
@@ -88,6 +92,7 @@ public struct LoadTally: Sendable {
         latency.removeAll()
         answeredInTime = 0
         failures.removeAll()
+        refusal.removeAll()
         bytes = 0
         lag.removeAll()
         waited = 0

@@ -126,6 +126,9 @@ public struct TargetReport: Sendable, Codable, Equatable {
     /// The same as a curve.
     public var percentiles: [PercentileReport]
 
+    /// Latencies of answers that were refusals; nil where there were none.
+    public var refusalLatencyMs: LatencyReport?
+
     /// Streamed answers; nil of others.
     public var stream: StreamReport?
 

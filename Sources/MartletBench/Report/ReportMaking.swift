@@ -31,6 +31,7 @@ extension TargetReport {
         receivedBytesPerSecond = Double(total.bytes) / seconds
         latencyMs = LatencyReport(total.latency)
         percentiles = TargetReport.curve(total.latency)
+        refusalLatencyMs = total.refusal.isEmpty ? nil : LatencyReport(total.refusal)
         stream =
             requests.isStreaming
             ? StreamReport(

@@ -74,6 +74,10 @@ public struct TextReport: Sendable {
         add("p99", comparison?.p99) { "\($0.latencyMs.p99.short) ms" }
         add("p99.9") { "\($0.latencyMs.p999.short) ms" }
         add("max") { "\($0.latencyMs.max.short) ms" }
+        if targets.contains(where: { $0.refusalLatencyMs != nil }) {
+            add("refusal p50") { "\(($0.refusalLatencyMs?.p50 ?? 0).short) ms" }
+            add("refusal p99") { "\(($0.refusalLatencyMs?.p99 ?? 0).short) ms" }
+        }
         if targets.contains(where: { $0.stream != nil }) {
             add("first token p50") { "\(($0.stream?.firstTokenMs.p50 ?? 0).short) ms" }
             add("first token p99") { "\(($0.stream?.firstTokenMs.p99 ?? 0).short) ms" }

@@ -77,7 +77,7 @@ final class LiteRTServable: Servable {
 
     func unload() {
         loaded.withLock { $0 = nil }
-        martlet_litert_release_memory()
+        ProcessHeap.releaseFreed()
     }
 }
 

@@ -50,6 +50,6 @@ final class OpenVINOServable: Servable {
 
     func unload() {
         for program in programs.values { program.unload() }
-        martlet_openvino_release_memory()
+        ProcessHeap.releaseFreed()
     }
 }

@@ -23,7 +23,10 @@ public final class TensorFlowLibrary: Sendable {
     public init(directory: String) throws {
         // TensorFlow prints to stderr by itself; keep errors only unless the operator chose.
         setenv("TF_CPP_MIN_LOG_LEVEL", "2", 0)
-        martlet_tf_prepare_memory()
+        // oneDNN's kernels otherwise draw on a pool that keeps the most it ever held, so that the
+        // weights of an unloaded model are never returned.
+        setenv("TF_ONEDNN_USE_SYSTEM_ALLOCATOR", "1", 0)
+        ProcessHeap.keepFreed()
         var api = martlet_tf()
         var reason = [CChar](repeating: 0, count: 1024)
         var printed: UnsafeMutablePointer<CChar>?

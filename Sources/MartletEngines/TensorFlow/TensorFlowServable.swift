@@ -83,6 +83,6 @@ final class TensorFlowServable: Servable {
     func unload() {
         library.close(session)
         if let runOptions { library.api.DeleteBuffer(runOptions) }
-        martlet_tf_release_memory()
+        ProcessHeap.releaseFreed()
     }
 }

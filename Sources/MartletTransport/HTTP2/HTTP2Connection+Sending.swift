@@ -72,14 +72,14 @@ extension HTTP2Connection {
             return count
         }
         change(stream) { pending in
-            HTTP2Connection.append(bytes, isMessage: isMessage, to: &pending.data)
+            pending.data.append(bytes, isMessage: isMessage)
             if isEnd { pending.end = .data }
         }
-        let waiting = streams[stream]?.pending?.data.readableBytes ?? 0
+        let waiting = streams[stream]?.pending?.data.count ?? 0
         // Only what is new counts: what waited before is told of by events.
         guard state.pending == nil else { return 0 }
         pump(telling: stream)
-        return waiting - (streams[stream]?.pending?.data.readableBytes ?? 0)
+        return waiting - (streams[stream]?.pending?.data.count ?? 0)
     }
 
     /// Ends an answer by trailers.
@@ -160,12 +160,12 @@ extension HTTP2Connection {
         guard var state = streams[stream], var pending = state.pending else { return 0 }
         if let head = pending.head {
             pending.head = nil
-            let isEnd = pending.isEnd
+            let isEnd = pending.endsWithData && pending.data.isEmpty
             writeHeaders(head, stream: stream, isEnd: isEnd)
             finishPending(pending, stream: stream, hasEnded: isEnd)
             return 0
         }
-        guard pending.data.readableBytes > 0 else {
+        guard !pending.data.isEmpty else {
             if case .trailers(let block) = pending.end {
                 writeHeaders(block, stream: stream, isEnd: true)
             } else {
@@ -175,16 +175,18 @@ extension HTTP2Connection {
             finishPending(pending, stream: stream, hasEnded: true)
             return 0
         }
-        let room = min(pending.data.readableBytes, state.sendWindow, frameBytesMax)
+        let room = min(pending.data.count, state.sendWindow, frameBytesMax)
         let count = min(room, sendWindow)
         guard count > 0 else { return nil }
+        let isEnd = pending.endsWithData && count == pending.data.count
+        let flags: FrameFlags = isEnd ? .endStream : []
+        let all = min(pending.data.count, limits.outputBytes)
+        output.reserveCapacity(minimumWritableBytes: all + FrameHead.byteCount)
+        writeFrame(FrameHead(length: count, kind: .data, flags: flags, stream: stream))
+        // Held here only, so that what changes is not copied.
         state.pending = nil
         streams[stream]?.pending = nil
-        let part = pending.data.readSlice(length: count)
-        let isEnd = pending.isEnd
-        let flags: FrameFlags = isEnd ? .endStream : []
-        writeFrame(FrameHead(length: count, kind: .data, flags: flags, stream: stream))
-        if let part { output.writeImmutableBuffer(part) }
+        pending.data.moveFirst(count, to: &output)
         didSend(count, on: stream)
         finishPending(pending, stream: stream, hasEnded: isEnd)
         return count
@@ -196,8 +198,6 @@ extension HTTP2Connection {
         if hasEnded {
             didEnd(stream)
         } else {
-            var pending = pending
-            pending.compact()
             streams[stream]?.pending = pending.isEmpty ? nil : pending
         }
     }
@@ -224,24 +224,15 @@ extension HTTP2Stream {
     /// Whether what waits could be sent if the connection allowed it.
     var canProceed: Bool {
         guard let pending else { return false }
-        return pending.head != nil || pending.data.readableBytes == 0 || sendWindow > 0
+        return pending.head != nil || pending.data.isEmpty || sendWindow > 0
     }
 }
 
 extension PendingOutput {
-    /// Whether the last frame of the stream is the next one.
-    var isEnd: Bool {
-        if case .data = end { data.readableBytes == 0 } else { false }
+    /// Whether the frame with the last of the data ends the stream.
+    var endsWithData: Bool {
+        if case .data = end { true } else { false }
     }
 
-    /// Gives the room back that was sent, without moving bytes more than once each.
-    mutating func compact() {
-        if data.readableBytes == 0 {
-            data = ByteBuffer()
-        } else if data.readerIndex > data.readableBytes {
-            data.discardReadBytes()
-        }
-    }
-
-    var isEmpty: Bool { head == nil && data.readableBytes == 0 && end == nil }
+    var isEmpty: Bool { head == nil && data.isEmpty && end == nil }
 }

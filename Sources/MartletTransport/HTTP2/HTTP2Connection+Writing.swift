@@ -48,10 +48,13 @@ extension HTTP2Connection {
     }
 
     static func append(_ bytes: [UInt8], isMessage: Bool, to buffer: inout ByteBuffer) {
-        if isMessage {
-            buffer.writeMultipleIntegers(UInt8(0), UInt32(truncatingIfNeeded: bytes.count))
-        }
+        if isMessage { writeMessagePrefix(of: bytes.count, to: &buffer) }
         buffer.writeBytes(bytes)
+    }
+
+    /// Says how long the gRPC message is that follows, uncompressed.
+    static func writeMessagePrefix(of count: Int, to buffer: inout ByteBuffer) {
+        buffer.writeMultipleIntegers(UInt8(0), UInt32(truncatingIfNeeded: count))
     }
 
     mutating func writeSettings() {

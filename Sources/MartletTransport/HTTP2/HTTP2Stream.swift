@@ -39,7 +39,7 @@ struct PendingOutput {
     }
 
     var head: [UInt8]?
-    var data = ByteBuffer()
+    var data = PendingContent()
     var end: End?
 }
 

@@ -12,7 +12,10 @@ struct ReportTests {
         var snapshot = LoadCollector.Snapshot()
         for index in 0..<count { snapshot.total.latency.record(UInt64(index + 1) * 10_000) }
         snapshot.total.answeredInTime = count
-        for _ in 0..<failures { snapshot.total.fail("HTTP 500", "<b>bad & broken</b>") }
+        for index in 0..<failures {
+            snapshot.total.fail("HTTP 500", "<b>bad & broken</b>")
+            snapshot.total.refusal.record(UInt64(index + 1) * 1_000_000)
+        }
         for _ in 0..<10 {
             snapshot.points.append(
                 LoadCollector.Point(
@@ -53,6 +56,8 @@ struct ReportTests {
             target.errors == [
                 ErrorReport(code: "HTTP 500", count: 3, sample: "<b>bad & broken</b>")
             ])
+        #expect(abs((target.refusalLatencyMs?.p50 ?? 0) - 2) < 0.01)
+        #expect(report().targets[0].refusalLatencyMs == nil)
         #expect(target.percentiles.map(\.ms) == target.percentiles.map(\.ms).sorted())
     }
 
@@ -82,6 +87,14 @@ struct ReportTests {
         #expect(text.tables[0].columns.last == "RATIO (95 %)")
         for row in text.tables[0].rows { #expect(row.count == text.tables[0].columns.count) }
         #expect(text.closing.contains { $0.contains("No difference is shown in requests") })
+    }
+
+    @Test func text_tellsHowLongRefusalsTookWhereThereWereAny() {
+        func rows(_ report: BenchReport) -> [String] {
+            TextReport(report).tables[0].rows.map { $0.joined(separator: " ") }
+        }
+        #expect(rows(report(failures: 3)).contains("refusal p50 2.00 ms"))
+        #expect(!rows(report()).contains { $0.hasPrefix("refusal") })
     }
 
     @Test func busyClient_isWarnedOf() {

@@ -34,6 +34,7 @@ struct Echo: RequestResponder {
 @main
 enum Main {
     static func main() async throws {
+        ProcessHeap.keepFreed()
         let arguments = CommandLine.arguments
         let port = arguments.count > 1 ? Int(arguments[1]) ?? 50051 : 50051
         let hops = arguments.contains("--hop")
