@@ -1,13 +1,14 @@
 internal import DequeModule
 internal import Dispatch
 internal import Foundation
-import MartletCore
+public import MartletCore
 internal import Synchronization
 
 /// A fixed set of threads that run blocking work in order of arrival, behind a bounded queue.
 ///
 /// Engines run here so that event loops never block. The queue is where requests wait: an engine
-/// given more concurrency than cores only gets slower (measured, see the engines' notes).
+/// given more concurrency than cores only gets slower (measured, see the engines' notes). A job whose
+/// turn would come too late is refused at the door, rather than run for nobody.
 public final class EngineThreads: Sendable {
     /// A piece of work.
     ///
@@ -23,6 +24,8 @@ public final class EngineThreads: Sendable {
     private let available = DispatchSemaphore(value: 0)
     private let finished = DispatchGroup()
     private let busy = Atomic<UInt64>(0)
+    /// What the jobs that wait or run are expected to take, in nanoseconds.
+    private let backlog = Atomic<Int>(0)
     private let capacity: Int
 
     /// The number of threads.
@@ -58,10 +61,18 @@ public final class EngineThreads: Sendable {
     /// - Parameters:
     ///   - isBounded: `false` for the rest of work that was taken in before, which the bound does
     ///     not concern.
+    ///   - expected: how long the job runs, as far as is known.
+    ///   - deadline: when its result must be there.
     ///   - job: the work.
-    /// - Throws: `ServingError`: `RESOURCE_EXHAUSTED` when the queue is full, `UNAVAILABLE` once
-    ///   ``shutDown()`` was called.
-    public func submit(isBounded: Bool = true, _ job: @escaping Job) throws {
+    /// - Throws: `ServingError`: `RESOURCE_EXHAUSTED` when the queue is full, or those before the
+    ///   job leave it too little time; `UNAVAILABLE` once ``shutDown()`` was called.
+    public func submit(
+        isBounded: Bool = true, expected: Duration = .zero, deadline: Deadline = .never,
+        _ job: @escaping Job
+    ) throws {
+        // No run takes longer than a day, and sums of such days stay numbers.
+        let cost = Int(min(max(0, expected.seconds), 86_400) * 1e9)
+        if isBounded { try check(cost: cost, deadline: deadline) }
         try state.withLock { state in
             guard !state.isClosed else {
                 throw ServingError(.unavailable, "The server is shutting down")
@@ -72,9 +83,32 @@ public final class EngineThreads: Sendable {
                     "The request queue is full: \(capacity) requests are waiting "
                         + "(--queue-capacity). Try again later or add nodes")
             }
-            state.queue.append(job)
+            backlog.wrappingAdd(cost, ordering: .relaxed)
+            state.queue.append { [self] in
+                job()
+                backlog.wrappingSubtract(cost, ordering: .relaxed)
+            }
         }
         available.signal()
+    }
+
+    /// Refuses a job that would end behind its deadline for what is before it.
+    ///
+    /// What runs counts as if it had just begun, so that a job that is taken in has some time to
+    /// spare. Where nothing is before it a job is never refused: it may be faster than others were.
+    private func check(cost: Int, deadline: Deadline) throws {
+        guard let instant = deadline.instant else { return }
+        let before = backlog.load(ordering: .relaxed)
+        guard before > 0 else { return }
+        let wait = Duration.nanoseconds(before / count &+ cost)
+        let left = instant - .now
+        guard wait > left else { return }
+        let late = max(.milliseconds(1), wait - max(.zero, left))
+        throw ServingError(
+            .resourceExhausted,
+            "The request would be answered in \(wait.milliseconds) ms, after its deadline in "
+                + "\(max(.zero, left).milliseconds) ms. Try again in \(late.milliseconds) ms or "
+                + "add nodes")
     }
 
     /// The number of jobs that wait.
@@ -103,5 +137,13 @@ public final class EngineThreads: Sendable {
             let end = DispatchTime.now().uptimeNanoseconds
             busy.wrappingAdd(end &- start, ordering: .relaxed)
         }
+    }
+}
+
+extension Duration {
+    /// Whole milliseconds, rounded up.
+    fileprivate var milliseconds: Int64 {
+        let (seconds, attoseconds) = components
+        return seconds * 1000 + (attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000
     }
 }

@@ -39,6 +39,46 @@ struct EngineThreadsTests {
         #expect(notes.all == Array(0..<1000))
     }
 
+    @Test func job_whoseTurnWouldComeTooLate_isRefused() throws {
+        let blocked = try Blocked(capacity: 10)
+        let notes = Notes()
+        try blocked.threads.submit(expected: .seconds(100)) { notes.add(0) }
+        let refusal = #expect(throws: ServingError.self) {
+            try blocked.threads.submit(
+                expected: .seconds(10), deadline: .after(.seconds(60))
+            ) { notes.add(1) }
+        }
+        #expect(refusal?.code == .resourceExhausted)
+        #expect(refusal?.message.contains("answered in 110000 ms") == true)
+        // One that can wait is not, nor one that waits for ever, nor the rest of earlier work.
+        try blocked.threads.submit(expected: .seconds(10), deadline: .after(.seconds(200))) {
+            notes.add(2)
+        }
+        try blocked.threads.submit(expected: .seconds(10)) { notes.add(3) }
+        try blocked.threads.submit(
+            isBounded: false, expected: .seconds(10), deadline: .after(.seconds(1))
+        ) { notes.add(4) }
+        blocked.release.signal()
+        blocked.threads.shutDown()
+        #expect(notes.all == [0, 2, 3, 4])
+    }
+
+    @Test func job_withNothingBeforeIt_isNeverRefused() throws {
+        let threads = EngineThreads(count: 1, capacity: 10, name: "test")
+        let notes = Notes()
+        let done = DispatchSemaphore(value: 0)
+        for number in 0..<3 {
+            try threads.submit(expected: .seconds(100), deadline: .after(.seconds(1))) {
+                notes.add(number)
+            }
+            // What has run is no longer before anybody.
+            try threads.submit(isBounded: false) { done.signal() }
+            done.wait()
+        }
+        threads.shutDown()
+        #expect(notes.all == [0, 1, 2])
+    }
+
     @Test func jobs_onSeveralThreads_runAtOnce() throws {
         let threads = EngineThreads(count: 3, capacity: 10, name: "test")
         #expect(threads.count == 3)

@@ -34,6 +34,11 @@ enum GRPCFields {
         }
     }
 
+    /// A `grpc-timeout` value, in milliseconds as far as eight digits hold them.
+    static func text(_ timeout: Duration) -> String {
+        "\(min(max(1, Int64(timeout.seconds * 1000)), 99_999_999))m"
+    }
+
     /// Percent-encodes a `grpc-message`: all but printable ASCII, and `%` itself.
     static func encodeMessage(_ text: String) -> String {
         let digits = Array("0123456789ABCDEF".utf8)

@@ -25,6 +25,13 @@ struct GRPCFieldsTests {
     }
 
     @Test(arguments: [
+        (Duration.seconds(10), "10000m"), (.zero, "1m"), (.seconds(1_000_000), "99999999m"),
+    ])
+    func text_isThatOfTheTimeoutInMilliseconds(timeout: Duration, text: String) {
+        #expect(GRPCFields.text(timeout) == text)
+    }
+
+    @Test(arguments: [
         ("", ""), ("plain text, ~!", "plain text, ~!"), ("50%", "50%25"),
         ("a\nb\r\t", "a%0Ab%0D%09"), ("é😀", "%C3%A9%F0%9F%98%80"), ("\u{7F}\u{0}", "%7F%00"),
     ])

@@ -23,7 +23,7 @@ struct GRPCLoadCalls: Sendable {
             (":method", "POST"), (":scheme", target.tls == nil ? "http" : "https"),
             (":path", first.path), (":authority", target.authority),
             ("content-type", GRPCFields.contentType), ("te", "trailers"),
-            ("user-agent", "martlet-bench"),
+            ("user-agent", "martlet-bench"), ("grpc-timeout", GRPCFields.text(target.timeout)),
         ]
         for field in first.headers.fields {
             try HTTP1LoadRequest.check(name: field.name, value: field.value)

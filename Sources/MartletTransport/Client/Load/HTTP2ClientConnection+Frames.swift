@@ -1,3 +1,4 @@
+import MartletCore
 import NIOCore
 
 /// Frames of the server.
@@ -221,6 +222,8 @@ extension HTTP2ClientConnection {
             guard let httpStatus, httpStatus != 200 else { return noStatus }
             return .failed(.malformed("HTTP status \(httpStatus) in place of a gRPC answer"))
         }
+        // The server has kept our own timeout, and was first by a little.
+        guard status != StatusCode.deadlineExceeded.rawValue else { return .failed(.timedOut) }
         guard status == 0 else { return .refused(code: status, text: trailers.message) }
         guard call.bytes >= HTTP2ClientConnection.messagePrefixBytes else {
             return .failed(.malformed("The answer has no message"))
