@@ -21,6 +21,7 @@ public final class ModelServer: RequestResponder {
     private let compressedBytesMin: Int?
     private let runner: PredictionRunner
     private let isBatching: Bool
+    private let runTimes = RunTimes()
     private let options: TensorFlowServingOptions
     private let observer: PredictionObserver
     let admission: RequestAdmission
@@ -287,7 +288,7 @@ public final class ModelServer: RequestResponder {
     ///   - standing: its place among others that wait to be run together.
     ///   - completion: takes what is known of the request and its outcome, exactly once, on any
     ///     thread.
-    func process<Request, Response>(
+    func process<Request: TimedRequest, Response>(
         _ request: Request, _ operation: Operation<Request, Response>, bytes: Int,
         context: RequestContext, standing: TaskStanding,
         completion: @escaping @Sendable (RequestSubject, Result<Response, any Error>) -> Void
@@ -329,7 +330,11 @@ public final class ModelServer: RequestResponder {
         }
         guard !isInline else { return work() }
         do {
-            try (operation.lane == .engine ? engineThreads : controlThread).submit(work)
+            guard operation.lane == .engine else { return try controlThread.submit(work) }
+            let time = runTimes.estimate(for: request.timeKey)
+            try engineThreads.submit(expected: time.expected, deadline: context.deadline) {
+                time.measuring(work)
+            }
         } catch {
             completion(operation.subject, .failure(error))
         }

@@ -20,8 +20,6 @@ final class LoadedServable: Sendable {
     let choice: EngineChoice
     /// Where requests wait to be run together, by signature; empty without batching.
     let batchQueues: [String: BatchQueue]
-    /// How long requests that run alone take, by signature.
-    let runTimes: [String: RunTimeEstimate]
     /// The signatures as the model's file defines them, for the metadata APIs.
     let signatureDefs: [String: Tensorflow_SignatureDef]
     /// Values of inputs that requests may leave out, by signature; those without any are not here.
@@ -42,7 +40,6 @@ final class LoadedServable: Sendable {
         tags: [String] = [], batchQueues: [String: BatchQueue] = [:]
     ) {
         self.batchQueues = batchQueues
-        runTimes = servable.signatures.mapValues { _ in RunTimeEstimate() }
         self.servable = servable
         self.choice = choice
         self.signatureDefs = signatureDefs

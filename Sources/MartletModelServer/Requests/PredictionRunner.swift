@@ -74,9 +74,7 @@ struct PredictionRunner: Sendable {
         }
         guard !mayBlock else { return work() }
         do {
-            try threads.submit(
-                expected: prediction.runTime?.expected ?? .zero, deadline: context.deadline
-            ) {
+            try threads.submit {
                 do {
                     try context.checkStillWanted()
                     work()
@@ -135,15 +133,8 @@ extension Prediction {
             && BatchQueue.canBatch(inputs)
     }
 
-    /// How long it takes when it runs alone.
-    fileprivate var runTime: RunTimeEstimate? { lease.loaded.runTimes[signature.name] }
-
     /// Runs all signatures on the calling thread, in one run if the engine can.
     fileprivate func runAlone() throws -> [NamedTensor] {
-        try runTime?.measuring(runSelections) ?? runSelections()
-    }
-
-    private func runSelections() throws -> [NamedTensor] {
         let servable = lease.loaded.servable
         guard companions.isEmpty else {
             return try servable.run(selections, inputs: inputs).flatMap(\.self)

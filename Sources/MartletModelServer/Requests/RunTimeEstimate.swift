@@ -1,23 +1,20 @@
 import MartletCore
 import Synchronization
 
-/// How long the runs of a signature take: a mean in which the last sixteen or so count.
-///
-/// It is for those who wait in line for an engine's thread: many rows or few, a request is a request.
+/// How long requests of one kind take: a mean in which the last sixteen or so count.
 final class RunTimeEstimate: Sendable {
     private static let memory = 16
 
     private let nanoseconds = Atomic<Int>(0)
 
-    /// What the next run is expected to take; zero before the first.
+    /// What the next is expected to take; zero before the first.
     var expected: Duration { .nanoseconds(nanoseconds.load(ordering: .relaxed)) }
 
-    /// Runs something, and learns from it unless it fails.
-    func measuring<Result>(_ run: () throws -> Result) rethrows -> Result {
+    /// Runs something, and learns from it.
+    func measuring(_ run: () -> Void) {
         let start = ContinuousClock.now
-        let result = try run()
+        run()
         didRun(ContinuousClock.now - start)
-        return result
     }
 
     /// Learns from a run.

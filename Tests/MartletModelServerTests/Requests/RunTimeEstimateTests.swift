@@ -1,11 +1,10 @@
+import MartletTransport
 import Testing
 
 @testable import MartletModelServer
 
 @Suite("Estimates of run times")
 struct RunTimeEstimateTests {
-    private struct Failure: Error {}
-
     @Test func first_isTakenAsItIs_andLaterOnesMoveTheMean() {
         let estimate = RunTimeEstimate()
         #expect(estimate.expected == .zero)
@@ -17,11 +16,36 @@ struct RunTimeEstimateTests {
         #expect(abs((estimate.expected - .milliseconds(1)) / .milliseconds(1)) < 0.01)
     }
 
-    @Test func whatFails_teachesNothing() {
+    @Test func whatIsRun_isMeasured() {
         let estimate = RunTimeEstimate()
-        #expect(throws: Failure.self) { try estimate.measuring { throw Failure() } }
-        #expect(estimate.expected == .zero)
-        #expect(estimate.measuring { 3 } == 3)
+        var runs = 0
+        estimate.measuring { runs += 1 }
+        #expect(runs == 1)
         #expect(estimate.expected > .zero)
+    }
+
+    private func key(_ message: [UInt8]) -> RunTimes.Key {
+        GRPCCall(
+            path: "/p", metadata: HeaderFields([]), message: message,
+            context: RequestContext(remoteAddress: "")
+        ).timeKey
+    }
+
+    @Test func calls_areTheSameKindWhoseMessagesBeginByTheSameModel() {
+        #expect(key([0x0A, 2, 1, 2, 9, 9]) == key([0x0A, 2, 1, 2, 8]))
+        #expect(key([0x0A, 2, 1, 2, 9, 9]) != key([0x0A, 2, 1, 3, 9, 9]))
+        #expect(key([0x12, 2, 1, 2]) == key([]))
+        // A length that is longer than the message, or takes two bytes.
+        #expect(key([0x0A, 100, 1]).subject == [1])
+        #expect(key([0x0A, 0x80, 1]).subject == [])
+    }
+
+    @Test func kinds_haveTimesOfTheirOwn_andAreBoundedInNumber() {
+        let times = RunTimes()
+        times.estimate(for: RunTimes.Key(path: "/a")).didRun(.seconds(1))
+        #expect(times.estimate(for: RunTimes.Key(path: "/a")).expected == .seconds(1))
+        #expect(times.estimate(for: RunTimes.Key(path: "/b")).expected == .zero)
+        for number in 0..<2000 { _ = times.estimate(for: RunTimes.Key(path: "/\(number)")) }
+        #expect(times.estimate(for: RunTimes.Key(path: "/a")).expected == .zero)
     }
 }
