@@ -1,0 +1,109 @@
+/// Holds each API key to its quota of each model: so much a second, so many at once.
+///
+/// It remembers a bounded number of quotas. For a new one it forgets one that is not in use and whose
+/// bucket is full: that knows nothing a new one would not, so forgetting never grants anything. It
+/// looks at those that were used least recently, at a few of them; those that cannot be forgotten
+/// yet go to the back of the line.
+///
+/// `now` is the time since an origin of the caller's choice, the same in all calls.
+struct QuotaTable: Sendable {
+    /// Bounds and waits, with their defaults.
+    struct Configuration: Sendable, Equatable {
+        /// Quotas remembered, at least 1 (default 10,000).
+        var quotasMax = 10_000
+        /// Quotas looked at for one to forget, at least 1 (default 16).
+        var searchMax = 16
+        /// The wait that a refusal asks for where nobody knows when it ends: at the limit of requests
+        /// at once (default 1 s).
+        var unknownWait: Duration = .seconds(1)
+    }
+
+    fileprivate struct Quota: Sendable {
+        var bucket = TokenBucket()
+        var inFlight = 0
+
+        func isForgettable(now: Duration) -> Bool { inFlight == 0 && bucket.isFull(now: now) }
+    }
+
+    let configuration: Configuration
+    private var quotas: RecencyMap<QuotaKey, Quota>
+
+    /// Remembers nothing yet.
+    init(configuration: Configuration = Configuration()) {
+        self.configuration = configuration
+        quotas = RecencyMap()
+    }
+
+    /// Quotas remembered now.
+    var count: Int { quotas.count }
+
+    /// Requests of a quota that are admitted and not yet released.
+    func inFlight(_ key: QuotaKey) -> Int { quotas[key]?.inFlight ?? 0 }
+
+    /// Admits a request and takes its cost, in tokens, or refuses it and takes nothing.
+    ///
+    /// The limits may differ from call to call, as after a reload. A cost below 1 counts as 1.
+    mutating func admit(
+        _ key: QuotaKey, _ limits: QuotaLimits, cost: Int = 1, now: Duration
+    ) -> QuotaDecision {
+        let remembered = quotas[key]
+        guard remembered != nil || makeRoom(now: now) else {
+            return .refused(
+                QuotaRefusal(reason: .tableFull, wait: configuration.unknownWait, balance: nil))
+        }
+        var quota = remembered ?? Quota()
+        let refusal = quota.take(limits, cost: cost, now: now)
+        quotas.use(key, quota)
+        let balance = quota.balance(limits, now: now)
+        guard let (reason, wait) = refusal else { return .admitted(balance) }
+        let known = reason == .concurrency ? configuration.unknownWait : wait
+        return .refused(QuotaRefusal(reason: reason, wait: known, balance: balance))
+    }
+
+    /// A request that was admitted is over.
+    mutating func release(_ key: QuotaKey) {
+        quotas.update(key) { $0.inFlight = max(0, $0.inFlight - 1) }
+    }
+
+    /// Whether there is room for one more, after forgetting one if need be and possible.
+    private mutating func makeRoom(now: Duration) -> Bool {
+        guard quotas.count >= max(1, configuration.quotasMax) else { return true }
+        for _ in 0..<max(1, configuration.searchMax) {
+            guard let (key, quota) = quotas.leastRecent else { return true }
+            if quota.isForgettable(now: now) {
+                quotas.remove(key)
+                return true
+            }
+            quotas.use(key, quota)
+        }
+        return false
+    }
+}
+
+extension QuotaTable.Quota {
+    /// Takes what a request needs; answers with why it cannot, and how long to wait where that is
+    /// known.
+    fileprivate mutating func take(
+        _ limits: QuotaLimits, cost: Int, now: Duration
+    ) -> (QuotaRefusal.Reason, wait: Duration?)? {
+        // First what costs nothing: a refused request must not have spent tokens.
+        if let most = limits.concurrent, inFlight >= most { return (.concurrency, nil) }
+        if let rate = limits.rate {
+            switch bucket.spend(cost, rate, now: now) {
+            case .granted: break
+            case .refused(let wait): return (.rate, wait)
+            case .impossible: return (.cost, nil)
+            }
+        }
+        inFlight += 1
+        return nil
+    }
+
+    fileprivate func balance(_ limits: QuotaLimits, now: Duration) -> QuotaBalance? {
+        limits.rate.map {
+            QuotaBalance(
+                limit: $0.burst, remaining: bucket.remaining($0, now: now),
+                reset: bucket.timeToFull(now: now))
+        }
+    }
+}

@@ -1,0 +1,66 @@
+import MartletCore
+import MartletTransport
+
+/// Why a request counts against the endpoint it was sent to.
+///
+/// The raw values are labels of metrics and logs.
+enum EndpointFailure: String, Sendable, Hashable, CaseIterable {
+    /// It answered that it is broken or not available.
+    case serverError = "server_error"
+    /// It could not be connected to, or hung up before its answer was complete.
+    case connectionFailed = "connection_failed"
+    /// It did not answer in time.
+    case timedOut = "timed_out"
+
+    /// Whether it did not answer at all, so that the answer to an active check disproves it.
+    var isSilence: Bool { self != .serverError }
+}
+
+/// How a request to an endpoint ended, as far as it tells whether the endpoint is well.
+enum EndpointOutcome: Sendable, Hashable {
+    /// It answered, and well, this long after the request was sent.
+    case answered(latency: Duration)
+    /// It answered that it will not: by the client's mistake, or because it is full. It is well, and
+    /// how fast it says no tells nothing.
+    case declined
+    /// It is not well.
+    case failed(EndpointFailure)
+
+    /// What an HTTP status tells.
+    ///
+    /// 501 is a proper answer to a request that the endpoint does not know.
+    init(httpStatus: Int, latency: Duration) {
+        switch httpStatus {
+        case 100..<400: self = .answered(latency: latency)
+        case 501: self = .declined
+        case 504: self = .failed(.timedOut)
+        case 500...: self = .failed(.serverError)
+        default: self = .declined
+        }
+    }
+
+    /// What a gRPC status tells.
+    init(grpcStatus: StatusCode, latency: Duration) {
+        switch grpcStatus {
+        case .ok: self = .answered(latency: latency)
+        case .deadlineExceeded: self = .failed(.timedOut)
+        case .unknown, .internal, .dataLoss, .unavailable: self = .failed(.serverError)
+        case .cancelled, .invalidArgument, .notFound, .alreadyExists, .permissionDenied,
+            .resourceExhausted, .failedPrecondition, .aborted, .outOfRange, .unimplemented,
+            .unauthenticated:
+            self = .declined
+        }
+    }
+
+    /// What it tells that an attempt came to no answer.
+    ///
+    /// An endpoint that hands a request back unprocessed is about to close that connection, in good
+    /// order.
+    init(_ failure: ForwardingFailure) {
+        switch failure {
+        case .connectFailed, .connectionClosed: self = .failed(.connectionFailed)
+        case .unprocessed: self = .declined
+        case .timedOut: self = .failed(.timedOut)
+        }
+    }
+}
