@@ -21,8 +21,13 @@ class EngineLimit:
         self.version = version
         self.names = payload.graph_names(version)
         engine = repository / "Sources/CTensorFlow"
-        sources = [repository / "Benchmarks/engine_limit.c", engine / "martlet_tensorflow.c"]
-        flags = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-pthread", f"-I{engine}/include"]
+        heap = repository / "Sources/CHeap"
+        sources = [
+            *(repository / "Benchmarks/engine_limit.c", engine / "martlet_tensorflow.c"),
+            heap / "martlet_heap.c",
+        ]
+        flags = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-pthread"]
+        flags += [f"-I{folder}/include" for folder in (engine, heap)]
         command = [os.environ.get("CC", "cc"), *flags, *sources, "-lm", "-o", self.program]
         subprocess.run(command, check=True)
 

@@ -20,6 +20,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "martlet_heap.h"
 #include "martlet_tensorflow.h"
 
 enum { FLOAT = 1, VALUES = 3, WARM_UP_RUNS = 2000, THREADS_MAX = 256, RANK_MAX = 8 };
@@ -155,7 +156,11 @@ static void load(
     const char *output) {
     char error[1024];
     char *printed = NULL;
-    if (!model->has_default_settings) martlet_tf_prepare_memory();
+    if (!model->has_default_settings) {
+        // As a node sets it.
+        setenv("TF_ONEDNN_USE_SYSTEM_ALLOCATOR", "1", 0);
+        martlet_heap_keep_freed();
+    }
     if (martlet_tf_open(tensorflow, &model->tf, error, sizeof error, &printed) != 0) {
         fail("%s", error);
     }

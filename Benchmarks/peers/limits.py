@@ -25,10 +25,10 @@ def compile_loop(source: str, room: str, shim: str) -> Path:
     """Compile one of the loops with the shim that Martlet itself uses."""
     BUILD.mkdir(exist_ok=True)
     program = BUILD / Path(source).stem
-    folder = ROOT / "Sources" / room
+    folder, heap = ROOT / "Sources" / room, ROOT / "Sources/CHeap"
     command = [
-        *(os.environ.get("CC", "cc"), *FLAGS, f"-I{folder}/include"),
-        *(ROOT / "Benchmarks" / source, folder / shim),
+        *(os.environ.get("CC", "cc"), *FLAGS, f"-I{folder}/include", f"-I{heap}/include"),
+        *(ROOT / "Benchmarks" / source, folder / shim, heap / "martlet_heap.c"),
         *("-lm", "-ldl", "-o", program),
     ]
     subprocess.run(command, check=True, timeout=SLACK_SECONDS)

@@ -30,11 +30,13 @@ public struct EndpointsStatus: Codable, Sendable, Equatable {
 public struct EndpointStatus: Codable, Sendable, Equatable {
     /// Where it listens, `host:port`.
     public var address: String
-    /// Whether it is used.
+    /// Whether its checks succeed; it is used then, unless it is ejected.
     public var healthy: Bool
     /// Whether it lives and answers, though not for all of its models; used only when no endpoint
     /// is healthy.
     public var degraded: Bool
+    /// Whether it is out of use for a while for how it answered requests.
+    public var ejected: Bool
     /// Its share of the requests, relative to the others'.
     public var weight: Double
     /// Requests it is answering now.
@@ -47,19 +49,19 @@ public struct EndpointStatus: Codable, Sendable, Equatable {
     public var models: [ModelStatus]
 
     private enum CodingKeys: String, CodingKey {
-        case address, healthy, degraded, weight, requests, failures, models
+        case address, healthy, degraded, ejected, weight, requests, failures, models
         case inFlight = "in_flight"
     }
 
     /// Creates the status of an endpoint.
     public init(
-        address: String, healthy: Bool, degraded: Bool = false, weight: Double, inFlight: Int,
-        requests: Int,
-        failures: Int, models: [ModelStatus]
+        address: String, healthy: Bool, degraded: Bool = false, ejected: Bool = false,
+        weight: Double, inFlight: Int, requests: Int, failures: Int, models: [ModelStatus]
     ) {
         self.address = address
         self.healthy = healthy
         self.degraded = degraded
+        self.ejected = ejected
         self.weight = weight
         self.inFlight = inFlight
         self.requests = requests

@@ -22,9 +22,13 @@ final class EndpointDirectory: Sendable {
 
     fileprivate struct State {
         var balancer: DynamicWeightedRoundRobin
+        /// `nil` where endpoints are not ejected for how they answer.
+        var outliers: OutlierDetection?
         var budget = RetryBudget()
         var endpoints: [EndpointID: Endpoint] = [:]
         var degradedTurn = 0
+        /// Ejections and returns that nobody was told of yet.
+        var news: [EjectionChange] = []
     }
 
     /// A change of an endpoint's health, for the log.
@@ -40,12 +44,18 @@ final class EndpointDirectory: Sendable {
     /// All endpoints, in the order given.
     let addresses: [UpstreamAddress]
 
-    init(addresses: [UpstreamAddress], attemptsMax: Int, seed: UInt64) {
+    init(
+        addresses: [UpstreamAddress], attemptsMax: Int,
+        outliers: OutlierDetectionConfiguration? = OutlierDetectionConfiguration(), seed: UInt64
+    ) {
         self.addresses = addresses
         self.attemptsMax = attemptsMax
-        var initial = State(balancer: DynamicWeightedRoundRobin(seed: seed))
+        var initial = State(
+            balancer: DynamicWeightedRoundRobin(seed: seed),
+            outliers: outliers.map { OutlierDetection(configuration: $0) })
         for address in addresses {
             initial.balancer.add(address.id, now: .zero)
+            initial.outliers?.add(address.id)
             initial.endpoints[address.id] = Endpoint(address: address, health: HealthTracker())
         }
         state = Mutex(initial)
@@ -140,8 +150,32 @@ final class EndpointDirectory: Sendable {
         }
     }
 
-    func didEnd(at address: UpstreamAddress) {
-        state.withLock { $0.endpoints[address.id]?.inFlight -= 1 }
+    /// Counts the end of an attempt, and ejects its endpoint if that was one failure too many.
+    ///
+    /// - Returns: endpoints that were ejected or returned meanwhile, for the log.
+    func didEnd(_ attempt: EndedAttempt) -> [EjectionChange] {
+        let now = now
+        let id = attempt.upstream.id
+        return state.withLock { state in
+            state.endpoints[id]?.inFlight -= 1
+            if let outcome = EndpointOutcome(attempt) {
+                state.apply(state.outliers?.record(outcome, at: id, now: now), now: now)
+            }
+            return state.takeNews()
+        }
+    }
+
+    /// Compares endpoints with each other where that is due, and lets those return whose time is
+    /// over, or that answered a check.
+    ///
+    /// - Returns: endpoints that were ejected or returned meanwhile, for the log.
+    func sweep(checked address: UpstreamAddress, isReady: Bool) -> [EjectionChange] {
+        let now = now
+        return state.withLock { state in
+            if isReady { state.apply(state.outliers?.checkSucceeded(address.id), now: now) }
+            for change in state.outliers?.sweep(now: now) ?? [] { state.apply(change, now: now) }
+            return state.takeNews()
+        }
     }
 
     func didFail(at address: UpstreamAddress) {
@@ -159,6 +193,7 @@ final class EndpointDirectory: Sendable {
                         address: address.description,
                         healthy: endpoint.health.state == .healthy,
                         degraded: endpoint.isDegraded,
+                        ejected: state.outliers?.isEjected(address.id) ?? false,
                         weight: weights[address.id] ?? 0, inFlight: endpoint.inFlight,
                         requests: endpoint.requests, failures: endpoint.failures,
                         models: endpoint.models)
@@ -176,11 +211,31 @@ extension EndpointDirectory.State {
         return degraded[degradedTurn].value.address
     }
 
+    /// Takes an endpoint out of use, or back.
+    fileprivate mutating func apply(_ change: EjectionChange?, now: Duration) {
+        guard let change else { return }
+        news.append(change)
+        switch change {
+        case .ejected(let id, _, _): balancer.setHealthy(id, false, now: now)
+        case .returned(let id, _):
+            balancer.setHealthy(id, endpoints[id]?.health.state == .healthy, now: now)
+        }
+    }
+
+    fileprivate mutating func takeNews() -> [EjectionChange] {
+        guard !news.isEmpty else { return [] }
+        defer { news = [] }
+        return news
+    }
+
     fileprivate mutating func handle(
         _ event: HealthTracker.Event, at address: UpstreamAddress, now: Duration
     ) -> EndpointDirectory.HealthChange? {
         guard let transition = endpoints[address.id]?.health.handle(event) else { return nil }
-        balancer.setHealthy(address.id, transition == .becameHealthy, now: now)
+        let isHealthy = transition == .becameHealthy
+        apply(outliers?.setHealthy(address.id, isHealthy), now: now)
+        let isEjected = outliers?.isEjected(address.id) ?? false
+        balancer.setHealthy(address.id, isHealthy && !isEjected, now: now)
         return EndpointDirectory.HealthChange(address: address, transition: transition)
     }
 }

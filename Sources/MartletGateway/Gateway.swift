@@ -16,6 +16,8 @@ public struct Gateway: Service {
         public var admin: UpstreamAddress
         /// Attempts at a request, the first one included.
         public var attemptsMax = 3
+        /// When endpoints are ejected for how they answer; `nil` for never.
+        public var outliers: OutlierDetectionConfiguration? = OutlierDetectionConfiguration()
         /// Pause between two checks of an endpoint.
         public var healthCheckInterval: Duration = .seconds(1)
         /// Longest wait for the answer to a check.
@@ -54,11 +56,10 @@ public struct Gateway: Service {
         let metrics = MetricsRegistry()
         let directory = EndpointDirectory(
             addresses: configuration.endpoints, attemptsMax: configuration.attemptsMax,
-            seed: .random(in: .min ... .max))
+            outliers: configuration.outliers, seed: .random(in: .min ... .max))
         GatewayMetrics.register(in: metrics, directory: directory)
-        let policy = GatewayPolicy(
-            directory: directory, journal: GatewayJournal(metrics: metrics, accessLog: accessLog),
-            logger: logger)
+        let journal = GatewayJournal(metrics: metrics, accessLog: accessLog)
+        let policy = GatewayPolicy(directory: directory, journal: journal, logger: logger)
         let listener = try await Listener.bind(
             host: configuration.listen.host, port: configuration.listen.port,
             forwardingBy: policy, limits: configuration.limits,
@@ -68,7 +69,7 @@ public struct Gateway: Service {
             responder: AdminResponder(directory: directory, metrics: metrics),
             limits: configuration.limits, eventLoops: eventLoops, logger: logger)
         let checker = HealthChecker(
-            directory: directory, client: ControlClient(eventLoops: eventLoops),
+            directory: directory, journal: journal, client: ControlClient(eventLoops: eventLoops),
             interval: configuration.healthCheckInterval,
             timeout: configuration.healthCheckTimeout, logger: logger)
         logger.info(

@@ -1,3 +1,4 @@
+import Logging
 import MartletCore
 import MartletTelemetry
 import MartletTransport
@@ -14,6 +15,7 @@ final class GatewayJournal: Sendable {
     private let requests: CounterFamily
     private let durations: [RequestAPI: Histogram]
     private let retries: [AttemptFailure: Counter]
+    private let ejections: CounterFamily
     private let accessLog: AccessLog
     // Looked up once: the lookup by label values costs more than the increment.
     private let counters = Mutex<[Labels: Counter]>([:])
@@ -30,6 +32,10 @@ final class GatewayJournal: Sendable {
             "martlet_gateway_retries_total",
             help: "Attempts beyond a request's first, by why the one before failed.",
             labelNames: ["reason"])
+        ejections = metrics.counterFamily(
+            "martlet_gateway_ejections_total",
+            help: "Endpoints taken out of use for a while for how they answered, by why.",
+            labelNames: ["endpoint", "cause"])
         durations = [
             .rest: durationFamily.with(RequestAPI.rest.rawValue),
             .grpc: durationFamily.with(RequestAPI.grpc.rawValue),
@@ -42,6 +48,14 @@ final class GatewayJournal: Sendable {
     }
 
     func didRetry(_ failure: AttemptFailure) { retries[failure]?.increment() }
+
+    /// Counts and logs that an endpoint was ejected or returned.
+    func note(_ change: EjectionChange, _ logger: Logger) {
+        if case .ejected(let id, let cause, _) = change {
+            ejections.with(id.address, cause.label).increment()
+        }
+        logger.log(change)
+    }
 
     func didFinish(_ outcome: ForwardedOutcome) {
         let elapsed = ContinuousClock.now - outcome.context.start

@@ -50,7 +50,9 @@ struct GatewayPolicy: ForwardingPolicy {
 
     func didBegin(at upstream: UpstreamAddress) { directory.didBegin(at: upstream) }
 
-    func didEnd(at upstream: UpstreamAddress) { directory.didEnd(at: upstream) }
+    func didEnd(_ attempt: EndedAttempt) {
+        for change in directory.didEnd(attempt) { journal.note(change, logger) }
+    }
 
     func didFinish(_ outcome: ForwardedOutcome) { journal.didFinish(outcome) }
 }

@@ -1,5 +1,7 @@
 """The gateway changes nothing of a request or an answer, and hides the death of a node."""
 
+import json
+
 import grpc
 import numpy as np
 import pytest
@@ -207,6 +209,35 @@ def test_dead_endpoint_beside_a_good_one_costs_no_request(martlet, node):
     for _ in range(10):
         gateway.assert_unharmed()
     assert gateway.endpoints()[NOBODY]["healthy"] is False
+
+
+@pytest.mark.deadline(90)
+def test_endpoint_that_fails_every_request_is_ejected_and_returns(martlet):
+    good = martlet.serve(("slow",))
+    # It answers checks, and no request: its time is over before the model has run.
+    bad = martlet.serve(("slow",), "--rest-timeout-seconds", 0.001)
+    gateway = martlet.gateway([good, bad], "--outlier-ejection-seconds", 3)
+    gateway.await_all_healthy([good, bad])
+
+    def ask():
+        return gateway.rest.predict("slow", {"instances": [20]}).status_code
+
+    answers = []
+    while answers.count(504) < 5:
+        answers.append(ask())
+    assert set(answers) == {200, 504}
+    assert gateway.endpoints()[bad.address]["ejected"] is True
+    assert [ask() for _ in range(5)] == [200] * 5
+    ejections = {"endpoint": bad.address, "cause": "consecutive_failures"}
+    assert gateway.admin.metrics().total("martlet_gateway_ejections_total", **ejections) == 1
+    await_until(
+        lambda: gateway.endpoints()[bad.address]["ejected"] is False, "the endpoint to return"
+    )
+    logged = [json.loads(line)["msg"] for line in gateway.log_lines() if line.startswith("{")]
+    assert [line for line in logged if line in ("endpoint is ejected", "endpoint returns")] == [
+        "endpoint is ejected",
+        "endpoint returns",
+    ]
 
 
 def test_gateway_counts_its_requests_and_endpoints(martlet, node):

@@ -52,6 +52,10 @@ struct EndpointDirectoryTests {
             isReplayable: isReplayable, responseStarted: responseStarted, failure: failure)
     }
 
+    private func ended(_ address: UpstreamAddress, _ result: AttemptResult) -> EndedAttempt {
+        EndedAttempt(upstream: address, result: result, duration: .milliseconds(5))
+    }
+
     private func picks(_ directory: EndpointDirectory, _ count: Int) -> [String: Int] {
         var picks: [String: Int] = [:]
         for _ in 0..<count { picks[directory.pickFirst()?.host ?? "none", default: 0] += 1 }
@@ -212,13 +216,80 @@ struct EndpointDirectoryTests {
         #expect(directory.pickNext(after: failed([a], .connectFailed)) == b)
     }
 
+    // MARK: Ejection
+
+    private let broken = AttemptResult.answered(httpStatus: 500, grpcStatus: nil)
+
+    /// What came of so many attempts that end in the same way.
+    private func end(
+        _ directory: EndpointDirectory, _ address: UpstreamAddress, _ result: AttemptResult,
+        times count: Int
+    ) -> [EjectionChange] {
+        (0..<count).flatMap { _ in directory.didEnd(ended(address, result)) }
+    }
+
+    @Test func endpoint_thatFailsOften_isEjectedAndTellsSoOnce() {
+        let directory = healthy([a, b, c])
+        #expect(end(directory, a, broken, times: 4).isEmpty)
+        #expect(end(directory, a, .abandoned, times: 10).isEmpty)
+        let news = end(directory, a, broken, times: 3)
+        let cause = EjectionCause.consecutiveFailures(5, last: .serverError)
+        #expect(news == [.ejected(a.id, cause, time: .seconds(30))])
+        #expect(picks(directory, 10) == ["b": 5, "c": 5])
+        #expect(directory.status.endpoints.map(\.ejected) == [true, false, false])
+        // Its answers to checks say nothing against how it answers requests.
+        check(directory, a, ready)
+        #expect(directory.sweep(checked: a, isReady: true).isEmpty)
+        #expect(picks(directory, 10) == ["b": 5, "c": 5])
+    }
+
+    @Test func endpoint_thatWasSilent_returnsOnceItAnswersACheck() {
+        let directory = healthy([a, b])
+        #expect(end(directory, a, .failed(.timedOut), times: 5).count == 1)
+        #expect(picks(directory, 10) == ["b": 10])
+        #expect(
+            directory.sweep(checked: a, isReady: true) == [.returned(a.id, .checkSucceeded)])
+        #expect(picks(directory, 10)["a"] != nil)
+    }
+
+    @Test func lastEndpoint_isNeverEjected_andOneThatIsReturnsForIt() {
+        let directory = healthy([a, b])
+        #expect(end(directory, a, broken, times: 5).count == 1)
+        #expect(end(directory, b, broken, times: 50).isEmpty)
+        #expect(picks(directory, 4) == ["b": 4])
+        _ = directory.connectionFailed(b)
+        #expect(
+            directory.sweep(checked: b, isReady: false) == [.returned(a.id, .lastLeft)])
+        #expect(picks(directory, 4) == ["a": 4])
+    }
+
+    @Test func endpoint_thatRecoversWhileEjected_isUsedAgainWhenItReturns() {
+        let directory = EndpointDirectory(
+            addresses: [a, b, c], attemptsMax: 3,
+            outliers: OutlierDetectionConfiguration(baseEjectionTime: .milliseconds(1)), seed: 1)
+        for address in [a, b, c] { check(directory, address, ready) }
+        #expect(end(directory, a, broken, times: 5).count == 1)
+        var news: [EjectionChange] = []
+        while news.isEmpty { news = directory.sweep(checked: b, isReady: true) }
+        #expect(news == [.returned(a.id, .timeOver)])
+        #expect(picks(directory, 30)["a"] != nil)
+    }
+
+    @Test func withoutOutliers_nobodyIsEjected() {
+        let directory = EndpointDirectory(
+            addresses: [a, b], attemptsMax: 3, outliers: nil, seed: 1)
+        for address in [a, b] { check(directory, address, ready) }
+        #expect(end(directory, a, broken, times: 50).isEmpty)
+        #expect(picks(directory, 10)["a"] == 5)
+    }
+
     // MARK: Status
 
     @Test func status_countsWhatHappened() {
         let directory = makeDirectory([b, a])
         check(directory, a, ready)
         for _ in 0..<3 { directory.didBegin(at: a) }
-        directory.didEnd(at: a)
+        _ = directory.didEnd(ended(a, .abandoned))
         directory.didFail(at: a)
         let endpoints = directory.status.endpoints
         #expect(endpoints.map(\.address) == ["b:2", "a:1"])

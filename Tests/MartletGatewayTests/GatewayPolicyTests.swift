@@ -90,7 +90,7 @@ struct GatewayPolicyTests {
     @Test func attempts_areCountedWhileTheyLast() {
         policy.didBegin(at: a)
         policy.didBegin(at: a)
-        policy.didEnd(at: a)
+        policy.didEnd(EndedAttempt(upstream: a, result: .abandoned, duration: .zero))
         #expect(directory.status.endpoints.map(\.inFlight) == [1, 0])
         #expect(directory.status.endpoints.map(\.requests) == [2, 0])
     }

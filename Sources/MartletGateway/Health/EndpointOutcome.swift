@@ -33,22 +33,35 @@ enum EndpointOutcome: Sendable, Hashable {
         switch httpStatus {
         case 100..<400: self = .answered(latency: latency)
         case 501: self = .declined
-        case 504: self = .failed(.timedOut)
         case 500...: self = .failed(.serverError)
         default: self = .declined
         }
     }
 
     /// What a gRPC status tells.
+    ///
+    /// `DEADLINE_EXCEEDED` speaks of the deadline, which is the client's: one that always sets it too
+    /// short must not cost others an endpoint.
     init(grpcStatus: StatusCode, latency: Duration) {
         switch grpcStatus {
         case .ok: self = .answered(latency: latency)
-        case .deadlineExceeded: self = .failed(.timedOut)
         case .unknown, .internal, .dataLoss, .unavailable: self = .failed(.serverError)
-        case .cancelled, .invalidArgument, .notFound, .alreadyExists, .permissionDenied,
+        case .cancelled, .deadlineExceeded, .invalidArgument, .notFound, .alreadyExists, .permissionDenied,
             .resourceExhausted, .failedPrecondition, .aborted, .outOfRange, .unimplemented,
             .unauthenticated:
             self = .declined
+        }
+    }
+
+    /// What the end of an attempt tells; `nil` for nothing.
+    init?(_ attempt: EndedAttempt) {
+        switch attempt.result {
+        case .answered(_, let grpcStatus?):
+            self.init(grpcStatus: grpcStatus, latency: attempt.duration)
+        case .answered(let httpStatus, nil):
+            self.init(httpStatus: httpStatus, latency: attempt.duration)
+        case .failed(let failure): self.init(failure)
+        case .abandoned: return nil
         }
     }
 

@@ -5,6 +5,7 @@ import ServiceLifecycle
 /// Checks every endpoint at an interval until shutdown.
 struct HealthChecker: Service {
     let directory: EndpointDirectory
+    let journal: GatewayJournal
     let client: ControlClient
     let interval: Duration
     let timeout: Duration
@@ -28,6 +29,9 @@ struct HealthChecker: Service {
             guard !Task.isCancelled else { return }
             if let change = directory.checkEnded(address, outcome, begunAt: token) {
                 logger.log(change)
+            }
+            for change in directory.sweep(checked: address, isReady: outcome.isReady) {
+                journal.note(change, logger)
             }
             try? await Task.sleep(for: interval)
         }

@@ -88,6 +88,7 @@ private func hundredths(_ number: Double) -> String {
 
 extension EndpointStatus {
     fileprivate var healthCell: TextTable.Cell {
+        if ejected { return .init("ejected", .bad) }
         if healthy { return .init("healthy", .good) }
         return degraded ? .init("degraded", .bad) : .init("unhealthy", .bad)
     }

@@ -79,7 +79,7 @@ final class Exchange<Wire: ForwardingWire> {
     private var client: (any ExchangeClient<Wire>)?
     private var upstream: (any UpstreamExchange<Wire>)?
     private var tried: [UpstreamAddress] = []
-    private var isAttempting = false
+    private var attemptStart: ContinuousClock.Instant?
     private var isStarting = false
     private var isReadingPaused = false
     private var reserved = 0
@@ -158,7 +158,7 @@ final class Exchange<Wire: ForwardingWire> {
     ///
     /// `attempt` tells late news of earlier attempts apart.
     func opened(_ upstream: any UpstreamExchange<Wire>, attempt: Int) {
-        guard attempt == tried.count, isAttempting else {
+        guard attempt == tried.count, attemptStart != nil else {
             upstream.cancel()
             return
         }
@@ -218,16 +218,16 @@ final class Exchange<Wire: ForwardingWire> {
 
     private func attempt(_ address: UpstreamAddress) {
         tried.append(address)
-        isAttempting = true
+        attemptStart = .now
         policy.didBegin(at: address)
         connector.open(address, for: self, attempt: tried.count)
     }
 
-    private func endAttempt() {
-        guard isAttempting, let last = tried.last else { return }
-        isAttempting = false
+    private func endAttempt(_ result: AttemptResult) {
+        guard let start = attemptStart, let last = tried.last else { return }
+        attemptStart = nil
         upstream = nil
-        policy.didEnd(at: last)
+        policy.didEnd(EndedAttempt(upstream: last, result: result, duration: .now - start))
     }
 
     private func perform(_ action: ExchangeMachine<Wire>.Action) {
@@ -237,16 +237,16 @@ final class Exchange<Wire: ForwardingWire> {
         case .decide(let failure, let isReplayable, let responseStarted):
             decide(failure, isReplayable: isReplayable, responseStarted: responseStarted)
         case .abortClient:
-            endAttempt()
+            endAttempt(.failed(.connectionClosed))
             client?.abort()
             finish()
         case .cancelUpstream:
             upstream?.cancel()
-            endAttempt()
+            endAttempt(.abandoned)
         case .finish(let isReusable):
             let upstream = upstream
             client?.flush()
-            endAttempt()
+            endAttempt(.answered(httpStatus: httpStatus, grpcStatus: grpcStatus))
             upstream?.didFinish(isReusable: isReusable)
             client?.didFinish(requestEnded: isReusable)
             finish()
@@ -256,7 +256,7 @@ final class Exchange<Wire: ForwardingWire> {
     private func decide(
         _ failure: ForwardingFailure, isReplayable: Bool, responseStarted: Bool
     ) {
-        endAttempt()
+        endAttempt(.failed(failure))
         let failed = FailedForwarding(
             tried: tried, plan: plan, isReplayable: isReplayable,
             responseStarted: responseStarted, failure: failure)
@@ -287,7 +287,8 @@ final class Exchange<Wire: ForwardingWire> {
         guard client != nil else { return }
         let hasStarted = httpStatus != 0 && machine.responseStarted
         upstream?.cancel()
-        endAttempt()
+        // What a client does not wait for says nothing of the endpoint.
+        endAttempt(subject.context.deadline.hasPassed() ? .abandoned : .failed(.timedOut))
         if hasStarted {
             machine.giveUp()
             client?.abort()

@@ -69,6 +69,35 @@ public struct FailedForwarding: Sendable {
     public let failure: ForwardingFailure
 }
 
+/// How an attempt at an upstream ended.
+public enum AttemptResult: Sendable, Hashable {
+    /// It answered: the HTTP status, and the gRPC status where the response carried one.
+    case answered(httpStatus: Int, grpcStatus: StatusCode?)
+    /// It did not.
+    case failed(ForwardingFailure)
+    /// Nobody waited for it any more: the client hung up, or its own deadline passed.
+    case abandoned
+}
+
+/// An attempt at an upstream that is over.
+public struct EndedAttempt: Sendable {
+    /// Where the request was sent.
+    public let upstream: UpstreamAddress
+
+    /// What came of it.
+    public let result: AttemptResult
+
+    /// From when it began until its result was complete.
+    public let duration: Duration
+
+    /// Creates the end of an attempt.
+    public init(upstream: UpstreamAddress, result: AttemptResult, duration: Duration) {
+        self.upstream = upstream
+        self.result = result
+        self.duration = duration
+    }
+}
+
 /// How a forwarded request ended.
 public struct ForwardedOutcome: Sendable {
     /// Which protocol it came by.
@@ -116,7 +145,7 @@ public protocol ForwardingPolicy: Sendable {
     func didBegin(at upstream: UpstreamAddress)
 
     /// An attempt at an upstream is over.
-    func didEnd(at upstream: UpstreamAddress)
+    func didEnd(_ attempt: EndedAttempt)
 
     /// A request is over.
     func didFinish(_ outcome: ForwardedOutcome)

@@ -49,6 +49,16 @@ struct GatewayCommand: AsyncParsableCommand {
     @Option(help: "Attempts at a request, the first one included.")
     var maxAttempts = 3
 
+    @Option(
+        help: """
+            Failures in a row after which an endpoint is out of use for a while; 0 to eject none, \
+            nor those that answer far worse than the others.
+            """)
+    var outlierConsecutiveFailures = 5
+
+    @Option(help: "How long a first ejection lasts, in seconds; those that follow last longer.")
+    var outlierEjectionSeconds = 30.0
+
     @Option(help: "Bytes of a request kept, and of a response held back, for another attempt.")
     var replayBytes = ForwardingLimits().replayBytes
 
@@ -85,12 +95,17 @@ struct GatewayCommand: AsyncParsableCommand {
         guard maxAttempts > 0, maxAttempts <= 100 else {
             throw ValidationError("--max-attempts is \(maxAttempts); use 1 to 100")
         }
+        guard (0...1_000_000).contains(outlierConsecutiveFailures) else {
+            throw ValidationError(
+                "--outlier-consecutive-failures is \(outlierConsecutiveFailures); use 0 or more")
+        }
         guard replayBytes >= 0, replayBudgetBytes >= 0 else {
             throw ValidationError("--replay-bytes and --replay-budget-bytes must not be negative")
         }
         let positive: [(String, Double)] = [
             ("--health-check-interval-seconds", healthCheckIntervalSeconds),
             ("--health-check-timeout-seconds", healthCheckTimeoutSeconds),
+            ("--outlier-ejection-seconds", outlierEjectionSeconds),
             ("--connect-timeout-seconds", connectTimeoutSeconds),
             ("--request-timeout-seconds", requestTimeoutSeconds),
             ("--upstream-idle-timeout-seconds", upstreamIdleTimeoutSeconds),
@@ -119,6 +134,12 @@ struct GatewayCommand: AsyncParsableCommand {
             listen: UpstreamAddress(host: listen.host, port: port),
             admin: UpstreamAddress(host: adminHost, port: adminPort))
         configuration.attemptsMax = maxAttempts
+        configuration.outliers =
+            outlierConsecutiveFailures == 0
+            ? nil
+            : OutlierDetectionConfiguration(
+                consecutiveFailures: outlierConsecutiveFailures,
+                baseEjectionTime: .seconds(outlierEjectionSeconds))
         configuration.healthCheckInterval = .seconds(healthCheckIntervalSeconds)
         configuration.healthCheckTimeout = .seconds(healthCheckTimeoutSeconds)
         configuration.limits = limitOptions.limits

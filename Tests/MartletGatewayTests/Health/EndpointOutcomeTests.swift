@@ -13,7 +13,7 @@ struct EndpointOutcomeTests {
         (304, .answered(latency: latency)), (399, .answered(latency: latency)),
         (400, .declined), (404, .declined), (429, .declined), (499, .declined),
         (500, .failed(.serverError)), (501, .declined), (502, .failed(.serverError)),
-        (503, .failed(.serverError)), (504, .failed(.timedOut)), (505, .failed(.serverError)),
+        (503, .failed(.serverError)), (504, .failed(.serverError)), (505, .failed(.serverError)),
         (599, .failed(.serverError)), (999, .failed(.serverError)), (.max, .failed(.serverError)),
         (99, .declined), (0, .declined), (-1, .declined), (.min, .declined),
     ])
@@ -30,7 +30,7 @@ struct EndpointOutcomeTests {
         #expect(
             table == [
                 "OK answered", "CANCELLED declined", "UNKNOWN server_error",
-                "INVALID_ARGUMENT declined", "DEADLINE_EXCEEDED timed_out", "NOT_FOUND declined",
+                "INVALID_ARGUMENT declined", "DEADLINE_EXCEEDED declined", "NOT_FOUND declined",
                 "ALREADY_EXISTS declined", "PERMISSION_DENIED declined",
                 "RESOURCE_EXHAUSTED declined", "FAILED_PRECONDITION declined", "ABORTED declined",
                 "OUT_OF_RANGE declined", "UNIMPLEMENTED declined", "INTERNAL server_error",
@@ -45,6 +45,21 @@ struct EndpointOutcomeTests {
         #expect(
             failures.map { summary(EndpointOutcome($0)) }
                 == ["connection_failed", "connection_failed", "declined", "timed_out"])
+    }
+
+    @Test func attempt_thatNobodyWaitedFor_tellsNothing() {
+        func outcome(_ result: AttemptResult) -> String? {
+            EndpointOutcome(
+                EndedAttempt(
+                    upstream: UpstreamAddress(host: "a", port: 1), result: result,
+                    duration: Self.latency)
+            ).map { summary($0) }
+        }
+        #expect(outcome(.abandoned) == nil)
+        #expect(outcome(.failed(.timedOut)) == "timed_out")
+        #expect(outcome(.answered(httpStatus: 200, grpcStatus: .unavailable)) == "server_error")
+        #expect(outcome(.answered(httpStatus: 503, grpcStatus: nil)) == "server_error")
+        #expect(outcome(.answered(httpStatus: 200, grpcStatus: nil)) == "answered")
     }
 
     @Test func silence_isWhatAnActiveCheckCanDisprove() {
