@@ -9,9 +9,9 @@ enum GatewayMetrics {
             "martlet_build_info", help: "The version of this build; always 1.",
             labelNames: ["version"]
         ).with(martletVersion).set(1)
-        endpointGauge("healthy", "Whether the endpoint's checks succeed: 1 or 0.", metrics, directory) {
-            $0.healthy ? 1 : 0
-        }
+        endpointGauge(
+            "healthy", "Whether the endpoint's checks succeed: 1 or 0.", metrics, directory
+        ) { $0.healthy ? 1 : 0 }
         endpointGauge(
             "ejected", "Whether the endpoint is out of use for how it answered: 1 or 0.", metrics,
             directory

@@ -46,9 +46,9 @@ enum EndpointOutcome: Sendable, Hashable {
         switch grpcStatus {
         case .ok: self = .answered(latency: latency)
         case .unknown, .internal, .dataLoss, .unavailable: self = .failed(.serverError)
-        case .cancelled, .deadlineExceeded, .invalidArgument, .notFound, .alreadyExists, .permissionDenied,
-            .resourceExhausted, .failedPrecondition, .aborted, .outOfRange, .unimplemented,
-            .unauthenticated:
+        case .cancelled, .deadlineExceeded, .invalidArgument, .notFound, .alreadyExists,
+            .permissionDenied, .resourceExhausted, .failedPrecondition, .aborted, .outOfRange,
+            .unimplemented, .unauthenticated:
             self = .declined
         }
     }
