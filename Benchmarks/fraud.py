@@ -9,16 +9,12 @@ node's processor time. Exits with 1 if the aim is missed or a request fails.
 import argparse
 import dataclasses
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import open_loop
 from machine import describe_machine
 from peers.paths import progress
-from peers.protocols import WrongAnswerError
-from peers.subjects import SubjectError
-from servers import ServerError
 
 P99_MS_MAX = 5.0
 CORES_MAX = 1.0
@@ -35,20 +31,12 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.seconds, arguments.rounds = 2.0, 1
-    try:
-        rounds = measure(arguments)
-    except KeyboardInterrupt:
-        return 130
-    except (
-        open_loop.LoadFailedError,
-        ServerError,
-        SubjectError,
-        WrongAnswerError,
-        OSError,
-        subprocess.SubprocessError,
-    ) as error:
-        print(f"fraud check failed: {error}", file=sys.stderr)
-        return 1
+    return open_loop.run("fraud check", lambda: report(arguments))
+
+
+def report(arguments: argparse.Namespace) -> int:
+    """Measure, print, and judge: the exit code."""
+    rounds = measure(arguments)
     show(rounds, arguments)
     good = [
         each.errors == 0 and each.p99_ms < P99_MS_MAX and each.node_cores < CORES_MAX

@@ -3,9 +3,10 @@
 import contextlib
 import json
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,13 +14,32 @@ from peers import martlet, processes
 from peers.paths import progress
 from peers.peer import PeerServer
 from peers.protocols import GRPC, WrongAnswerError
-from peers.subjects import SUBJECTS, Subject, agrees
+from peers.subjects import SUBJECTS, Subject, SubjectError, agrees
+from servers import ServerError
 
 SLACK_SECONDS = 60.0
 
 
 class LoadFailedError(Exception):
     """The load generator did not run, or not all requests were answered well."""
+
+
+def run(name: str, work: Callable[[], int]) -> int:
+    """Do the work of a benchmark; its exit code, where a failure is told in a line."""
+    try:
+        return work()
+    except KeyboardInterrupt:
+        return 130
+    except (
+        LoadFailedError,
+        ServerError,
+        SubjectError,
+        WrongAnswerError,
+        OSError,
+        subprocess.SubprocessError,
+    ) as error:
+        print(f"{name} failed: {error}", file=sys.stderr)
+        return 1
 
 
 @dataclass(frozen=True)

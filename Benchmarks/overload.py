@@ -9,16 +9,13 @@ when a request was due until its refusal has come.
 import argparse
 import dataclasses
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import open_loop
 from machine import describe_machine
 from peers.paths import progress
-from peers.protocols import WrongAnswerError
-from peers.subjects import SUBJECTS, SubjectError
-from servers import ServerError
+from peers.subjects import SUBJECTS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,20 +54,12 @@ def main() -> int:
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every row")
     arguments = parser.parse_args()
-    try:
-        most, rows = measure(arguments)
-    except KeyboardInterrupt:
-        return 130
-    except (
-        open_loop.LoadFailedError,
-        ServerError,
-        SubjectError,
-        WrongAnswerError,
-        OSError,
-        subprocess.SubprocessError,
-    ) as error:
-        print(f"overload failed: {error}", file=sys.stderr)
-        return 1
+    return open_loop.run("overload", lambda: report(arguments))
+
+
+def report(arguments: argparse.Namespace) -> int:
+    """Measure, print, and judge: the exit code."""
+    most, rows = measure(arguments)
     show(most, rows, arguments)
     return 0
 

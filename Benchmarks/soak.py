@@ -9,7 +9,6 @@ first is left out, in which memory is still being taken for the first time.
 import argparse
 import dataclasses
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -18,9 +17,7 @@ import open_loop
 from machine import describe_machine
 from peers import lines
 from peers.paths import progress
-from peers.protocols import WrongAnswerError
-from peers.subjects import SUBJECTS, SubjectError
-from servers import ServerError
+from peers.subjects import SUBJECTS
 
 MIB = 1 << 20
 WAITING_CLIENTS = 64
@@ -38,20 +35,12 @@ def main() -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every window")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the windows as SVG")
     arguments = parser.parse_args()
-    try:
-        rate, windows = measure(arguments)
-    except KeyboardInterrupt:
-        return 130
-    except (
-        open_loop.LoadFailedError,
-        ServerError,
-        SubjectError,
-        WrongAnswerError,
-        OSError,
-        subprocess.SubprocessError,
-    ) as error:
-        print(f"soak failed: {error}", file=sys.stderr)
-        return 1
+    return open_loop.run("soak", lambda: report(arguments))
+
+
+def report(arguments: argparse.Namespace) -> int:
+    """Measure, print, and judge: the exit code."""
+    rate, windows = measure(arguments)
     show(rate, windows, arguments)
     return 0 if sum(each.errors for each in windows) == 0 else 1
 
