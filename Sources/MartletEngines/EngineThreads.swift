@@ -15,8 +15,14 @@ public final class EngineThreads: Sendable {
     /// It runs exactly once.
     public typealias Job = @Sendable () -> Void
 
+    /// A job that waits, and what it is expected to take, in nanoseconds.
+    private struct Entry {
+        let job: Job
+        let cost: Int
+    }
+
     private struct State {
-        var queue: Deque<Job> = []
+        var queue: Deque<Entry> = []
         var isClosed = false
     }
 
@@ -84,10 +90,7 @@ public final class EngineThreads: Sendable {
                         + "(--queue-capacity). Try again later or add nodes")
             }
             backlog.wrappingAdd(cost, ordering: .relaxed)
-            state.queue.append { [self] in
-                job()
-                backlog.wrappingSubtract(cost, ordering: .relaxed)
-            }
+            state.queue.append(Entry(job: job, cost: cost))
         }
         available.signal()
     }
@@ -131,9 +134,10 @@ public final class EngineThreads: Sendable {
             available.wait()
             // Every job has its own signal, so an empty queue means that this one came from
             // shutDown.
-            guard let job = state.withLock({ $0.queue.popFirst() }) else { return }
+            guard let entry = state.withLock({ $0.queue.popFirst() }) else { return }
             let start = DispatchTime.now().uptimeNanoseconds
-            job()
+            entry.job()
+            backlog.wrappingSubtract(entry.cost, ordering: .relaxed)
             let end = DispatchTime.now().uptimeNanoseconds
             busy.wrappingAdd(end &- start, ordering: .relaxed)
         }

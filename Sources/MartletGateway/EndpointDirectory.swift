@@ -216,10 +216,15 @@ extension EndpointDirectory.State {
         guard let change else { return }
         news.append(change)
         switch change {
-        case .ejected(let id, _, _): balancer.setHealthy(id, false, now: now)
-        case .returned(let id, _):
-            balancer.setHealthy(id, endpoints[id]?.health.state == .healthy, now: now)
+        case .ejected(let id, _, _), .returned(let id, _): updateUse(of: id, now: now)
         }
+    }
+
+    /// An endpoint is used while its checks succeed and it is not ejected.
+    private mutating func updateUse(of id: EndpointID, now: Duration) {
+        let isEjected = outliers?.isEjected(id) ?? false
+        let isHealthy = endpoints[id]?.health.state == .healthy
+        balancer.setHealthy(id, isHealthy && !isEjected, now: now)
     }
 
     fileprivate mutating func takeNews() -> [EjectionChange] {
@@ -234,8 +239,7 @@ extension EndpointDirectory.State {
         guard let transition = endpoints[address.id]?.health.handle(event) else { return nil }
         let isHealthy = transition == .becameHealthy
         apply(outliers?.setHealthy(address.id, isHealthy), now: now)
-        let isEjected = outliers?.isEjected(address.id) ?? false
-        balancer.setHealthy(address.id, isHealthy && !isEjected, now: now)
+        updateUse(of: address.id, now: now)
         return EndpointDirectory.HealthChange(address: address, transition: transition)
     }
 }

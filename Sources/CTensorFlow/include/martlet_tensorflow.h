@@ -84,7 +84,6 @@ typedef struct martlet_tf {
         int target_count, TF_Buffer *run_metadata, TF_Status *);
 } martlet_tf;
 
-
 /// Opens `libtensorflow_cc.so.2` and `libtensorflow_framework.so.2` in `directory` and fills
 /// `api`. Returns 0, or -1 with a text in `error`. The libraries stay open for the process's life.
 ///

@@ -141,25 +141,27 @@ extension HTTP2ServerHandler {
     func take(_ item: AnswerBox.Item) {
         switch item {
         case .grpc(let stream, let response):
-            answering(stream)?.context.cancellation.settle()
-            finish(stream, response)
+            if let exchange = settle(stream) { finish(stream, exchange, response) }
         case .http(let stream, let response):
-            answering(stream)?.context.cancellation.settle()
-            finish(stream, response)
+            if let exchange = settle(stream) { finish(stream, exchange, response) }
         case .messages(let outbox): outbox.deliver()
         case .setReading(let outbox, let isReading): outbox.deliver(isReading: isReading)
         }
     }
 
-    private func answering(_ stream: UInt32) -> HTTP2Exchange? {
+    /// The exchange that an answer is for, which can no longer be cancelled; `nil` when it was
+    /// answered before.
+    private func settle(_ stream: UInt32) -> HTTP2Exchange? {
         guard let exchange = exchanges[stream], case .responding = exchange.state else {
             return nil
         }
+        exchange.context.cancellation.settle()
         return exchange
     }
 
-    private func finish(_ stream: UInt32, _ response: GRPCResponse) {
-        guard let exchange = answering(stream) else { return }
+    private func finish(
+        _ stream: UInt32, _ exchange: HTTP2Exchange, _ response: GRPCResponse
+    ) {
         switch response {
         case .message(let message): connection.answer(message, on: stream)
         case .failure(let code, let text):
@@ -169,8 +171,9 @@ extension HTTP2ServerHandler {
         didAnswer(stream, exchange)
     }
 
-    private func finish(_ stream: UInt32, _ response: HTTPResponse) {
-        guard let exchange = answering(stream) else { return }
+    private func finish(
+        _ stream: UInt32, _ exchange: HTTP2Exchange, _ response: HTTPResponse
+    ) {
         write(response, to: stream, isHead: exchange.head.method == "HEAD")
         didAnswer(stream, exchange)
     }
@@ -233,9 +236,9 @@ extension HTTP2ServerHandler {
             // The client stops waiting now, so it gets its answer, whatever the engine does, and
             // before the answer of whoever is cancelled.
             if exchange.head.isGRPC {
-                finish(stream, .failure(.deadlineExceeded, "Deadline Exceeded"))
+                finish(stream, exchange, .failure(.deadlineExceeded, "Deadline Exceeded"))
             } else {
-                finish(stream, .timedOut)
+                finish(stream, exchange, .timedOut)
             }
             exchange.context.cancellation.cancel()
         case .streaming(let session): session.expire()
