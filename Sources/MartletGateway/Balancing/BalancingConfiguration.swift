@@ -1,4 +1,7 @@
-/// The knobs of ``DynamicWeightedRoundRobin``.
+/// The knobs of the balancing algorithms.
+///
+/// The first seven are about weights by load reports, which ``DynamicWeightedRoundRobin`` and
+/// ``LeastRequest`` go by; the others name who goes by them.
 public struct BalancingConfiguration: Sendable, Equatable {
     /// How often weights follow the load reports (default 1 s).
     public var updatePeriod: Duration
@@ -16,6 +19,19 @@ public struct BalancingConfiguration: Sendable, Equatable {
     public var errorPenalty: Double
     /// How many times the mean a weight may be above or below it, 1 or more (default 10).
     public var weightSpread: Double
+    /// What a failed attempt costs an endpoint, for all but round robin and dynamic weighted round
+    /// robin.
+    public var failurePenalty: FailurePenalty
+    /// How long it takes until a latency that ``PeakEWMA`` or ``Prequal`` has seen counts for 1/e
+    /// of itself, 1 ms or more (default 10 s).
+    public var latencyDecayTime: Duration
+    /// How many times the mean ``ConsistentHashing`` lets requests in flight at an endpoint be, 1
+    /// or more (default 1.25).
+    ///
+    /// Lower is more even, higher is more faithful to keys.
+    public var loadFactor: Double
+    /// The knobs of ``Prequal``.
+    public var prequal: PrequalConfiguration
 
     /// The defaults, but for what is given.
     ///
@@ -27,7 +43,11 @@ public struct BalancingConfiguration: Sendable, Equatable {
         slowStartWindow: Duration = .seconds(10),
         slowStartMinimumFactor: Double = 0.1,
         errorPenalty: Double = 1,
-        weightSpread: Double = 10
+        weightSpread: Double = 10,
+        failurePenalty: FailurePenalty = FailurePenalty(),
+        latencyDecayTime: Duration = .seconds(10),
+        loadFactor: Double = 1.25,
+        prequal: PrequalConfiguration = PrequalConfiguration()
     ) {
         self.updatePeriod = updatePeriod
         self.blackoutPeriod = blackoutPeriod
@@ -36,6 +56,10 @@ public struct BalancingConfiguration: Sendable, Equatable {
         self.slowStartMinimumFactor = min(max(slowStartMinimumFactor, 0.001), 1)
         self.errorPenalty = max(errorPenalty, 0)
         self.weightSpread = max(weightSpread, 1)
+        self.failurePenalty = failurePenalty
+        self.latencyDecayTime = max(latencyDecayTime, .milliseconds(1))
+        self.loadFactor = max(loadFactor, 1)
+        self.prequal = prequal
     }
 
     /// The part of its weight an endpoint gets that has been healthy for `age`.
