@@ -1,4 +1,4 @@
-internal import MartletCore
+import MartletCore
 
 /// How long an answer stays fresh.
 ///
