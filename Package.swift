@@ -105,6 +105,7 @@ let package = Package(
             name: "MartletGateway",
             dependencies: [
                 "MartletCore", "MartletTelemetry", "MartletTransport", logging, lifecycle,
+                .product(name: "Crypto", package: "swift-crypto"),
             ],
             swiftSettings: swiftSettings),
         .target(name: "CSpawn"),
