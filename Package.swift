@@ -58,6 +58,8 @@ let package = Package(
         .target(name: "CHeap"),
         .target(name: "MartletCore", dependencies: ["CHeap"], swiftSettings: swiftSettings),
         .target(
+            name: "MartletConfiguration", dependencies: ["Yams"], swiftSettings: swiftSettings),
+        .target(
             name: "CRapidJSON"),
         .target(
             name: "MartletTensors", dependencies: ["MartletCore", "CRapidJSON"],
@@ -104,7 +106,8 @@ let package = Package(
         .target(
             name: "MartletGateway",
             dependencies: [
-                "MartletCore", "MartletTelemetry", "MartletTransport", logging, lifecycle,
+                "MartletCore", "MartletConfiguration", "MartletTelemetry", "MartletTransport",
+                logging, lifecycle,
                 .product(name: "Crypto", package: "swift-crypto"),
             ],
             swiftSettings: swiftSettings),
@@ -124,16 +127,17 @@ let package = Package(
         .executableTarget(
             name: "martlet",
             dependencies: [
-                "MartletCore", "MartletTensors", "MartletProtocols", "MartletTelemetry",
-                "MartletTransport", "MartletEngines", "MartletRepository", "MartletModelServer",
-                "MartletGateway", "MartletOperations", "MartletBench", "Yams", logging, lifecycle,
-                protobuf,
+                "MartletCore", "MartletConfiguration", "MartletTensors", "MartletProtocols",
+                "MartletTelemetry", "MartletTransport", "MartletEngines", "MartletRepository",
+                "MartletModelServer", "MartletGateway", "MartletOperations", "MartletBench",
+                logging, lifecycle, protobuf,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: swiftSettings),
         .target(name: "MartletTestKit", swiftSettings: swiftSettings),
         tests(of: "MartletCore"),
+        tests(of: "MartletConfiguration"),
         tests(of: "MartletTensors", ["MartletCore"]),
         tests(of: "MartletTelemetry", ["MartletCore", logging]),
         tests(
@@ -157,7 +161,10 @@ let package = Package(
             ]),
         tests(
             of: "MartletGateway",
-            ["MartletCore", "MartletTelemetry", "MartletTransport", logging]),
+            [
+                "MartletCore", "MartletConfiguration", "MartletTelemetry", "MartletTransport",
+                logging,
+            ]),
         tests(of: "MartletOperations", ["MartletCore", "MartletTelemetry", logging, lifecycle]),
         tests(
             of: "MartletBench",
@@ -165,9 +172,8 @@ let package = Package(
         tests(
             of: "martlet",
             [
-                "MartletCore", "MartletEngines", "MartletModelServer", "MartletOperations",
-                "MartletProtocols",
-                protobuf,
+                "MartletCore", "MartletConfiguration", "MartletEngines", "MartletModelServer",
+                "MartletOperations", "MartletProtocols", protobuf,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
     ],

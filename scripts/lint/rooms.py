@@ -20,6 +20,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Console and Bench never know each other: they meet in `martlet`, which may import all.
 ROOMS = {
     "MartletCore": "",
+    "MartletConfiguration": "",
     "MartletTensors": "Core",
     "MartletProtocols": "",
     "MartletTelemetry": "Core",
@@ -27,7 +28,7 @@ ROOMS = {
     "MartletEngines": "Core Tensors Telemetry",
     "MartletRepository": "Core Tensors Protocols Telemetry",
     "MartletModelServer": "Core Tensors Protocols Engines Repository Telemetry Transport",
-    "MartletGateway": "Core Protocols Telemetry Transport",
+    "MartletGateway": "Core Configuration Protocols Telemetry Transport",
     "MartletAutoscaler": "Core Telemetry Transport",
     "MartletPlanner": "Core Autoscaler",
     "MartletOperations": "Core Telemetry Transport",

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import MartletConfiguration
 import MartletCore
 import MartletOperations
 

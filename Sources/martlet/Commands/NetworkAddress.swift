@@ -1,4 +1,5 @@
 import ArgumentParser
+import MartletConfiguration
 
 /// A host and a port as command lines name them, `127.0.0.1:8080` or `[::1]:8080`.
 struct NetworkAddress: Sendable, Hashable, ExpressibleByArgument, CustomStringConvertible {
@@ -15,19 +16,8 @@ struct NetworkAddress: Sendable, Hashable, ExpressibleByArgument, CustomStringCo
 
     /// Reads an address; nil unless it has both a host and a port.
     init?(argument: String) {
-        guard let colon = argument.lastIndex(of: ":") else { return nil }
-        let digits = argument[argument.index(after: colon)...]
-        guard digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
-            let port = Int(digits), (0...65535).contains(port)
-        else { return nil }
-        var host = argument[..<colon]
-        if host.hasPrefix("["), host.hasSuffix("]") {
-            host = host.dropFirst().dropLast()
-        } else if host.contains(":") {
-            return nil
-        }
-        guard !host.isEmpty else { return nil }
-        self.init(host: String(host), port: port)
+        guard let address = HostAndPort(argument) else { return nil }
+        self.init(host: address.host, port: address.port)
     }
 
     /// The address as command lines name it.

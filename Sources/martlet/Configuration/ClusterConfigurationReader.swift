@@ -1,7 +1,7 @@
 import Foundation
+import MartletConfiguration
 import MartletEngines
 import MartletModelServer
-import Yams
 
 /// Turns the nodes of a YAML file into a configuration, and notes what is wrong.
 struct ClusterConfigurationReader {
@@ -83,8 +83,8 @@ struct ClusterConfigurationReader {
     }
 
     private mutating func models(_ value: ConfigurationValue) -> [ClusterConfiguration.Model] {
-        guard case .sequence(let items) = value.node, !items.isEmpty else {
-            let isAbsent = value.isEmpty || value.node.sequence != nil
+        guard let items = value.items, !items.isEmpty else {
+            let isAbsent = value.isEmpty || value.items != nil
             let found = isAbsent ? "no value" : "\(value.shown) is not a list"
             problems.add(
                 line: value.line, value.keyPath,
@@ -92,11 +92,7 @@ struct ClusterConfigurationReader {
             return []
         }
         var firstLines: [String: Int] = [:]
-        return items.enumerated().compactMap { index, node in
-            let item = ConfigurationValue(
-                keyPath: "models[\(index)]", line: node.mark?.line ?? value.line, node: node)
-            return model(item, firstLines: &firstLines)
-        }
+        return items.compactMap { model($0, firstLines: &firstLines) }
     }
 
     private mutating func model(
@@ -163,7 +159,7 @@ struct ClusterConfigurationReader {
         _ item: ConfigurationValue
     ) -> Bool {
         let missing = keys.filter { section[$0] == nil }
-        guard let mapping = item.node.mapping else {
+        guard let keyCount = item.keyCount else {
             if item.isEmpty {
                 problems.add(
                     line: item.line, item.keyPath, "no value; expected 'name' and 'path'")
@@ -171,7 +167,7 @@ struct ClusterConfigurationReader {
             return false
         }
         let known = (keys + optional).filter { section[$0] != nil }.count
-        if mapping.count == known {
+        if keyCount == known {
             for key in missing {
                 problems.add(line: item.line, item.keyPath, "'\(key)' is missing; add it")
             }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import MartletConfiguration
 import MartletCore
 import MartletOperations
 import MartletTransport

@@ -1,4 +1,5 @@
 import Foundation
+import MartletConfiguration
 import MartletCore
 
 /// Understands arguments as `tensorflow_model_server` does.

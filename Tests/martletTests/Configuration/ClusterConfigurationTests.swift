@@ -1,4 +1,5 @@
 import Foundation
+import MartletConfiguration
 import MartletEngines
 import Testing
 

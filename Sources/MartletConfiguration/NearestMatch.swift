@@ -1,7 +1,7 @@
 /// The candidate most like a word, if it is so like it that it was probably meant.
 ///
 /// At most a third of the word's letters, but always one, may differ.
-func nearestMatch(to word: String, among candidates: [String]) -> String? {
+public func nearestMatch(to word: String, among candidates: [String]) -> String? {
     let nearest = candidates.map { (word: $0, distance: editDistance(word, $0)) }
         .min { $0.distance < $1.distance }
     guard let nearest, nearest.distance <= max(word.count / 3, 1) else { return nil }

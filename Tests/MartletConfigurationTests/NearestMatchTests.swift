@@ -1,6 +1,6 @@
 import Testing
 
-@testable import martlet
+@testable import MartletConfiguration
 
 @Suite("Nearest match")
 struct NearestMatchTests {

@@ -1,0 +1,99 @@
+import MartletConfiguration
+
+extension TrafficPolicy {
+    /// How the endpoint of a request is picked.
+    enum Balancing: String, Sendable, CaseIterable {
+        case dynamicWeightedRoundRobin = "dynamic_weighted_round_robin"
+        case roundRobin = "round_robin"
+        case leastRequest = "least_request"
+        case peakEWMA = "peak_ewma"
+        case prequal
+        case consistentHash = "consistent_hash"
+    }
+
+    /// A named pool of nodes that can stand in for each other.
+    struct Pool: Sendable, Equatable {
+        var name: String
+        var endpoints: [Endpoint] = []
+        var dns: DNS?
+        var balancing = Keys.balancing.standard
+        var hashHeader: String?
+        var health = Health()
+        var outliers = Outliers()
+        var breakers = Breakers()
+        var nearness = Nearness()
+        var panicShare = Keys.panicShare.standard
+        var connectTimeout = Keys.connectTimeout.standard
+        var idleTimeout = Keys.idleTimeout.standard
+        var tls: UpstreamTLS?
+
+        enum Keys {
+            static let name = ConfigurationKey(
+                "name", PolicyText.name, isRequired: true,
+                "What routes and metrics call it; unique.")
+            static let endpoints = ConfigurationKey(
+                "endpoints", .list(EndpointForm.form, count: 1...1024), default: [],
+                "The nodes.")
+            static let dns = ConfigurationKey<DNS?>(
+                "dns", .section(), "Finds the nodes by DNS instead.")
+            static let balancing = ConfigurationKey<Balancing>(
+                "balancing", .word(), default: .dynamicWeightedRoundRobin,
+                "How the node of a request is picked.")
+            static let hashHeader = ConfigurationKey(
+                "hash_header", PolicyText.headerName,
+                "With `consistent_hash`: the header field whose value decides; the client's "
+                    + "address unless given.")
+            static let health = ConfigurationKey(
+                "health", .section(), default: Health(), "How nodes are checked.")
+            static let outliers = ConfigurationKey(
+                "outliers", .section(), default: Outliers(),
+                "Which nodes get no requests for a while, by how they answer.")
+            static let breakers = ConfigurationKey(
+                "breakers", .section(), default: Breakers(),
+                "How much may be under way at the nodes.")
+            static let nearness = ConfigurationKey(
+                "nearness", .section(), default: Nearness(), "Whether near nodes come first.")
+            static let panicShare = ConfigurationKey(
+                "panic_percent", .percent(), default: 0.5,
+                "Below this share of usable nodes all are used, since health is then probably "
+                    + "misjudged; 0 never.")
+            static let connectTimeout = ConfigurationKey(
+                "connect_timeout_seconds", .seconds(0.001...60), default: .seconds(1),
+                "Longest wait for a connection to a node.")
+            static let idleTimeout = ConfigurationKey(
+                "idle_timeout_seconds", .seconds(1...3600), default: .seconds(60),
+                "Seconds that an unused connection is kept; fewer than nodes keep theirs.")
+            static let tls = ConfigurationKey<UpstreamTLS?>(
+                "tls", .section(), "Encrypts what nodes are sent; without it nothing is.")
+        }
+    }
+}
+
+extension TrafficPolicy.Pool: ConfigurationReadable {
+    static let description = ConfigurationSectionDescription(
+        "pool", "A named pool of nodes that can stand in for each other.",
+        keys: [
+            Keys.name, Keys.endpoints, Keys.dns, Keys.balancing, Keys.hashHeader, Keys.health,
+            Keys.outliers, Keys.breakers, Keys.nearness, Keys.panicShare, Keys.connectTimeout,
+            Keys.idleTimeout, Keys.tls,
+        ],
+        rules: [.exactlyOne(["endpoints", "dns"])])
+
+    init?(_ section: ConfigurationSection, _ problems: inout ConfigurationProblems) {
+        let name = section.read(Keys.name, &problems)
+        endpoints = section.read(Keys.endpoints, &problems)
+        dns = section.read(Keys.dns, &problems)
+        balancing = section.read(Keys.balancing, &problems)
+        hashHeader = section.read(Keys.hashHeader, &problems)
+        health = section.read(Keys.health, &problems)
+        outliers = section.read(Keys.outliers, &problems)
+        breakers = section.read(Keys.breakers, &problems)
+        nearness = section.read(Keys.nearness, &problems)
+        panicShare = section.read(Keys.panicShare, &problems)
+        connectTimeout = section.read(Keys.connectTimeout, &problems)
+        idleTimeout = section.read(Keys.idleTimeout, &problems)
+        tls = section.read(Keys.tls, &problems)
+        guard let name else { return nil }
+        self.name = name
+    }
+}

@@ -1,0 +1,75 @@
+public import MartletConfiguration
+
+extension TrafficPolicy {
+    /// A policy that was read, and what is probably not meant in it.
+    public struct Reading: Sendable {
+        /// The policy.
+        public let policy: TrafficPolicy
+        /// What can be done but is probably not meant, in the order of lines.
+        public let warnings: [ConfigurationError.Problem]
+    }
+
+    /// The bounds of the file.
+    public static let limits = ConfigurationDocument.Limits()
+
+    /// Reads a file.
+    ///
+    /// - Parameter file: its path, as the user gave it.
+    /// - Returns: the policy, checked, with absolute paths.
+    /// - Throws: `ConfigurationError`.
+    public static func load(file: String) throws -> Reading {
+        let text = try ConfigurationFile.text(of: file, bytesMax: limits.bytes)
+        return try parse(text, file: file)
+    }
+
+    /// Reads the text of a file.
+    ///
+    /// - Parameters:
+    ///   - text: the YAML.
+    ///   - file: where it came from; paths in it are relative to its folder.
+    ///   - isReadable: whether there is a file at a path that can be read.
+    /// - Returns: the policy, checked, with absolute paths.
+    /// - Throws: `ConfigurationError`, with everything that is wrong.
+    public static func parse(
+        _ text: String, file: String,
+        isReadable: @escaping (String) -> Bool = ConfigurationFile.isReadable
+    ) throws -> Reading {
+        let value = try ConfigurationDocument.parse(
+            text, file: file, limits: limits, marksColumns: true)
+        var problems = ConfigurationProblems(marksColumns: true)
+        let form = ConfigurationForm<TrafficPolicy>.section()
+        guard var policy = form.read(value, &problems) else {
+            try problems.check(file: file)
+            throw ConfigurationError(
+                file: file, problems: [.init(line: 1, text: "is not a section of keys")])
+        }
+        let places = PolicyCheck(policy, problems, isReadable: isReadable)
+        policy.changeFiles(poolPaths: places.poolPaths) { _, path in
+            ConfigurationFile.path(path, relativeTo: file)
+        }
+        PolicyCheck(policy, problems, isReadable: isReadable).run(&problems)
+        try problems.check(file: file)
+        return Reading(policy: policy, warnings: problems.sortedWarnings)
+    }
+
+    /// The JSON schema of the file, for editors.
+    public static var schema: String {
+        ConfigurationSchema(
+            description, title: "gateway.yaml",
+            identifier: "urn:martlet:schema:gateway"
+        ).text
+    }
+
+    /// All keys of the file as tables in Markdown.
+    public static var reference: String { ConfigurationReference(description).text }
+
+    /// What differs from another policy and takes effect only at the next start, as keys.
+    public func changesThatNeedRestart(from other: TrafficPolicy) -> [String] {
+        [
+            ("listen.host", listen.host != other.listen.host),
+            ("listen.port", listen.port != other.listen.port),
+            ("admin.host", admin.host != other.admin.host),
+            ("admin.port", admin.port != other.admin.port),
+        ].filter(\.1).map(\.0)
+    }
+}
