@@ -44,6 +44,7 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-certificates", exact: "1.21.1"),
         .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
         .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
@@ -53,6 +54,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-protobuf", exact: "1.39.0"),
         .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
+        .package(url: "https://github.com/vapor/jwt-kit", exact: "5.7.1"),
     ],
     targets: [
         .target(name: "CHeap"),
@@ -74,7 +76,10 @@ let package = Package(
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         .target(
             name: "MartletTransport",
-            dependencies: ["MartletCore", "MartletTelemetry", "CZlib", logging, lifecycle] + nio,
+            dependencies: [
+                "MartletCore", "MartletTelemetry", "CZlib", logging, lifecycle,
+                .product(name: "X509", package: "swift-certificates"),
+            ] + nio,
             swiftSettings: swiftSettings),
         .target(name: "CTensorFlow", linkerSettings: [.linkedLibrary("dl")]),
         .target(name: "CLiteRT", linkerSettings: [.linkedLibrary("dl")]),
@@ -109,6 +114,7 @@ let package = Package(
                 "MartletCore", "MartletConfiguration", "MartletTelemetry", "MartletTransport",
                 logging, lifecycle,
                 .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "JWTKit", package: "jwt-kit"),
             ],
             swiftSettings: swiftSettings),
         .target(name: "CSpawn"),
@@ -116,6 +122,8 @@ let package = Package(
             name: "MartletOperations",
             dependencies: [
                 "MartletCore", "CSpawn", "MartletTelemetry", "MartletTransport", logging, lifecycle,
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "X509", package: "swift-certificates"),
             ],
             swiftSettings: swiftSettings),
         .target(
