@@ -21,7 +21,7 @@ final class EndpointDirectory: Sendable {
     }
 
     fileprivate struct State {
-        var balancer: DynamicWeightedRoundRobin
+        var balancer: any Balancer
         /// `nil` where endpoints are not ejected for how they answer.
         var outliers: OutlierDetection?
         var budget = RetryBudget()
@@ -46,12 +46,13 @@ final class EndpointDirectory: Sendable {
 
     init(
         addresses: [UpstreamAddress], attemptsMax: Int,
+        balancing: BalancingAlgorithm = .dynamicWeightedRoundRobin,
         outliers: OutlierDetectionConfiguration? = OutlierDetectionConfiguration(), seed: UInt64
     ) {
         self.addresses = addresses
         self.attemptsMax = attemptsMax
         var initial = State(
-            balancer: DynamicWeightedRoundRobin(seed: seed),
+            balancer: balancing.makeBalancer(seed: seed),
             outliers: outliers.map { OutlierDetection(configuration: $0) })
         for address in addresses {
             initial.balancer.add(address.id, now: .zero)
@@ -144,9 +145,11 @@ final class EndpointDirectory: Sendable {
     // MARK: Counting
 
     func didBegin(at address: UpstreamAddress) {
+        let now = now
         state.withLock {
             $0.endpoints[address.id]?.inFlight += 1
             $0.endpoints[address.id]?.requests += 1
+            $0.balancer.didBegin(address.id, now: now)
         }
     }
 
@@ -158,6 +161,7 @@ final class EndpointDirectory: Sendable {
         let id = attempt.upstream.id
         return state.withLock { state in
             state.endpoints[id]?.inFlight -= 1
+            state.balancer.didEnd(id, BalancedAttempt(attempt), now: now)
             if let outcome = EndpointOutcome(attempt) {
                 state.apply(state.outliers?.record(outcome, at: id, now: now), now: now)
             }
@@ -246,6 +250,23 @@ extension EndpointDirectory.State {
 
 extension UpstreamAddress {
     var id: EndpointID { EndpointID(description) }
+}
+
+extension BalancedAttempt {
+    /// The end of an attempt as balancers judge it: one that is full has failed, too, though it is
+    /// not ejected for it.
+    init(_ attempt: EndedAttempt) {
+        let isFull =
+            switch attempt.result {
+            case .answered(_, .resourceExhausted?), .answered(429, nil): true
+            default: false
+            }
+        let outcome = EndpointOutcome(attempt)
+        let isBroken = if case .failed = outcome { true } else { false }
+        self.init(
+            latency: attempt.duration, hasFailed: isFull || isBroken,
+            wasAbandoned: outcome == nil)
+    }
 }
 
 extension ForwardingFailure {

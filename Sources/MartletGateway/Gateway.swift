@@ -14,6 +14,10 @@ public struct Gateway: Service {
         public var listen: UpstreamAddress
         /// Address and port for operators.
         public var admin: UpstreamAddress
+        /// Certificates for clients; `nil` serves in the clear.
+        public var tls: ServerTLS?
+        /// How the endpoint of a request is chosen.
+        public var balancing = BalancingAlgorithm.dynamicWeightedRoundRobin
         /// Attempts at a request, the first one included.
         public var attemptsMax = 3
         /// When endpoints are ejected for how they answer; `nil` for never.
@@ -56,13 +60,15 @@ public struct Gateway: Service {
         let metrics = MetricsRegistry()
         let directory = EndpointDirectory(
             addresses: configuration.endpoints, attemptsMax: configuration.attemptsMax,
-            outliers: configuration.outliers, seed: .random(in: .min ... .max))
+            balancing: configuration.balancing, outliers: configuration.outliers, seed: .random(in: .min ... .max))
         GatewayMetrics.register(in: metrics, directory: directory)
         let journal = GatewayJournal(metrics: metrics, accessLog: accessLog)
         let policy = GatewayPolicy(directory: directory, journal: journal, logger: logger)
+        var options = ListenerOptions()
+        options.tls = configuration.tls
         let listener = try await Listener.bind(
-            host: configuration.listen.host, port: configuration.listen.port,
-            forwardingBy: policy, limits: configuration.limits,
+            to: .tcp(host: configuration.listen.host, port: configuration.listen.port),
+            options: options, forwardingBy: policy, limits: configuration.limits,
             forwarding: configuration.forwarding, eventLoops: eventLoops, logger: logger)
         let admin = try await Listener.bind(
             host: configuration.admin.host, port: configuration.admin.port,

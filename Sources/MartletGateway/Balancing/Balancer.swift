@@ -46,7 +46,7 @@ public protocol Balancer: Sendable {
     mutating func didBegin(_ id: EndpointID, now: Duration)
 
     /// An attempt ended at an endpoint, with this result.
-    mutating func didEnd(_ id: EndpointID, _ result: AttemptResult, now: Duration)
+    mutating func didEnd(_ id: EndpointID, _ result: BalancedAttempt, now: Duration)
 
     /// Computes all weights anew, whether or not that is due.
     mutating func updateWeights(now: Duration)
@@ -71,7 +71,7 @@ extension Balancer {
     public mutating func didBegin(_ id: EndpointID, now: Duration) {}
 
     /// Does nothing: for algorithms that do not go by requests in flight, latency or failures.
-    public mutating func didEnd(_ id: EndpointID, _ result: AttemptResult, now: Duration) {}
+    public mutating func didEnd(_ id: EndpointID, _ result: BalancedAttempt, now: Duration) {}
 
     /// Does nothing: for algorithms without weights.
     public mutating func updateWeights(now: Duration) {}
@@ -105,7 +105,7 @@ public struct PickRequest: Sendable, Equatable {
 }
 
 /// How an attempt at an endpoint ended.
-public struct AttemptResult: Sendable, Equatable {
+public struct BalancedAttempt: Sendable, Equatable {
     /// The time from the attempt's begin to its end.
     public var latency: Duration
     /// Whether it failed by a fault of the endpoint: no connection, no answer, or an answer that

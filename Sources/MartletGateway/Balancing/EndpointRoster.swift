@@ -112,7 +112,7 @@ struct EndpointRoster<Notes: Sendable>: Sendable {
 
     /// An attempt ended; answers with the endpoint's place if it is a member.
     @discardableResult
-    mutating func didEnd(_ id: EndpointID, _ result: AttemptResult, now: Duration) -> Int? {
+    mutating func didEnd(_ id: EndpointID, _ result: BalancedAttempt, now: Duration) -> Int? {
         guard let place = places[id] else {
             let left = (strangers[id] ?? 0) - 1
             strangers[id] = left > 0 ? left : nil

@@ -79,7 +79,7 @@ struct LatencyByLoad: Sendable {
     /// longer, so it counts only where it is above what is known. After a failure what is known is
     /// as it was at the last answer: if it went on falling, an endpoint that fails for long would
     /// look fast in the end.
-    mutating func didEnd(_ result: AttemptResult, now: Duration, decayTime: Duration) {
+    mutating func didEnd(_ result: BalancedAttempt, now: Duration, decayTime: Duration) {
         let level = found(by: result, now: now)
         let age = result.hasFailed ? .zero : now - lastAnswer
         let isLonger =
@@ -91,7 +91,7 @@ struct LatencyByLoad: Sendable {
     }
 
     /// The level that the attempt found which ends now: by its latency, the one that began then.
-    private mutating func found(by result: AttemptResult, now: Duration) -> Int {
+    private mutating func found(by result: BalancedAttempt, now: Duration) -> Int {
         let begin = now - result.latency
         guard let index = begun.firstIndex(where: { $0.time >= begin }) ?? begun.indices.last
         else { return 0 }

@@ -62,7 +62,7 @@ public struct LeastRequest: Balancer {
     }
 
     /// An attempt ended at an endpoint.
-    public mutating func didEnd(_ id: EndpointID, _ result: AttemptResult, now: Duration) {
+    public mutating func didEnd(_ id: EndpointID, _ result: BalancedAttempt, now: Duration) {
         roster.didEnd(id, result, now: now)
     }
 

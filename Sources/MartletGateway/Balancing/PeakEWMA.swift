@@ -52,7 +52,7 @@ public struct PeakEWMA: Balancer {
     }
 
     /// An attempt ended at an endpoint.
-    public mutating func didEnd(_ id: EndpointID, _ result: AttemptResult, now: Duration) {
+    public mutating func didEnd(_ id: EndpointID, _ result: BalancedAttempt, now: Duration) {
         guard let place = roster.didEnd(id, result, now: now) else { return }
         if result.hasFailed {
             roster.notes[place].observeFailure(result.seconds, now: now)

@@ -136,7 +136,7 @@ public struct Prequal: Balancer {
     }
 
     /// An attempt ended at an endpoint.
-    public mutating func didEnd(_ id: EndpointID, _ result: AttemptResult, now: Duration) {
+    public mutating func didEnd(_ id: EndpointID, _ result: BalancedAttempt, now: Duration) {
         guard let place = roster.didEnd(id, result, now: now) else { return }
         roster.notes[place].ended += 1
         roster.notes[place].latency.didEnd(result, now: now, decayTime: decayTime)

@@ -83,7 +83,6 @@ final class Exchange<Wire: ForwardingWire> {
     private var isStarting = false
     private var isReadingPaused = false
     private var reserved = 0
-    private var timer: Scheduled<Void>?
     private var httpStatus = 0
     private var grpcStatus: StatusCode?
 
@@ -106,12 +105,16 @@ final class Exchange<Wire: ForwardingWire> {
 
     // MARK: Client
 
+    /// How long the client waits, of which the longest is `timeout`.
+    func patience(_ timeout: Duration) -> TimeAmount {
+        let left = subject.context.deadline.instant.map { $0 - .now }
+        return TimeAmount(left.map { min($0, timeout) } ?? timeout)
+    }
+
     /// Begins the first attempt.
-    func start(timeout: Duration, on eventLoop: any EventLoop) {
-        let deadline = subject.context.deadline.instant.map { $0 - .now } ?? timeout
-        timer = eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(min(deadline, timeout))) {
-            self.timedOut()
-        }
+    ///
+    /// Whoever calls it calls ``timedOut()`` when the client's patience is at its end.
+    func start() {
         if let refusal = plan.refusal {
             giveUp(refusal)
             return
@@ -142,7 +145,7 @@ final class Exchange<Wire: ForwardingWire> {
 
     /// The upstream has said all it has to say for now.
     func upstreamReadComplete(attempt: Int) {
-        guard attempt == tried.count else { return }
+        guard attempt == tried.count, machine.responseStarted else { return }
         client?.flush()
     }
 
@@ -199,6 +202,7 @@ final class Exchange<Wire: ForwardingWire> {
         case .head(let head, _):
             httpStatus = Wire.httpStatus(of: head)
             grpcStatus = Wire.grpcStatus(head: head, trailers: nil)
+            if Wire.isStream(head) { machine.stopHolding() }
         case .end(let trailers):
             grpcStatus = Wire.grpcStatus(head: nil, trailers: trailers) ?? grpcStatus
         case .body: break
@@ -283,7 +287,7 @@ final class Exchange<Wire: ForwardingWire> {
         }
     }
 
-    private func timedOut() {
+    func timedOut() {
         guard client != nil else { return }
         let hasStarted = httpStatus != 0 && machine.responseStarted
         upstream?.cancel()
@@ -311,8 +315,6 @@ final class Exchange<Wire: ForwardingWire> {
         // The connection may carry another request.
         setClientReading(true)
         client = nil
-        timer?.cancel()
-        timer = nil
         policy.didFinish(
             ForwardedOutcome(
                 api: subject.api, method: subject.method, path: subject.path,

@@ -93,6 +93,11 @@ struct ExchangeMachine<Wire: ForwardingWire> {
         if case .open = upstream { forgetRequest() }
     }
 
+    /// Passes the response on as it comes.
+    mutating func stopHolding() {
+        holdLimit = 0
+    }
+
     private mutating func forgetRequest() {
         request = []
         requestKept = 0
@@ -157,7 +162,7 @@ struct ExchangeMachine<Wire: ForwardingWire> {
             response = .streaming
             parts.append(part)
             let total = bytes + part.byteCount
-            guard part.isEnd || total > holdLimit else {
+            guard part.isEnd || total > holdLimit || holdLimit == 0 else {
                 response = .held(parts, bytes: total)
                 return []
             }

@@ -10,6 +10,9 @@ protocol ForwardingWire {
     /// The status in a response's head.
     static func httpStatus(of head: ResponseHead) -> Int
 
+    /// Whether the content of a response is to be passed on as it comes, whatever its length.
+    static func isStream(_ head: ResponseHead) -> Bool
+
     /// The gRPC status, in trailers or in the head of a response without a message.
     static func grpcStatus(head: ResponseHead?, trailers: Trailers?) -> StatusCode?
 }

@@ -65,9 +65,13 @@ struct ForwardingHandlers: ConnectionHandlers {
 
     func addHTTP1Handlers(to channel: any Channel, deadline: ConnectionDeadline) throws {
         let pool = try pools.http1(on: channel.eventLoop)
-        try HTTP1Codec(limits: limits).configure(channel, deadline: deadline)
-        try channel.pipeline.syncOperations.addHandler(
-            HTTP1ForwardingHandler(core: core, pool: pool, limits: limits, deadline: deadline))
+        // From here on the connection's own clock runs, which goes on where this one ends.
+        let since = deadline.deadline.map { $0 - TimeAmount(limits.headerTimeout) }
+        let operations = channel.pipeline.syncOperations
+        operations.removeHandler(deadline, promise: nil)
+        try operations.addHandler(
+            HTTP1ForwardingHandler(
+                core: core, pool: pool, limits: limits, eventLoop: channel.eventLoop, since: since))
     }
 
     func addHTTP2Handlers(to channel: any Channel, lifetime: ConnectionLifetime) throws {

@@ -8,14 +8,21 @@ public struct UpstreamAddress: Sendable, Hashable, CustomStringConvertible {
     /// The port.
     public let port: Int
 
+    /// `host:port`; made once, as it is looked up by for every request.
+    public let description: String
+
     /// Creates an address.
     public init(host: String, port: Int) {
         self.host = host
         self.port = port
+        description = "\(host):\(port)"
     }
 
-    /// `host:port`.
-    public var description: String { "\(host):\(port)" }
+    public static func == (left: UpstreamAddress, right: UpstreamAddress) -> Bool {
+        left.description == right.description
+    }
+
+    public func hash(into hasher: inout Hasher) { hasher.combine(description) }
 }
 
 /// What a gateway may do with a request.

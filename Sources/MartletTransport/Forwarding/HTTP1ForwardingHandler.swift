@@ -1,198 +1,159 @@
 import MartletCore
 import MartletTelemetry
 import NIOCore
-import NIOHTTP1
 
 /// The client's side of exchanges on an HTTP/1.1 connection, one after the other.
-final class HTTP1ForwardingHandler: ChannelInboundHandler, RemovableChannelHandler {
-    typealias InboundIn = HTTPServerRequestPart
-    typealias OutboundOut = HTTPServerResponsePart
+final class HTTP1ForwardingHandler: HTTP1ConnectionHandler {
     typealias Wire = HTTP1Wire
 
     private let core: ForwarderCore
     private let pool: HTTP1UpstreamPool
-    private let limits: Limits
-    private let deadline: ConnectionDeadline
-    private var context: ChannelHandlerContext?
     private var exchange: Exchange<HTTP1Wire>?
-    private var keepAlive = true
-    /// Whether the client must be told that its connection is kept, which is new to it.
-    private var isHTTP10 = false
+    private var deadline: NIODeadline?
     private var requestBytes = 0
-    private var requestEnded = false
-    private var isDiscarding = false
-    private var responseWritten: EventLoopFuture<Void>?
+    private var isReadingPaused = false
+    private var clientAddress: String?
+    /// What upstreams get of the head that the client sent last, which is often its next one, too.
+    private var lastHead: (of: HTTP1Head, forwarded: HTTP1ForwardedHead)?
 
     init(
-        core: ForwarderCore, pool: HTTP1UpstreamPool, limits: Limits, deadline: ConnectionDeadline
+        core: ForwarderCore, pool: HTTP1UpstreamPool, limits: Limits, eventLoop: any EventLoop,
+        since: NIODeadline? = nil
     ) {
         self.core = core
         self.pool = pool
-        self.limits = limits
-        self.deadline = deadline
+        super.init(limits: limits, keepsTrailers: true, eventLoop: eventLoop, since: since)
     }
 
-    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+    // MARK: The connection
 
-    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+    override func began(on eventLoop: any EventLoop) {
+        clientAddress = context?.channel.remoteAddress?.ipAddress
+    }
 
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard !isDiscarding else { return }
-        switch unwrapInboundIn(data) {
-        case .head(let head): begin(head, context: context)
-        case .body(let bytes):
-            requestBytes += bytes.readableBytes
-            guard requestBytes <= limits.messageBytes else {
-                refuse(RequestValidation(limits: limits).bodyTooLarge, status: 413)
-                return
-            }
-            exchange?.receive(.body(bytes))
-        case .end(let trailers):
-            requestEnded = true
-            deadline.enter(.response)
-            exchange?.receive(.end(trailers))
+    override func take(_ event: HTTP1Event) {
+        switch event {
+        case .head(let head, let isEnd): begin(head, isEnd: isEnd)
+        case .content(let bytes, let isEnd): receive(bytes, isEnd: isEnd)
+        case .failed(let fault): refuse(fault.requestFault)
         }
     }
 
-    func channelReadComplete(context: ChannelHandlerContext) {
-        exchange?.clientReadComplete()
-        context.fireChannelReadComplete()
+    override func didTakeAll() { exchange?.clientReadComplete() }
+
+    override var answerDeadline: NIODeadline? { deadline }
+
+    override func expire() { exchange?.timedOut() }
+
+    override func writabilityChanged(_ isWritable: Bool) {
+        exchange?.clientWritabilityChanged(isWritable)
     }
 
-    func channelInactive(context: ChannelHandlerContext) {
-        exchange?.clientClosed()
+    override func abandon() {
+        let closed = exchange
         exchange = nil
-        context.fireChannelInactive()
+        deadline = nil
+        closed?.clientClosed()
     }
 
-    func channelWritabilityChanged(context: ChannelHandlerContext) {
-        exchange?.clientWritabilityChanged(context.channel.isWritable)
-        context.fireChannelWritabilityChanged()
-    }
+    override var isPaused: Bool { isReadingPaused }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        context.close(promise: nil)
-    }
+    // MARK: Requests
 
-    private func begin(_ head: HTTPRequestHead, context: ChannelHandlerContext) {
-        keepAlive = head.isKeepAlive
-        isHTTP10 = head.version.minor == 0
+    private func begin(_ head: HTTP1Head, isEnd: Bool) {
         requestBytes = 0
-        requestEnded = false
-        if let fault = RequestValidation(limits: limits).fault(in: head) {
-            refuse(fault, status: fault.code.httpStatus)
+        if case .length(let length) = head.framing, length > limits.messageBytes {
+            refuse(RequestFault(RequestValidation(limits: limits).bodyTooLarge))
             return
         }
-        deadline.enter(.body)
-        if head.headers.first(name: "expect")?.lowercased() == "100-continue" {
-            let interim = HTTPResponseHead(version: .http1_1, status: .continue)
-            context.writeAndFlush(wrapOutboundOut(.head(interim)), promise: nil)
-        }
-        let remoteAddress = context.channel.remoteAddress
         let exchange = Exchange<HTTP1Wire>(
             subject: .init(
-                api: .rest, method: head.method.rawValue, path: head.path,
-                context: RequestContext(remoteAddress: remoteAddress?.text ?? "unknown")),
+                api: .rest, method: head.method, path: head.path,
+                context: RequestContext(remoteAddress: remoteAddress, start: start)),
             client: self, forwarder: core, connector: pool)
         self.exchange = exchange
-        var forwarded = head
-        forwarded.version = .http1_1
-        forwarded.headers = HTTP1Wire.forwardable(head.headers)
-        if let address = remoteAddress?.ipAddress {
-            forwarded.headers.add(name: "x-forwarded-for", value: address)
+        deadline = now + exchange.patience(core.limits.requestTimeout)
+        if !isEnd { connection.wantContent() }
+        exchange.receive(.head(forwarded(head), isEnd: isEnd))
+        exchange.start()
+    }
+
+    private func forwarded(_ head: HTTP1Head) -> HTTP1ForwardedHead {
+        if let lastHead, lastHead.of === head { return lastHead.forwarded }
+        let forwarded = HTTP1ForwardedHead(head, clientAddress: clientAddress)
+        lastHead = (head, forwarded)
+        return forwarded
+    }
+
+    private func receive(_ bytes: ByteBuffer, isEnd: Bool) {
+        guard let exchange else { return }
+        requestBytes += bytes.readableBytes
+        guard requestBytes <= limits.messageBytes || connection.isTunnel else {
+            refuse(RequestFault(RequestValidation(limits: limits).bodyTooLarge))
+            return
         }
-        exchange.receive(.head(forwarded, isEnd: false))
-        exchange.start(timeout: core.limits.requestTimeout, on: context.eventLoop)
+        if bytes.readableBytes > 0 { exchange.receive(.body(bytes)) }
+        if isEnd { exchange.receive(.end(connection.trailers)) }
     }
 
-    private func refuse(_ error: ServingError, status: Int) {
-        exchange?.clientClosed()
+    private func refuse(_ fault: RequestFault) {
+        if connection.streamed != nil {
+            // Part of an answer has left: there is no room for another.
+            abort()
+            return
+        }
+        let refused = exchange
         exchange = nil
-        requestEnded = false
-        keepAlive = false
-        write(error, status: status)
-        didFinish(requestEnded: false)
-    }
-
-    private func write(_ error: ServingError, status: Int) {
-        guard let context else { return }
-        let body = errorBody(error.message)
-        var headers: HTTPHeaders = [
-            "content-type": "application/json", "content-length": String(body.count),
-            "date": HTTPDate.now(),
-        ]
-        if !keepAlive { headers.add(name: "connection", value: "close") }
-        let head = HTTPResponseHead(
-            version: .http1_1, status: HTTPResponseStatus(statusCode: status), headers: headers)
-        context.write(wrapOutboundOut(.head(head)), promise: nil)
-        let buffer = context.channel.allocator.buffer(bytes: body)
-        context.write(wrapOutboundOut(.body(.byteBuffer(buffer))), promise: nil)
-        writeEnd(nil, context: context)
-        context.flush()
-    }
-
-    private func writeEnd(_ trailers: HTTPHeaders?, context: ChannelHandlerContext) {
-        let written = context.eventLoop.makePromise(of: Void.self)
-        context.write(wrapOutboundOut(.end(trailers)), promise: written)
-        responseWritten = written.futureResult
+        deadline = nil
+        refused?.clientClosed()
+        connection.refuse(fault.httpResponse)
     }
 }
 
 extension HTTP1ForwardingHandler: ExchangeClient {
     func send(_ parts: [ResponsePart<HTTP1Wire>]) {
-        guard let context else { return }
         for part in parts {
             switch part {
-            case .head(var head, _):
-                head.headers = HTTP1Wire.forwardable(head.headers)
-                if !keepAlive || !requestEnded {
-                    head.headers.add(name: "connection", value: "close")
-                } else if isHTTP10 {
-                    head.headers.add(name: "connection", value: "keep-alive")
-                }
-                context.write(wrapOutboundOut(.head(head)), promise: nil)
-            case .body(let bytes):
-                context.write(wrapOutboundOut(.body(.byteBuffer(bytes))), promise: nil)
-            case .end(let trailers): writeEnd(trailers, context: context)
+            case .head(let head, let isEnd):
+                connection.begin(head)
+                // What is no longer HTTP lasts as long as its ends like.
+                if head.status == 101 { deadline = nil }
+                if isEnd { connection.endAnswer(trailers: nil) }
+            case .body(let bytes): for large in connection.send(bytes) { write(large) }
+            case .end(let trailers): connection.endAnswer(trailers: trailers)
             }
         }
     }
 
-    func flush() { context?.flush() }
-
     func sendError(_ error: ServingError) {
         exchange = nil
-        if !requestEnded { keepAlive = false }
-        write(error, status: error.code.httpStatus)
-        didFinish(requestEnded: requestEnded)
+        deadline = nil
+        let fault = RequestFault(error, status: error.code.httpStatus)
+        work {
+            if connection.isAnswerable {
+                connection.answer(fault.httpResponse)
+            } else {
+                connection.refuse(fault.httpResponse)
+            }
+        }
     }
 
     func abort() {
+        let aborted = exchange
         exchange = nil
+        deadline = nil
+        aborted?.clientClosed()
         context?.close(promise: nil)
     }
 
     func setReading(_ isReading: Bool) {
-        context?.channel.setOption(.autoRead, value: isReading).whenFailure { _ in }
+        isReadingPaused = !isReading
+        if isReading { readIfOwed() }
     }
 
     func didFinish(requestEnded: Bool) {
         exchange = nil
-        guard let channel = context?.channel else { return }
-        if keepAlive, requestEnded {
-            deadline.enter(.idle)
-            return
-        }
-        isDiscarding = true
-        deadline.enter(.response)
-        responseWritten?.whenComplete { _ in
-            guard !requestEnded else {
-                channel.close(promise: nil)
-                return
-            }
-            // As on a node: closing at once would reset the connection before the answer is read.
-            channel.close(mode: .output, promise: nil)
-            channel.eventLoop.scheduleTask(in: .seconds(2)) { channel.close(promise: nil) }
-        }
+        deadline = nil
+        work {}
     }
 }

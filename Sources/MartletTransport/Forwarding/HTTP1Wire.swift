@@ -1,37 +1,83 @@
 import MartletCore
-import NIOHTTP1
+import NIOCore
 
 /// HTTP/1.1 as the gateway forwards it.
 enum HTTP1Wire: ForwardingWire {
-    typealias RequestHead = HTTPRequestHead
-    typealias ResponseHead = HTTPResponseHead
-    typealias Trailers = HTTPHeaders
+    typealias RequestHead = HTTP1ForwardedHead
+    typealias ResponseHead = HTTP1AnswerHead
+    typealias Trailers = ByteBuffer
 
-    static func httpStatus(of head: HTTPResponseHead) -> Int { Int(head.status.code) }
+    static func httpStatus(of head: HTTP1AnswerHead) -> Int { head.status }
 
-    static func grpcStatus(head: HTTPResponseHead?, trailers: HTTPHeaders?) -> StatusCode? { nil }
+    static func grpcStatus(head: HTTP1AnswerHead?, trailers: ByteBuffer?) -> StatusCode? { nil }
 
-    /// Fields that speak of one connection only (RFC 9110, section 7.6.1), `Expect` among them
-    /// because the gateway has answered it itself.
-    private static let hopByHop = [
-        "connection", "keep-alive", "proxy-connection", "proxy-authenticate",
-        "proxy-authorization", "te", "transfer-encoding", "upgrade", "expect",
-    ]
+    static func isStream(_ head: HTTP1AnswerHead) -> Bool { head.isStream }
+}
 
-    /// Fields that `Connection` cannot take away: where a message ends and whom it is for.
-    private static let frameAndRoute: Set = ["content-length", "host"]
+/// A request's head as upstreams get it; made once for requests that are all the same.
+final class HTTP1ForwardedHead {
+    /// The first line and the client's fields, but those of its connection and of the length.
+    let bytes: [UInt8]
+    let hasHost: Bool
+    let isHead: Bool
+    let asksForUpgrade: Bool
+    let framing: HTTP1Framing
+    /// Whether the request says of its length even that it is 0.
+    let statesLength: Bool
 
-    static func forwardable(_ headers: HTTPHeaders) -> HTTPHeaders {
-        var forwarded = headers
-        for name in headers[canonicalForm: "connection"]
-        where !frameAndRoute.contains(name.lowercased()) {
-            forwarded.remove(name: String(name))
+    /// Makes what an upstream gets of a client's head.
+    ///
+    /// - Parameter clientAddress: goes behind what `X-Forwarded-For` says already.
+    init(_ head: HTTP1Head, clientAddress: String?) {
+        var bytes = [UInt8]()
+        bytes.reserveCapacity(head.bytes.count + 64)
+        head.writeRequestLine(to: &bytes)
+        head.bytes.withUnsafeBytes { own in
+            HTTP1Hops.copyFields(
+                own, from: head.fieldsStart, connection: head.connection,
+                keepsUpgrade: head.asksForUpgrade, to: &bytes)
         }
-        for name in hopByHop { forwarded.remove(name: name) }
-        // The encoder frames a body of any method only where it is told to.
-        if headers.contains(name: "transfer-encoding") {
-            forwarded.add(name: "transfer-encoding", value: "chunked")
+        if let clientAddress {
+            bytes.append(contentsOf: "x-forwarded-for: \(clientAddress)\r\n".utf8)
         }
-        return forwarded
+        if head.asksForUpgrade { bytes.append(contentsOf: "connection: upgrade\r\n".utf8) }
+        self.bytes = bytes
+        hasHost = head.hasHost
+        isHead = head.isHead
+        asksForUpgrade = head.asksForUpgrade
+        framing = head.framing
+        statesLength = head.framing == .none && !["GET", "HEAD"].contains(head.method)
+    }
+
+    /// The head as bytes, for an upstream that is named so.
+    func write(to buffer: inout ByteBuffer, host: String) {
+        buffer.reserveCapacity(minimumWritableBytes: bytes.count + 96)
+        buffer.writeBytes(bytes)
+        // A request of HTTP/1.0 may lack what ours must have.
+        if !hasHost { buffer.writeString("host: \(host)\r\n") }
+        switch framing {
+        case .none: if statesLength { buffer.writeStaticString("content-length: 0\r\n") }
+        case .length(let length):
+            buffer.writeStaticString("content-length: ")
+            buffer.writeString(String(length))
+            buffer.writeStaticString("\r\n")
+        case .chunked: buffer.writeStaticString("transfer-encoding: chunked\r\n")
+        }
+        buffer.writeStaticString("\r\n")
+    }
+}
+
+extension HTTP1Head {
+    /// The request's first line in HTTP/1.1, and in the form that servers know (RFC 9112, section
+    /// 3.2.1).
+    func writeRequestLine(to target: inout [UInt8]) {
+        target.append(contentsOf: method.utf8)
+        target.append(HTTP1Characters.space)
+        target.append(contentsOf: path.utf8)
+        if !query.isEmpty {
+            target.append(UInt8(ascii: "?"))
+            target.append(contentsOf: query.utf8)
+        }
+        target.append(contentsOf: " HTTP/1.1\r\n".utf8)
     }
 }

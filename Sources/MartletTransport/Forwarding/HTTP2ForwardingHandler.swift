@@ -16,6 +16,7 @@ final class HTTP2ForwardingHandler: ChannelInboundHandler {
     private var context: ChannelHandlerContext?
     private var exchange: Exchange<HTTP2Wire>?
     private var isGRPC = false
+    private var timer: Scheduled<Void>?
 
     init(core: ForwarderCore, pool: HTTP2UpstreamPool, limits: Limits) {
         self.core = core
@@ -25,7 +26,10 @@ final class HTTP2ForwardingHandler: ChannelInboundHandler {
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
 
-    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+    func handlerRemoved(context: ChannelHandlerContext) {
+        timer?.cancel()
+        self.context = nil
+    }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch unwrapInboundIn(data) {
@@ -89,7 +93,11 @@ final class HTTP2ForwardingHandler: ChannelInboundHandler {
             headers.add(name: "x-forwarded-for", value: address)
         }
         exchange.receive(.head(headers, isEnd: frame.endStream))
-        exchange.start(timeout: core.limits.requestTimeout, on: context.eventLoop)
+        let patience = exchange.patience(core.limits.requestTimeout)
+        timer = context.eventLoop.assumeIsolated().scheduleTask(in: patience) {
+            self.exchange?.timedOut()
+        }
+        exchange.start()
     }
 }
 

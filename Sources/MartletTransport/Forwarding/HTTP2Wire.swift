@@ -13,6 +13,10 @@ enum HTTP2Wire: ForwardingWire {
         head.first(name: ":status").flatMap { Int($0) } ?? 0
     }
 
+    static func isStream(_ head: HPACKHeaders) -> Bool {
+        head.first(name: "content-type")?.hasPrefix("text/event-stream") ?? false
+    }
+
     static func grpcStatus(head: HPACKHeaders?, trailers: HPACKHeaders?) -> StatusCode? {
         guard let text = (trailers ?? head)?.first(name: "grpc-status"), let number = Int(text)
         else { return nil }

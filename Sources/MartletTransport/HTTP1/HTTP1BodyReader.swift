@@ -22,6 +22,8 @@ struct HTTP1BodyReader {
     struct Piece {
         let bytes: ByteBuffer
         let isEnd: Bool
+        /// The lines of the trailers at the end, where there are any and they are wanted.
+        var trailers: ByteBuffer?
     }
 
     private let limits: HTTP1Limits
@@ -30,10 +32,13 @@ struct HTTP1BodyReader {
     private var extensionBytes = 0
     private var trailerBytes = 0
     private var trailerFields = 0
+    private var trailers: ByteBuffer?
+    private let keepsTrailers: Bool
 
-    /// Begins a body; nil where the request has none.
-    init?(_ framing: HTTP1Framing, limits: HTTP1Limits) {
+    /// Begins a body; nil where the message has none.
+    init?(_ framing: HTTP1Framing, limits: HTTP1Limits, keepsTrailers: Bool = false) {
         self.limits = limits
+        self.keepsTrailers = keepsTrailers
         switch framing {
         case .none: return nil
         case .length(let length): state = .length(length)
@@ -65,7 +70,7 @@ struct HTTP1BodyReader {
                 guard let isEnd = try readTrailer(&inbox) else { return nil }
                 guard isEnd else { continue }
                 state = .ended
-                return Piece(bytes: ByteBuffer(), isEnd: true)
+                return Piece(bytes: ByteBuffer(), isEnd: true, trailers: trailers)
             case .ended: return nil
             }
         }
@@ -121,7 +126,16 @@ struct HTTP1BodyReader {
                 throw .malformed("\(bytes.text(field.name)) is among the trailers")
             }
         }
+        if keepsTrailers { keep(line) }
         return false
+    }
+
+    private mutating func keep(_ line: ByteBuffer) {
+        var line = line
+        var trailers = trailers.take() ?? ByteBuffer()
+        trailers.writeBuffer(&line)
+        trailers.writeStaticString("\r\n")
+        self.trailers = trailers
     }
 
     /// Reads a line without its end; nil where its end has not come.

@@ -18,13 +18,15 @@ enum HTTP1Event {
 /// there is none, and ``takeOutput()`` is to be written.
 struct HTTP1Connection {
     /// Where in the client's bytes we are.
-    private enum Phase {
+    enum Phase {
         /// Before or in a head. Next: body, answering, failed.
         case head
         /// In a request's content. Next: answering, failed, closing.
         case body(HTTP1BodyReader)
-        /// A whole request waits for its answer. Next: head, closing.
+        /// A whole request waits for its answer. Next: head, closing, tunnel.
         case answering
+        /// Bytes are no longer requests. Next: closing.
+        case tunnel
         /// After an error, whose answer is awaited. Next: closing.
         case failed
         /// The last answer was given. Final.
@@ -32,10 +34,13 @@ struct HTTP1Connection {
     }
 
     let limits: HTTP1Limits
-    private var phase = Phase.head
-    private var inbox = ByteBuffer()
-    private var parser: HTTP1HeadParser
-    private var request: HTTP1Head?
+    var phase = Phase.head
+    var inbox = ByteBuffer()
+    private var parser: HTTP1HeadParser<HTTP1Head>
+    var request: HTTP1Head?
+    /// The answer that is given in pieces.
+    var streamed: StreamedAnswer?
+    private let keepsTrailers: Bool
     private var isWritable = true
     private var farewellAnswers: Int?
     var output = ByteBuffer()
@@ -44,10 +49,14 @@ struct HTTP1Connection {
     private(set) var requestCount = 0
 
     /// Whether the client may send more, though its last answer was given.
-    private(set) var mayBeSending = false
+    var mayBeSending = false
 
-    init(limits: HTTP1Limits) {
+    /// The lines of the last request's trailers, where they are kept.
+    private(set) var trailers: ByteBuffer?
+
+    init(limits: HTTP1Limits, keepsTrailers: Bool = false) {
         self.limits = limits
+        self.keepsTrailers = keepsTrailers
         parser = HTTP1HeadParser(limits: limits)
     }
 
@@ -87,7 +96,9 @@ struct HTTP1Connection {
             }
             requestCount += 1
             request = head
-            guard let reader = HTTP1BodyReader(head.framing, limits: limits) else {
+            let body = HTTP1BodyReader(
+                head.framing, limits: limits, keepsTrailers: keepsTrailers)
+            guard let reader = body else {
                 phase = .answering
                 return .head(head, isEnd: true)
             }
@@ -96,8 +107,13 @@ struct HTTP1Connection {
         case .body(var reader):
             let piece = try reader.next(from: &inbox)
             phase = piece?.isEnd == true ? .answering : .body(reader)
+            trailers = piece?.trailers
             return piece.map { .content($0.bytes, isEnd: $0.isEnd) }
         case .answering: return nil
+        case .tunnel:
+            guard inbox.readableBytes > 0 else { return nil }
+            defer { inbox = ByteBuffer() }
+            return .content(inbox, isEnd: false)
         case .failed, .closing:
             inbox = ByteBuffer()
             return nil
@@ -110,7 +126,7 @@ struct HTTP1Connection {
     /// Whether more bytes are wanted: further requests wait in the socket beyond a limit.
     var wantsInput: Bool {
         switch phase {
-        case .body, .failed, .closing: true
+        case .body, .tunnel, .failed, .closing: true
         case .head: isOpen || inbox.readableBytes < limits.unreadBytes
         case .answering: inbox.readableBytes < limits.unreadBytes
         }
@@ -159,7 +175,7 @@ struct HTTP1Connection {
     /// behind it.
     mutating func refuse(_ response: HTTPResponse) {
         switch phase {
-        case .head, .closing: return
+        case .head, .tunnel, .closing: return
         case .body, .answering, .failed: end(response, mayBeSending: true)
         }
     }
@@ -184,7 +200,7 @@ struct HTTP1Connection {
     }
 
     /// Whether an answer that is given now is the last.
-    private mutating func isLast() -> Bool {
+    mutating func isLast() -> Bool {
         guard let left = farewellAnswers else { return false }
         farewellAnswers = left - 1
         return inbox.readableBytes == 0 || left <= 0
@@ -195,13 +211,23 @@ struct HTTP1Connection {
         if case .closing = phase { true } else { false }
     }
 
+    /// Whether a whole request waits for its answer.
+    var isAnswerable: Bool {
+        if case .answering = phase { true } else { false }
+    }
+
+    /// Whether the connection is no longer one of HTTP.
+    var isTunnel: Bool {
+        if case .tunnel = phase { true } else { false }
+    }
+
     /// What is awaited.
     var awaited: HTTP1Awaited {
         switch phase {
         case .head where !isOpen: .room
         case .head: inbox.readableBytes == 0 ? .request : .head
         case .body: .content
-        case .answering, .failed: .answer
+        case .answering, .tunnel, .failed: .answer
         case .closing: .room
         }
     }

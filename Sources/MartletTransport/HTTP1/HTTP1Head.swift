@@ -10,8 +10,7 @@ enum HTTP1Framing: Equatable {
 /// A request's head, checked and read once: clients send the same one again and again.
 ///
 /// Its fields stay in the bytes in which they came until somebody asks for them.
-final class HTTP1Head: Sendable {
-    /// The head as it came, from its first line to the empty one.
+final class HTTP1Head: HTTP1ReadableHead, Sendable {
     let bytes: [UInt8]
 
     let method: String
@@ -23,15 +22,21 @@ final class HTTP1Head: Sendable {
     /// Whether the client means to send another request.
     let isKeepAlive: Bool
 
+    /// Whether the client asks for another protocol on this connection (RFC 9110, section 7.8).
+    let asksForUpgrade: Bool
+
+    /// Whether it names its host, as all but some of HTTP/1.0 do.
+    let hasHost: Bool
+
     /// Whether the client waits to hear that its body is wanted.
     let expectsContinue: Bool
 
     /// The values of `content-encoding`.
     let contentEncodings: [String]
 
-    private let fieldsStart: Int
+    let fieldsStart: Int
+    let connection: HTTP1ConnectionField
 
-    /// Makes a head of what was found in `bytes`.
     init(_ draft: HTTP1HeadDraft, _ bytes: UnsafeRawBufferPointer) throws(HTTP1Fault) {
         let target = try draft.target(bytes)
         framing = try draft.framing()
@@ -40,7 +45,10 @@ final class HTTP1Head: Sendable {
         path = target.path.isEmpty ? "/" : bytes.text(target.path)
         query = bytes.text(target.query)
         isHTTP10 = draft.isHTTP10
-        isKeepAlive = !draft.closes && (!draft.isHTTP10 || draft.keepsAlive)
+        connection = draft.persistence
+        asksForUpgrade = draft.persistence.upgrades && draft.hasUpgrade && !draft.isHTTP10
+        hasHost = draft.hasHost
+        isKeepAlive = !connection.closes && (!draft.isHTTP10 || connection.keepsAlive)
         // Those who know HTTP/1.0 alone know nothing of it (RFC 9110, section 10.1.1).
         expectsContinue = draft.expectsContinue && !draft.isHTTP10
         contentEncodings = draft.contentEncodings.map { bytes.text($0) }
@@ -92,7 +100,7 @@ final class HTTP1Head: Sendable {
     }
 
     /// The field at a place in a head that was checked, and the place of the next.
-    private static func field(
+    static func field(
         _ bytes: UnsafeRawBufferPointer, at position: inout Int
     ) -> (name: Range<Int>, value: Range<Int>)? {
         guard let end = bytes.firstIndex(of: HTTP1Characters.lineFeed, from: position),

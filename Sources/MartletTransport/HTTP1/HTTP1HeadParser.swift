@@ -1,24 +1,71 @@
 import Foundation
 import NIOCore
 
-/// Finds the heads of requests in a client's bytes, line by line: each byte is looked at as it
-/// comes, and nothing is kept but places.
-struct HTTP1HeadParser {
+/// A head that can be read off a peer's bytes.
+protocol HTTP1ReadableHead: AnyObject {
+    /// What its lines have said so far.
+    associatedtype Draft: HTTP1ReadableDraft
+
+    /// The head as it came, from its first line to the empty one.
+    var bytes: [UInt8] { get }
+
+    /// Makes a head of what was found in `bytes`.
+    init(_ draft: Draft, _ bytes: UnsafeRawBufferPointer) throws(HTTP1Fault)
+}
+
+/// What the lines of a head have said so far; places count from the head's first byte.
+protocol HTTP1ReadableDraft {
+    /// What the head belongs to, for people.
+    static var subject: String { get }
+
+    init()
+
+    /// Whether the first line has come.
+    var hasFirstLine: Bool { get }
+
+    /// Takes the first line; `next` is the place of the one behind it.
+    mutating func takeFirstLine(
+        _ bytes: UnsafeRawBufferPointer, _ line: Range<Int>, next: Int
+    ) throws(HTTP1Fault)
+
+    /// Takes the line of a field.
+    mutating func takeField(
+        _ bytes: UnsafeRawBufferPointer, _ line: Range<Int>, limits: HTTP1Limits
+    ) throws(HTTP1Fault)
+}
+
+extension HTTP1ReadableDraft {
+    static func tooLarge(_ limits: HTTP1Limits) -> HTTP1Fault {
+        .malformed(
+            "The \(subject)'s header fields exceed \(limits.headerBytes) bytes "
+                + "(--max-header-bytes)")
+    }
+
+    static func tooMany(_ limits: HTTP1Limits) -> HTTP1Fault {
+        .malformed(
+            "The \(subject) has more than \(limits.headerFields) header fields "
+                + "(--max-header-fields)")
+    }
+}
+
+/// Finds the heads of messages in a peer's bytes, line by line: each byte is looked at as it comes,
+/// and nothing is kept but places.
+struct HTTP1HeadParser<Head: HTTP1ReadableHead> {
     private let limits: HTTP1Limits
-    private var draft = HTTP1HeadDraft()
+    private var draft = Head.Draft()
     private var lineStart = 0
     private var scanned = 0
     private var emptyLines = 0
-    private var previous: HTTP1Head?
+    private var previous: Head?
 
     init(limits: HTTP1Limits) {
         self.limits = limits
     }
 
     /// The next head, leaving what is behind it; nil where its end has not come.
-    mutating func next(from inbox: inout ByteBuffer) throws(HTTP1Fault) -> HTTP1Head? {
+    mutating func next(from inbox: inout ByteBuffer) throws(HTTP1Fault) -> Head? {
         if scanned == 0 {
-            if let previous, previous.isPrefix(of: inbox) {
+            if let previous, inbox.begins(with: previous.bytes) {
                 inbox.moveReaderIndex(forwardBy: previous.bytes.count)
                 return previous
             }
@@ -35,7 +82,7 @@ struct HTTP1HeadParser {
         }
         guard let head else { return nil }
         inbox.moveReaderIndex(forwardBy: head.bytes.count)
-        draft = HTTP1HeadDraft()
+        draft = Head.Draft()
         lineStart = 0
         scanned = 0
         emptyLines = 0
@@ -49,7 +96,7 @@ struct HTTP1HeadParser {
         while inbox.getInteger(at: inbox.readerIndex, as: UInt16.self) == line {
             emptyLines += 1
             guard emptyLines <= limits.emptyLines else {
-                throw .malformed("There are too many empty lines in front of a request")
+                throw .malformed("There are too many empty lines in front of a \(Head.Draft.subject)")
             }
             inbox.moveReaderIndex(forwardBy: 2)
         }
@@ -57,28 +104,28 @@ struct HTTP1HeadParser {
 
     private mutating func scan(
         _ bytes: UnsafeRawBufferPointer
-    ) throws(HTTP1Fault) -> HTTP1Head? {
+    ) throws(HTTP1Fault) -> Head? {
         let before = scanned
         while let end = bytes.firstIndex(of: HTTP1Characters.lineFeed, from: scanned) {
             guard end > lineStart, bytes[end - 1] == HTTP1Characters.carriageReturn else {
-                throw .malformed("A line of the request's head does not end with CR LF")
+                throw .malformed("A line of the \(Head.Draft.subject)'s head does not end with CR LF")
             }
             let line = lineStart..<end - 1
             lineStart = end + 1
             scanned = lineStart
-            guard lineStart <= limits.headBytes else { throw HTTP1HeadDraft.tooLarge(limits) }
-            if !draft.hasRequestLine {
-                try draft.takeRequestLine(bytes, line, next: lineStart)
+            guard lineStart <= limits.headBytes else { throw Head.Draft.tooLarge(limits) }
+            if !draft.hasFirstLine {
+                try draft.takeFirstLine(bytes, line, next: lineStart)
             } else if line.isEmpty {
-                return try HTTP1Head(
+                return try Head(
                     draft, UnsafeRawBufferPointer(rebasing: bytes[..<lineStart]))
             } else {
                 try draft.takeField(bytes, line, limits: limits)
             }
         }
         scanned = bytes.count
-        guard scanned <= limits.headBytes else { throw HTTP1HeadDraft.tooLarge(limits) }
-        if !draft.hasRequestLine { try checkBeginning(bytes, from: before) }
+        guard scanned <= limits.headBytes else { throw Head.Draft.tooLarge(limits) }
+        if !draft.hasFirstLine { try checkBeginning(bytes, from: before) }
         return nil
     }
 
@@ -90,17 +137,17 @@ struct HTTP1HeadParser {
             byte >= 0x20 && byte < 0x7F || byte == HTTP1Characters.carriageReturn
         }
         guard isText, bytes.first.map(HTTP1Characters.isBlank) != true else {
-            throw .malformed("What the client sends is no request of HTTP/1.1")
+            throw .malformed("What the peer sends is no \(Head.Draft.subject) of HTTP/1.1")
         }
     }
 }
 
-extension HTTP1Head {
-    /// Whether bytes begin with this very head.
-    fileprivate func isPrefix(of buffer: ByteBuffer) -> Bool {
+extension ByteBuffer {
+    /// Whether the next bytes are these.
+    fileprivate func begins(with bytes: [UInt8]) -> Bool {
         let count = bytes.count
-        guard buffer.readableBytes >= count else { return false }
-        return buffer.withUnsafeReadableBytes { buffer in
+        guard readableBytes >= count else { return false }
+        return withUnsafeReadableBytes { buffer in
             bytes.withUnsafeBytes { own in
                 guard let left = buffer.baseAddress, let right = own.baseAddress else {
                     return false

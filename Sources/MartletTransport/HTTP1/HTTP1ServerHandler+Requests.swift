@@ -4,15 +4,7 @@ import NIOCore
 
 /// Requests, from the core's events to the responder.
 extension HTTP1ServerHandler {
-    func take(_ event: HTTP1Event) {
-        switch event {
-        case .head(let head, let isEnd): begin(head, isEnd: isEnd)
-        case .content(let bytes, let isEnd): receive(bytes, isEnd: isEnd)
-        case .failed(let fault): fail(fault)
-        }
-    }
-
-    private func begin(_ head: HTTP1Head, isEnd: Bool) {
+    func begin(_ head: HTTP1Head, isEnd: Bool) {
         exchange = HTTP1Exchange(
             head, number: connection.requestCount, remoteAddress: remoteAddress,
             timeout: limits.requestTimeout, start: start, now: now)
@@ -30,7 +22,7 @@ extension HTTP1ServerHandler {
         if isEnd { receive(ByteBuffer(), isEnd: true) } else { connection.wantContent() }
     }
 
-    private func receive(_ bytes: ByteBuffer, isEnd: Bool) {
+    func receive(_ bytes: ByteBuffer, isEnd: Bool) {
         // What follows a refusal means nothing.
         guard exchange != nil else { return }
         if isEnd, body == nil, bytes.readableBytes <= limits.messageBytes {
@@ -71,16 +63,7 @@ extension HTTP1ServerHandler {
         connection.answer(response)
     }
 
-    /// The client stops waiting now, so it gets its answer, whatever the engine does, and before the
-    /// answer of whoever is cancelled.
-    func expire() {
-        guard let exchange, case .responding = exchange.state else { return }
-        self.exchange = nil
-        connection.answer(.timedOut)
-        exchange.context.cancellation.cancel()
-    }
-
-    private func fail(_ fault: HTTP1Fault) {
+    func fail(_ fault: HTTP1Fault) {
         if exchange == nil {
             // Nobody knows what was asked.
             let context = RequestContext(remoteAddress: remoteAddress, start: start)

@@ -27,8 +27,6 @@ final class ConnectionDeadline: ChannelInboundHandler, RemovableChannelHandler {
     private let limits: Limits
     private let handshakeTimeout: Duration?
     private(set) var phase = Phase.head
-    /// Told when the rest of a request is awaited, whose head is known by then.
-    var whenBodyBegins: (() -> Void)?
     /// When the connection is closed unless something happens; nil for never.
     private(set) var deadline: NIODeadline?
     private var timer: Scheduled<Void>?
@@ -71,9 +69,7 @@ final class ConnectionDeadline: ChannelInboundHandler, RemovableChannelHandler {
         case .handshake: deadline = handshakeTimeout.map { .now() + TimeAmount($0) }
         case .idle: deadline = .now() + TimeAmount(limits.idleTimeout)
         case .head: deadline = .now() + TimeAmount(limits.headerTimeout)
-        case .body:
-            deadline = .now() + TimeAmount(limits.bodyTimeout)
-            whenBodyBegins?()
+        case .body: deadline = .now() + TimeAmount(limits.bodyTimeout)
         case .response: deadline = nil
         }
     }

@@ -1,7 +1,6 @@
 import Logging
 import MartletCore
 import NIOCore
-import NIOHTTP1
 import NIOHTTP2
 import NIOSSL
 
@@ -43,19 +42,6 @@ struct ConnectionPipeline: Sendable {
             try operations.addHandler(NIOSSLServerHandler(context: tls.context))
         }
         try operations.addHandler(detector)
-    }
-}
-
-/// Sets up the stock HTTP/1 codec.
-struct HTTP1Codec {
-    let limits: Limits
-
-    func configure(_ channel: any Channel, deadline: ConnectionDeadline) throws {
-        var decoderLimits = NIOHTTPDecoderLimitConfiguration()
-        decoderLimits.maxHeaderFieldSize = limits.headerBytes
-        try channel.pipeline.syncOperations.addHandler(HTTP1FarewellHandler(deadline: deadline))
-        try channel.pipeline.syncOperations.configureHTTPServerPipeline(
-            withEncoderConfiguration: .init(), withDecoderLimitConfiguration: decoderLimits)
     }
 }
 

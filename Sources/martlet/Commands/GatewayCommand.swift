@@ -40,6 +40,9 @@ struct GatewayCommand: AsyncParsableCommand {
     @Option(help: "File to write the admin port to once it is bound.")
     var adminPortFile: String?
 
+    @Option(help: "How the endpoint of a request is chosen.")
+    var balancing = BalancingAlgorithm.dynamicWeightedRoundRobin
+
     @Option(help: "Pause between two health checks of an endpoint, in seconds.")
     var healthCheckIntervalSeconds = 1.0
 
@@ -75,6 +78,7 @@ struct GatewayCommand: AsyncParsableCommand {
     var upstreamIdleTimeoutSeconds = ForwardingLimits().upstreamIdleTimeout.seconds
 
     @OptionGroup var listen: ListenOptions
+    @OptionGroup var tlsOptions: TLSOptions
     @OptionGroup var limitOptions: LimitOptions
     @OptionGroup var logOptions: LogOptions
 
@@ -133,6 +137,8 @@ struct GatewayCommand: AsyncParsableCommand {
             endpoints: endpoints.map { UpstreamAddress(host: $0.host, port: $0.port) },
             listen: UpstreamAddress(host: listen.host, port: port),
             admin: UpstreamAddress(host: adminHost, port: adminPort))
+        configuration.tls = tlsOptions.tls
+        configuration.balancing = balancing
         configuration.attemptsMax = maxAttempts
         configuration.outliers =
             outlierConsecutiveFailures == 0

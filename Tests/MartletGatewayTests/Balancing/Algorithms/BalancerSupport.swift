@@ -17,13 +17,13 @@ extension Balancer {
     /// Begins an attempt at an endpoint and ends it, well.
     mutating func answer(_ id: EndpointID, seconds: Double, endingAt now: Duration) {
         didBegin(id, now: now - .seconds(seconds))
-        didEnd(id, AttemptResult(latency: .seconds(seconds), hasFailed: false), now: now)
+        didEnd(id, BalancedAttempt(latency: .seconds(seconds), hasFailed: false), now: now)
     }
 
     /// Begins an attempt at an endpoint and ends it by a failure, in no time.
     mutating func fail(_ id: EndpointID, now: Duration) {
         didBegin(id, now: now)
-        didEnd(id, AttemptResult(latency: .zero, hasFailed: true), now: now)
+        didEnd(id, BalancedAttempt(latency: .zero, hasFailed: true), now: now)
     }
 
     /// How often each endpoint is picked while nothing else happens.

@@ -77,7 +77,7 @@ struct BalancerWorld {
     private mutating func endOne() {
         guard !begun.isEmpty else { return }
         let id = begun.remove(at: Int.random(in: 0..<begun.count, using: &generator))
-        let result = AttemptResult(
+        let result = BalancedAttempt(
             latency: .milliseconds(Int.random(in: 0...500, using: &generator)),
             hasFailed: Int.random(in: 0..<5, using: &generator) == 0,
             wasAbandoned: Int.random(in: 0..<9, using: &generator) == 0)
@@ -103,8 +103,8 @@ struct BalancerWorld {
     }
 
     /// Of an attempt that may never have begun.
-    private mutating func oddResult() -> AttemptResult {
-        AttemptResult(
+    private mutating func oddResult() -> BalancedAttempt {
+        BalancedAttempt(
             latency: Self.oddDurations.randomElement(using: &generator) ?? .zero,
             hasFailed: Bool.random(using: &generator),
             wasAbandoned: Bool.random(using: &generator))

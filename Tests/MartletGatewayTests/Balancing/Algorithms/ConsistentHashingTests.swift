@@ -99,7 +99,7 @@ struct ConsistentHashingTests {
                 if inFlight.count > 60, random.unit() < 0.6 {
                     let id = inFlight.remove(at: Int.random(in: 0..<60, using: &random))
                     balancer.didEnd(
-                        id, AttemptResult(latency: .zero, hasFailed: false), now: .zero)
+                        id, BalancedAttempt(latency: .zero, hasFailed: false), now: .zero)
                 }
                 let key = ZipfKeys(count: 20).draw(&random)
                 let request = PickRequest(affinityKey: key)
@@ -122,7 +122,7 @@ struct ConsistentHashingTests {
         let (first, next) = try order(of: request, in: balancer)
         balancer.begin(1, at: first)
         #expect(balancer.pick(for: request, excluding: [], now: .zero) == next)
-        balancer.didEnd(first, AttemptResult(latency: .zero, hasFailed: false), now: .zero)
+        balancer.didEnd(first, BalancedAttempt(latency: .zero, hasFailed: false), now: .zero)
         #expect(balancer.pick(for: request, excluding: [], now: .zero) == first)
     }
 

@@ -8,8 +8,8 @@ private let c = EndpointID("c:1")
 
 @Suite("Balancers: the endpoints and what runs there")
 struct EndpointRosterTests {
-    private let fine = AttemptResult(latency: .milliseconds(1), hasFailed: false)
-    private let failed = AttemptResult(latency: .milliseconds(1), hasFailed: true)
+    private let fine = BalancedAttempt(latency: .milliseconds(1), hasFailed: false)
+    private let failed = BalancedAttempt(latency: .milliseconds(1), hasFailed: true)
 
     private func roster(_ ids: EndpointID...) -> EndpointRoster<String> {
         var roster = EndpointRoster(penalty: FailurePenalty(), blank: "")
@@ -63,7 +63,7 @@ struct EndpointRosterTests {
         roster.didBegin(a)
         roster.didEnd(a, failed, now: .zero)
         roster.didBegin(a)
-        let abandoned = AttemptResult(latency: .zero, hasFailed: false, wasAbandoned: true)
+        let abandoned = BalancedAttempt(latency: .zero, hasFailed: false, wasAbandoned: true)
         roster.didEnd(a, abandoned, now: .zero)
         #expect(load(a, in: roster) == 10)
         roster.didEnd(a, fine, now: .zero)

@@ -150,7 +150,7 @@ private struct SteadyTraffic {
             now += .milliseconds(20)
             while let first = running.first, now - first.begin >= .milliseconds(30) {
                 running.removeFirst()
-                let result = AttemptResult(latency: .milliseconds(30), hasFailed: false)
+                let result = BalancedAttempt(latency: .milliseconds(30), hasFailed: false)
                 balancer.didEnd(first.id, result, now: now)
             }
             let request = PickRequest(affinityKey: random.next())

@@ -13,7 +13,7 @@ struct LatencyByLoadTests {
         for value in seconds {
             latency.didBegin(inFlight: inFlight, now: .seconds(10) - .seconds(value))
             latency.didEnd(
-                AttemptResult(latency: .seconds(value), hasFailed: false), now: .seconds(10),
+                BalancedAttempt(latency: .seconds(value), hasFailed: false), now: .seconds(10),
                 decayTime: decay)
         }
     }
@@ -55,10 +55,10 @@ struct LatencyByLoadTests {
         latency.didBegin(inFlight: 0, now: .seconds(1))
         latency.didBegin(inFlight: 8, now: .seconds(2))
         latency.didEnd(
-            AttemptResult(latency: .seconds(1), hasFailed: false), now: .seconds(3),
+            BalancedAttempt(latency: .seconds(1), hasFailed: false), now: .seconds(3),
             decayTime: decay)
         latency.didEnd(
-            AttemptResult(latency: .seconds(9), hasFailed: false), now: .seconds(10),
+            BalancedAttempt(latency: .seconds(9), hasFailed: false), now: .seconds(10),
             decayTime: decay)
         observe([Double](repeating: 1, count: 7), inFlight: 8, in: &latency)
         observe([Double](repeating: 9, count: 7), inFlight: 0, in: &latency)
@@ -71,7 +71,7 @@ struct LatencyByLoadTests {
         func giveUp(after seconds: Double) {
             latency.didBegin(inFlight: 0, now: .seconds(10) - .seconds(seconds))
             latency.didEnd(
-                AttemptResult(latency: .seconds(seconds), hasFailed: false, wasAbandoned: true),
+                BalancedAttempt(latency: .seconds(seconds), hasFailed: false, wasAbandoned: true),
                 now: .seconds(10), decayTime: decay)
         }
         giveUp(after: 1)
@@ -89,7 +89,7 @@ struct LatencyByLoadTests {
         #expect(abs(seconds(latency, inFlight: 0, now: 20) - 0.3679) < 0.0001)
         latency.didBegin(inFlight: 0, now: .seconds(20))
         latency.didEnd(
-            AttemptResult(latency: .zero, hasFailed: true), now: .seconds(20), decayTime: decay)
+            BalancedAttempt(latency: .zero, hasFailed: true), now: .seconds(20), decayTime: decay)
         #expect(seconds(latency, inFlight: 0, now: 20) == 1)
     }
 }

@@ -143,7 +143,7 @@ struct BalancerSimulation {
         }
         balancers[request.gateway].didEnd(
             ids[request.node],
-            AttemptResult(latency: .seconds(seconds), hasFailed: hasFailed), now: .seconds(now))
+            BalancedAttempt(latency: .seconds(seconds), hasFailed: hasFailed), now: .seconds(now))
         guard request.isCounted else { return }
         if hasFailed {
             outcome.errors += 1

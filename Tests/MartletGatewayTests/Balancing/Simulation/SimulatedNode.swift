@@ -80,7 +80,7 @@ struct SimulatedNode {
     ) -> (request: Int, until: Double)? {
         ended += 1
         latency.didEnd(
-            AttemptResult(latency: .seconds(seconds), hasFailed: false), now: .seconds(now),
+            BalancedAttempt(latency: .seconds(seconds), hasFailed: false), now: .seconds(now),
             decayTime: .seconds(10))
         count(now: now)
         running -= 1

@@ -1,0 +1,158 @@
+import NIOCore
+
+/// One HTTP/1.1 connection to an upstream: serves one attempt at a time, idle in between.
+final class HTTP1UpstreamHandler: ChannelDuplexHandler, UpstreamExchange {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+    typealias Wire = HTTP1Wire
+
+    let address: UpstreamAddress
+    var idleSince = NIODeadline.now()
+
+    private let pool: HTTP1UpstreamPool
+    private var context: ChannelHandlerContext?
+    private var exchange: Exchange<HTTP1Wire>?
+    private var attempt = 0
+    private var reader = HTTP1AnswerReader(limits: HTTP1Limits())
+    private var output = ByteBuffer()
+    private var isChunked = false
+    private var isPaused = false
+    private var owesRead = false
+
+    init(address: UpstreamAddress, pool: HTTP1UpstreamPool) {
+        self.address = address
+        self.pool = pool
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+
+    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+
+    /// Takes an attempt on; `false` when the connection is of no use any more.
+    func begin(_ exchange: Exchange<HTTP1Wire>, attempt: Int) -> Bool {
+        guard let context, context.channel.isActive, !reader.hasStrayBytes else { return false }
+        self.exchange = exchange
+        self.attempt = attempt
+        return true
+    }
+
+    /// Closes an idle connection.
+    func close() { context?.close(promise: nil) }
+
+    // MARK: UpstreamExchange
+
+    var isWritable: Bool { context?.channel.isWritable ?? false }
+
+    func send(_ parts: [RequestPart<HTTP1Wire>]) {
+        for part in parts {
+            switch part {
+            case .head(let head, _):
+                head.write(to: &output, host: address.description)
+                isChunked = head.framing == .chunked
+                reader.expect(isToHead: head.isHead, allowsUpgrade: head.asksForUpgrade)
+            case .body(let bytes):
+                for large in output.writeContent(bytes, inChunks: isChunked) {
+                    context?.write(wrapOutboundOut(large), promise: nil)
+                }
+            case .end(let trailers):
+                if isChunked { output.writeLastChunk(trailers: trailers) }
+            }
+        }
+    }
+
+    func flush() {
+        guard let context else { return }
+        if output.readableBytes > 0 {
+            let bytes = output
+            output = ByteBuffer()
+            context.write(wrapOutboundOut(bytes), promise: nil)
+        }
+        context.flush()
+    }
+
+    func cancel() {
+        exchange = nil
+        context?.close(promise: nil)
+    }
+
+    func setReading(_ isReading: Bool) {
+        isPaused = !isReading
+        guard isReading, owesRead else { return }
+        owesRead = false
+        context?.read()
+    }
+
+    func didFinish(isReusable: Bool) {
+        exchange = nil
+        setReading(true)
+        guard let context, isReusable, reader.isReusable, !reader.hasStrayBytes,
+            context.channel.isActive, pool.giveBack(self)
+        else {
+            self.context?.close(promise: nil)
+            return
+        }
+    }
+
+    // MARK: Channel
+
+    func read(context: ChannelHandlerContext) {
+        if isPaused {
+            owesRead = true
+        } else {
+            context.read()
+        }
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        reader.receive(unwrapInboundIn(data))
+        guard exchange != nil else {
+            // Nobody has asked.
+            context.close(promise: nil)
+            return
+        }
+        do throws(HTTP1Fault) {
+            while let exchange, let event = try reader.next() {
+                switch event {
+                case .head(let head, let isEnd):
+                    exchange.receive(.head(head, isEnd: isEnd), attempt: attempt)
+                case .content(let bytes): exchange.receive(.body(bytes), attempt: attempt)
+                case .end(let trailers): exchange.receive(.end(trailers), attempt: attempt)
+                }
+            }
+        } catch {
+            fail()
+            context.close(promise: nil)
+        }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        exchange?.upstreamReadComplete(attempt: attempt)
+        context.fireChannelReadComplete()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        pool.remove(self)
+        if reader.receiveEnd() {
+            exchange?.receive(.end(nil), attempt: attempt)
+        }
+        fail()
+        context.fireChannelInactive()
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        exchange?.upstreamWritabilityChanged(context.channel.isWritable, attempt: attempt)
+        context.fireChannelWritabilityChanged()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        fail()
+        context.close(promise: nil)
+    }
+
+    private func fail() {
+        let failed = exchange
+        exchange = nil
+        failed?.failed(.connectionClosed, attempt: attempt)
+    }
+}

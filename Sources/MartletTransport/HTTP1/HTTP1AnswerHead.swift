@@ -1,0 +1,133 @@
+import NIOCore
+
+/// How the end of an answer's content is found (RFC 9112, section 6.3).
+enum HTTP1AnswerFraming: Equatable {
+    case none
+    case length(Int)
+    case chunked
+    /// It ends with the connection.
+    case untilEnd
+    /// The connection is no longer one of HTTP (RFC 9110, section 7.8).
+    case tunnel
+}
+
+/// The head of an upstream's answer, checked and read once: servers send the same one again and
+/// again.
+final class HTTP1AnswerHead: HTTP1ReadableHead, Sendable {
+    let bytes: [UInt8]
+
+    let status: Int
+
+    /// Whether the upstream means to answer another request on its connection.
+    let isKeepAlive: Bool
+
+    /// Whether content is to be passed on as it comes: nobody knows when the next of it will.
+    let isStream: Bool
+
+    /// The status line and the fields that are for the client, as bytes: those that speak of the
+    /// connection and of the length are left out.
+    let forwarded: [UInt8]
+
+    private let contentLength: Int?
+    private let isChunked: Bool
+
+    init(_ draft: HTTP1AnswerDraft, _ bytes: UnsafeRawBufferPointer) throws(HTTP1Fault) {
+        try draft.length.checkTransfer(of: HTTP1AnswerDraft.subject)
+        status = draft.status
+        isChunked = draft.length.hasTransfer
+        contentLength = draft.length.contentLength
+        isKeepAlive =
+            !draft.persistence.closes && (!draft.isHTTP10 || draft.persistence.keepsAlive)
+        isStream = draft.status == 101 || draft.isEventStream
+        var forwarded = [UInt8]()
+        forwarded.reserveCapacity(bytes.count)
+        // Whatever minor version the upstream speaks, we speak ours.
+        forwarded.append(contentsOf: "HTTP/1.1".utf8)
+        forwarded.append(contentsOf: bytes[draft.statusLineRest])
+        forwarded.append(contentsOf: [0x0D, 0x0A])
+        let keepsUpgrade = draft.status == 101
+        HTTP1Hops.copyFields(
+            bytes, from: draft.fieldsStart, connection: draft.persistence,
+            keepsUpgrade: keepsUpgrade, to: &forwarded)
+        self.forwarded = forwarded
+        self.bytes = Array(bytes)
+    }
+
+    /// How the end of the content is found; an answer to HEAD has none, whatever it says.
+    func framing(toHead isHead: Bool) -> HTTP1AnswerFraming {
+        if status == 101 { return .tunnel }
+        if isHead || status == 204 || status == 304 { return .none }
+        if isChunked { return .chunked }
+        guard let contentLength else { return .untilEnd }
+        return contentLength == 0 ? .none : .length(contentLength)
+    }
+
+    /// What the answer says of its length, for clients: also where it has no content.
+    var statedLength: Int? { contentLength }
+}
+
+/// What the lines of an answer's head have said so far.
+struct HTTP1AnswerDraft: HTTP1ReadableDraft {
+    static let subject = "answer"
+
+    private(set) var status = 0
+    private(set) var isHTTP10 = false
+    /// From the blank in front of the status on.
+    private(set) var statusLineRest = 0..<0
+    private(set) var fieldsStart = 0
+    private(set) var length = HTTP1LengthFields()
+    private(set) var persistence = HTTP1ConnectionField()
+    private(set) var isEventStream = false
+    private var fieldCount = 0
+    private var countedBytes = 0
+
+    var hasFirstLine: Bool { fieldsStart > 0 }
+
+    /// RFC 9112, section 4.
+    mutating func takeFirstLine(
+        _ bytes: UnsafeRawBufferPointer, _ line: Range<Int>, next: Int
+    ) throws(HTTP1Fault) {
+        let start = line.lowerBound
+        guard line.count >= 12, bytes[start..<start + 7].elementsEqual("HTTP/1.".utf8),
+            HTTP1Characters.isDigit(bytes[start + 7]), bytes[start + 8] == HTTP1Characters.space,
+            line.count == 12 || bytes[start + 12] == HTTP1Characters.space
+        else { throw .malformed("The answer's first line is not one of HTTP/1") }
+        for index in start + 9..<start + 12 {
+            guard HTTP1Characters.isDigit(bytes[index]) else {
+                throw .malformed("The answer's status is no number")
+            }
+            status = 10 * status + Int(bytes[index] - 0x30)
+        }
+        guard status >= 100 else { throw .malformed("The answer's status is \(status)") }
+        isHTTP10 = bytes[start + 7] == UInt8(ascii: "0")
+        statusLineRest = start + 8..<line.upperBound
+        guard bytes.isFieldContent(statusLineRest) else {
+            throw .malformed("The answer's first line has forbidden characters")
+        }
+        fieldsStart = next
+    }
+
+    mutating func takeField(
+        _ bytes: UnsafeRawBufferPointer, _ line: Range<Int>, limits: HTTP1Limits
+    ) throws(HTTP1Fault) {
+        let field = try HTTP1FieldLine(bytes, line)
+        fieldCount += 1
+        countedBytes += field.name.count + field.value.count
+        guard fieldCount <= limits.headerFields else { throw Self.tooMany(limits) }
+        guard countedBytes <= limits.headerBytes else { throw Self.tooLarge(limits) }
+        switch field.name.count {
+        case 10 where bytes.spells("connection", field.name):
+            persistence.take(bytes, field.value)
+        case 12 where bytes.spells("content-type", field.name):
+            let type: StaticString = "text/event-stream"
+            let end = field.value.lowerBound + type.utf8CodeUnitCount
+            isEventStream =
+                end <= field.value.upperBound && bytes.spells(type, field.value.lowerBound..<end)
+        case 14 where bytes.spells("content-length", field.name):
+            try length.takeLength(bytes, field.value)
+        case 17 where bytes.spells("transfer-encoding", field.name):
+            length.takeTransfer(bytes, field.value)
+        default: break
+        }
+    }
+}

@@ -1,0 +1,143 @@
+import NIOCore
+
+/// What an upstream's connection tells of its answers, in the order in which it happened.
+enum HTTP1AnswerEvent {
+    /// An answer has begun; where `isEnd`, it has no content.
+    case head(HTTP1AnswerHead, isEnd: Bool)
+    /// More of its content.
+    case content(ByteBuffer)
+    /// It is complete.
+    case end(trailers: ByteBuffer?)
+}
+
+/// The client's side of an HTTP/1.1 connection (RFC 9112): an upstream's bytes in, events out.
+///
+/// It knows no socket, and is as strict as the server's side: an answer that may be read in two ways
+/// is nobody's answer. One request is answered at a time.
+struct HTTP1AnswerReader {
+    private enum Phase {
+        /// No request waits. Next: head.
+        case idle
+        /// Before or in a head. Next: body, untilEnd, idle.
+        case head
+        /// In content. Next: idle.
+        case body(HTTP1BodyReader)
+        /// In content that ends with the connection, which is no longer one of HTTP if so agreed.
+        case untilEnd
+    }
+
+    private let limits: HTTP1Limits
+    private var parser: HTTP1HeadParser<HTTP1AnswerHead>
+    private var phase = Phase.idle
+    private var inbox = ByteBuffer()
+    private var isToHead = false
+    private var allowsUpgrade = false
+    private var owesEnd = false
+
+    /// Whether the connection can serve another request once this one is answered.
+    private(set) var isReusable = true
+
+    init(limits: HTTP1Limits) {
+        self.limits = limits
+        parser = HTTP1HeadParser(limits: limits)
+    }
+
+    /// Awaits the answer to a request.
+    mutating func expect(isToHead: Bool, allowsUpgrade: Bool) {
+        self.isToHead = isToHead
+        self.allowsUpgrade = allowsUpgrade
+        phase = .head
+        isReusable = true
+        // An answer to nobody, or more of one: nothing that follows can be told apart.
+        if inbox.readableBytes > 0 { isReusable = false }
+    }
+
+    /// Whether bytes came that no request has asked for.
+    var hasStrayBytes: Bool {
+        if case .idle = phase { inbox.readableBytes > 0 } else { false }
+    }
+
+    /// Takes bytes of the upstream.
+    mutating func receive(_ bytes: ByteBuffer) {
+        if inbox.readableBytes == 0 {
+            inbox = bytes
+        } else {
+            inbox.writeImmutableBuffer(bytes)
+        }
+    }
+
+    /// Notes that the upstream sends no more; whether that is the end of the answer.
+    mutating func receiveEnd() -> Bool {
+        guard case .untilEnd = phase else { return false }
+        phase = .idle
+        return true
+    }
+
+    /// The next thing that happened, if anything.
+    mutating func next() throws(HTTP1Fault) -> HTTP1AnswerEvent? {
+        if owesEnd {
+            owesEnd = false
+            return .end(trailers: nil)
+        }
+        switch phase {
+        case .idle: return nil
+        case .head:
+            guard let head = try readHead() else { return nil }
+            return .head(head, isEnd: begin(head))
+        case .body(var reader):
+            guard let piece = try reader.next(from: &inbox) else {
+                phase = .body(reader)
+                releaseInbox()
+                return nil
+            }
+            phase = piece.isEnd ? .idle : .body(reader)
+            guard piece.isEnd else { return .content(piece.bytes) }
+            releaseInbox()
+            guard piece.bytes.readableBytes > 0 else { return .end(trailers: piece.trailers) }
+            owesEnd = true
+            return .content(piece.bytes)
+        case .untilEnd:
+            guard inbox.readableBytes > 0 else { return nil }
+            defer { inbox = ByteBuffer() }
+            return .content(inbox)
+        }
+    }
+
+    private mutating func readHead() throws(HTTP1Fault) -> HTTP1AnswerHead? {
+        while inbox.readableBytes > 0, let head = try parser.next(from: &inbox) {
+            guard head.status != 101 || allowsUpgrade else {
+                throw .malformed("The upstream changes the protocol, which nobody has asked for")
+            }
+            // The gateway has answered 100-continue itself; of other interim answers clients of old
+            // know nothing.
+            if head.status >= 200 || head.status == 101 { return head }
+        }
+        releaseInbox()
+        return nil
+    }
+
+    /// What was read is not kept for the sake of what was not.
+    private mutating func releaseInbox() {
+        if inbox.readableBytes == 0 { inbox = ByteBuffer() }
+    }
+
+    private mutating func begin(_ head: HTTP1AnswerHead) -> Bool {
+        isReusable = isReusable && head.isKeepAlive
+        switch head.framing(toHead: isToHead) {
+        case .none:
+            phase = .idle
+            return true
+        case .length(let length): begin(.length(length))
+        case .chunked: begin(.chunked)
+        case .untilEnd, .tunnel:
+            isReusable = false
+            phase = .untilEnd
+        }
+        return false
+    }
+
+    private mutating func begin(_ framing: HTTP1Framing) {
+        let reader = HTTP1BodyReader(framing, limits: limits, keepsTrailers: true)
+        phase = reader.map { .body($0) } ?? .idle
+    }
+}

@@ -1,0 +1,264 @@
+import MartletCore
+import NIOCore
+
+/// The server's end of an HTTP/1.1 connection: carries bytes to and from the core, and keeps its
+/// time.
+///
+/// What is answered while bytes are read goes out together at the end of that. Subclasses say what
+/// becomes of requests.
+class HTTP1ConnectionHandler: ChannelDuplexHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    let limits: Limits
+
+    var connection: HTTP1Connection
+    private(set) var remoteAddress = "unknown"
+
+    /// Whether output is flushed soon anyway.
+    private(set) var isAtWork = false
+    /// The time of the work that is being done; reading it for each request would cost.
+    private(set) var now: NIODeadline
+    private var instant: ContinuousClock.Instant?
+    private(set) var context: ChannelHandlerContext?
+    private var clock: HTTP1Clock
+    private var didRead = false
+    private var owesRead = false
+    private var isEnding = false
+    private var isOver = false
+    private var owesFlush = false
+    private var timer: (at: NIODeadline, task: Scheduled<Void>)?
+
+    /// Begins a connection, whose first head is due since `since`.
+    init(
+        limits: Limits, keepsTrailers: Bool, eventLoop: any EventLoop, since: NIODeadline? = nil
+    ) {
+        self.limits = limits
+        now = eventLoop.now
+        connection = HTTP1Connection(limits: HTTP1Limits(limits), keepsTrailers: keepsTrailers)
+        clock = HTTP1Clock(limits, since: since ?? now)
+    }
+
+    /// The same time for people and logs.
+    var start: ContinuousClock.Instant {
+        if let instant { return instant }
+        let now = ContinuousClock.now
+        instant = now
+        return now
+    }
+
+    // MARK: What subclasses do
+
+    /// The connection has begun.
+    func began(on eventLoop: any EventLoop) {}
+
+    /// Something of a request has come.
+    func take(_ event: HTTP1Event) {}
+
+    /// All that has come for now was taken.
+    func didTakeAll() {}
+
+    /// When the request that is there is to be answered at the latest.
+    var answerDeadline: NIODeadline? { nil }
+
+    /// That time has come.
+    func expire() {}
+
+    /// The client takes more output, or does not.
+    func writabilityChanged(_ isWritable: Bool) {}
+
+    /// Nobody waits for an answer any more.
+    func abandon() {}
+
+    /// Whether reading waits, though the connection could go on.
+    var isPaused: Bool { false }
+
+    // MARK: The channel
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        began(on: context.eventLoop)
+        remoteAddress = context.channel.remoteAddress?.text ?? "unknown"
+        connection.setWritable(context.channel.isWritable)
+        work {}
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        endAll()
+        self.context = nil
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        beginWork()
+        didRead = true
+        connection.receive(unwrapInboundIn(data))
+        takeEvents()
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        if isAtWork { endWork() }
+        context.fireChannelReadComplete()
+    }
+
+    func read(context: ChannelHandlerContext) {
+        guard connection.wantsInput, !isPaused else {
+            owesRead = true
+            return
+        }
+        context.read()
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        let isWritable = context.channel.isWritable
+        work {
+            connection.setWritable(isWritable)
+            writabilityChanged(isWritable)
+        }
+        context.fireChannelWritabilityChanged()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if event is ChannelShouldQuiesceEvent {
+            work {
+                clock.startDraining(now: now)
+                connection.startDraining()
+            }
+        }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        endAll()
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        context.close(promise: nil)
+    }
+
+    // MARK: Work, and what comes of it
+
+    /// Does something that may lead to output.
+    final func work(_ action: () -> Void) {
+        guard !isAtWork else {
+            action()
+            return
+        }
+        beginWork()
+        action()
+        endWork()
+    }
+
+    private func beginWork() {
+        guard !isAtWork, let context else { return }
+        isAtWork = true
+        now = context.eventLoop.now
+        instant = nil
+    }
+
+    private func takeEvents() {
+        while let event = connection.next() { take(event) }
+    }
+
+    /// Goes on as far as there is room, writing all that has come together.
+    private func endWork() {
+        takeEvents()
+        while hasOutput, context != nil {
+            flush()
+            takeEvents()
+        }
+        didTakeAll()
+        isAtWork = false
+        guard context != nil else { return }
+        watch()
+        readIfOwed()
+    }
+
+    /// Reads what was not read while there was no room.
+    final func readIfOwed() {
+        guard owesRead, connection.wantsInput, !isPaused else { return }
+        owesRead = false
+        context?.read()
+    }
+
+    private var hasOutput: Bool {
+        connection.hasOutput || owesFlush || connection.isClosing && !isEnding
+    }
+
+    /// Hands bytes to the socket's queue, behind those of the core; they leave with the next flush.
+    final func write(_ bytes: ByteBuffer) {
+        owesFlush = true
+        context?.write(wrapOutboundOut(bytes), promise: nil)
+    }
+
+    /// Writes what is there to the socket.
+    final func flush() {
+        guard let context else { return }
+        owesFlush = false
+        let output = connection.takeOutput()
+        guard connection.isClosing, !isEnding else {
+            if let output {
+                context.writeAndFlush(wrapOutboundOut(output), promise: nil)
+            } else {
+                context.flush()
+            }
+            return
+        }
+        isEnding = true
+        let channel = context.channel
+        // Closing on a client that still sends would reset the connection before it has read.
+        let isToLinger = connection.mayBeSending
+        context.writeAndFlush(wrapOutboundOut(output ?? ByteBuffer())).whenComplete { _ in
+            if isToLinger { channel.linger() } else { channel.close(promise: nil) }
+        }
+    }
+
+    private func endAll() {
+        timer?.task.cancel()
+        timer = nil
+        isOver = true
+        abandon()
+    }
+
+    // MARK: Time
+
+    /// Sees to it that the timer fires when it has to.
+    private func watch() {
+        // Whoever is not read from is not slow.
+        let awaited = isPaused && connection.awaited == .content ? .answer : connection.awaited
+        clock.update(
+            awaited, requestCount: connection.requestCount, didRead: didRead, now: now)
+        didRead = false
+        guard let next = nextWake, let context, !isOver else { return }
+        if let timer, timer.at <= next { return }
+        timer?.task.cancel()
+        let task = context.eventLoop.assumeIsolated().scheduleTask(deadline: next) {
+            self.fire()
+        }
+        timer = (next, task)
+    }
+
+    private var nextWake: NIODeadline? {
+        guard let deadline = answerDeadline else { return clock.end }
+        return min(deadline, clock.end ?? .distantFuture)
+    }
+
+    private func fire() {
+        timer = nil
+        guard let context else { return }
+        work {
+            if let deadline = answerDeadline, deadline <= now { expire() }
+        }
+        if case .room = connection.awaited,
+            let unsent = try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)
+        {
+            clock.update(unsentBytes: unsent, now: now)
+        }
+        if let end = clock.end, end <= now {
+            context.close(promise: nil)
+        } else {
+            watch()
+        }
+    }
+}

@@ -1,0 +1,51 @@
+/// Which fields a proxy passes on (RFC 9110, section 7.6.1).
+enum HTTP1Hops {
+    /// Copies the lines of a checked head's fields, but those that speak of one connection, or of
+    /// the length, which whoever writes the message says anew.
+    static func copyFields(
+        _ bytes: UnsafeRawBufferPointer, from start: Int, connection: HTTP1ConnectionField,
+        keepsUpgrade: Bool = false, to target: inout [UInt8]
+    ) {
+        let named = connection.namesFields ? namedFields(bytes, from: start) : []
+        var position = start
+        while let field = HTTP1Head.field(bytes, at: &position) {
+            guard !isForOneHop(bytes, field.name, keepsUpgrade: keepsUpgrade),
+                !named.contains(where: { bytes.isSame($0, field.name) })
+            else { continue }
+            target.append(contentsOf: bytes[field.name.lowerBound..<position])
+        }
+    }
+
+    private static func isForOneHop(
+        _ bytes: UnsafeRawBufferPointer, _ name: Range<Int>, keepsUpgrade: Bool
+    ) -> Bool {
+        switch name.count {
+        case 2: bytes.spells("te", name)
+        // The gateway answers it itself.
+        case 6: bytes.spells("expect", name)
+        case 7: !keepsUpgrade && bytes.spells("upgrade", name)
+        case 10: bytes.spells("connection", name) || bytes.spells("keep-alive", name)
+        case 14: bytes.spells("content-length", name)
+        case 16: bytes.spells("proxy-connection", name)
+        case 17: bytes.spells("transfer-encoding", name)
+        case 18: bytes.spells("proxy-authenticate", name)
+        case 19: bytes.spells("proxy-authorization", name)
+        default: false
+        }
+    }
+
+    /// What `Connection` names; it cannot take away whom a message is for.
+    private static func namedFields(
+        _ bytes: UnsafeRawBufferPointer, from start: Int
+    ) -> [Range<Int>] {
+        var named: [Range<Int>] = []
+        var position = start
+        while let field = HTTP1Head.field(bytes, at: &position) {
+            guard bytes.spells("connection", field.name) else { continue }
+            bytes.forEachMember(field.value) { member in
+                if !member.isEmpty, !bytes.spells("host", member) { named.append(member) }
+            }
+        }
+        return named
+    }
+}
