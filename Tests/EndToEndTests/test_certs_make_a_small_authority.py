@@ -169,7 +169,7 @@ def test_revoked_certificates_are_refused_by_openssl(folder_of_each_curve):
     verify(folder, folder.certs / "carol.pem", *check)
     assert "already" in folder.run("revoke", folder.certs / "alice.pem").stdout
     number = folder.json("crl", "--days", 5)["number"]
-    assert f"{number:X}" in crl_text(folder).replace("0x", "")
+    assert str(number) in crl_text(folder)
     assert folder.json("crl")["number"] > number
     assert "revoked" in verify(folder, folder.certs / "alice.pem", *check, code=2)
 

@@ -1,12 +1,7 @@
 public import ArgumentParser
 public import MartletOperations
 
-extension KeyCurve: ExpressibleByArgument {
-    /// All curves, for messages.
-    static var allNames: String { allCases.map(\.rawValue).joined(separator: ", ") }
-}
+// Their values are listed by ArgumentParser, in help and in errors.
+extension KeyCurve: ExpressibleByArgument {}
 
-extension RevocationReason: ExpressibleByArgument {
-    /// All reasons, for messages.
-    static var allNames: String { allCases.map(\.rawValue).joined(separator: ", ") }
-}
+extension RevocationReason: ExpressibleByArgument {}

@@ -13,8 +13,8 @@ struct CertsClientCommand: ParsableCommand {
             EXAMPLES
               martlet certs client --name alice --tenant team-a
               martlet certs client --name batch-7 --dns batch-7.example --days 30
-              curl --cacert certs/ca.pem --cert certs/alice.pem --key certs/alice.key \
-            https://gateway.example:8080/v1/models/half
+              curl --cacert certs/ca.pem --cert certs/alice.pem --key certs/alice.key \\
+                https://gateway.example:8080/v1/models/half
             """)
 
     @Option(help: ArgumentHelp("Name of the client, for people.", valueName: "name"))

@@ -14,8 +14,8 @@ struct CertsNodeCommand: ParsableCommand {
             EXAMPLES
               martlet certs node --host gateway.example --host 10.0.0.7
               martlet certs node --host node-1 --host localhost --host 127.0.0.1 --out node-1
-              martlet serve --model half=/models/half --tls-certificate certs/node-1.pem \
-            --tls-key certs/node-1.key
+              martlet serve --model half=/models/half \\
+                --tls-certificate certs/node-1.pem --tls-key certs/node-1.key
             """)
 
     @Option(

@@ -38,7 +38,7 @@ struct CertsOptions: ParsableArguments {
 
 /// What commands that make a key take.
 struct CertsKeyOptions: ParsableArguments {
-    @Option(help: "Elliptic curve of the key: \(KeyCurve.allNames).")
+    @Option(help: "Elliptic curve of the key.")
     var curve = KeyCurve.p256
 
     @Flag(help: "Replace files that are there already.")

@@ -25,8 +25,7 @@ struct CertsRevokeCommand: ParsableCommand {
             valueName: "hexadecimal"))
     var serial: String?
 
-    @Option(
-        help: ArgumentHelp("Why: \(RevocationReason.allNames).", valueName: "reason"))
+    @Option(help: "Why it is revoked.")
     var reason = RevocationReason.unspecified
 
     @Option(help: "Days after which the list has to be renewed, 1 to 365.")
