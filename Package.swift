@@ -44,6 +44,7 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-asn1", exact: "1.7.4"),
         .package(url: "https://github.com/apple/swift-certificates", exact: "1.21.1"),
         .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
         .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
@@ -123,6 +124,7 @@ let package = Package(
             dependencies: [
                 "MartletCore", "CSpawn", "MartletTelemetry", "MartletTransport", logging, lifecycle,
                 .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "SwiftASN1", package: "swift-asn1"),
                 .product(name: "X509", package: "swift-certificates"),
             ],
             swiftSettings: swiftSettings),
@@ -173,7 +175,14 @@ let package = Package(
                 "MartletCore", "MartletConfiguration", "MartletTelemetry", "MartletTransport",
                 logging,
             ]),
-        tests(of: "MartletOperations", ["MartletCore", "MartletTelemetry", logging, lifecycle]),
+        tests(
+            of: "MartletOperations",
+            [
+                "MartletCore", "MartletTelemetry", logging, lifecycle,
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "SwiftASN1", package: "swift-asn1"),
+                .product(name: "X509", package: "swift-certificates"),
+            ]),
         tests(
             of: "MartletBench",
             ["MartletCore", "MartletTensors", "MartletProtocols", "MartletTransport", protobuf]),

@@ -29,11 +29,13 @@ struct MartletCommand: AsyncParsableCommand {
               martlet status
               martlet model list
               martlet doctor
+              martlet certs init
               martlet bench http://127.0.0.1:8500 --model half_plus_two
             """,
         version: martletVersion,
         subcommands: [
             ServeCommand.self, ModelServerSubcommand.self, GatewayCommand.self, UpCommand.self,
-            StatusCommand.self, ModelCommand.self, DoctorCommand.self, BenchCommand.self,
+            StatusCommand.self, ModelCommand.self, DoctorCommand.self, CertsCommand.self,
+            BenchCommand.self,
         ])
 }

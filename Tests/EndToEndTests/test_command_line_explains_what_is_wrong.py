@@ -54,7 +54,7 @@ def test_help_exits_0(martlet, command):
 def test_help_lists_every_command_and_explains_each(martlet):
     shown = martlet.run("--help").stdout
     listed = shown[shown.index("SUBCOMMANDS:") :]
-    for command in ("serve", "model-server", "gateway", "up", "status", "model", "doctor"):
+    for command in ("serve", "model-server", "gateway", "up", "status", "model", "doctor", "certs"):
         assert f"\n  {command} " in listed
         help_of_it = martlet.run("help", command)
         assert help_of_it.returncode == 0, help_of_it.stderr

@@ -102,7 +102,7 @@ public struct TextTable: Sendable, Equatable {
 /// A text in which control characters are written as escapes, fit for a terminal.
 ///
 /// Names and messages come from files and from other machines; a terminal would obey them.
-private func printable(_ text: some StringProtocol) -> String {
+func printable(_ text: some StringProtocol) -> String {
     var result = ""
     for scalar in text.unicodeScalars {
         switch scalar.properties.generalCategory {
