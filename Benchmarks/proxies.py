@@ -97,6 +97,11 @@ def parse_arguments() -> argparse.Namespace:
         help="one more gateway with these flags, a row of its own for HTTP/1.1 and for gRPC",
     )
     parser.add_argument(
+        "--light-backend",
+        action="store_true",
+        help="the backend in C for small answers too: leaves more of its core to the load",
+    )
+    parser.add_argument(
         "--quick", action="store_true", help="one round of a second: the tool works, no more"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every measurement")
@@ -153,7 +158,9 @@ def compare(arguments: argparse.Namespace) -> None:
         seconds=arguments.duration,
         rounds=arguments.rounds,
     )
-    with bench.bench(arguments.martlet) as here:
+    if arguments.light_backend:
+        found.notes.append("The backend in C gave the small answers too.")
+    with bench.bench(arguments.martlet, light=arguments.light_backend) as here:
         generator = here.generator()
         steps = list(plan(here, arguments, found))
         for number in range(1, arguments.rounds + 1):

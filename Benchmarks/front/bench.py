@@ -66,14 +66,21 @@ class Bench:
 
 
 @contextlib.contextmanager
-def bench(martlet: Path) -> Iterator[Bench]:
-    """Backends that run; whatever is entered into its scope is stopped at the end."""
+def bench(martlet: Path, *, light: bool = False) -> Iterator[Bench]:
+    """Backends that run; whatever is entered into its scope is stopped at the end.
+
+    A light run has no nginx behind the proxies: the backend in C gives the small answers too.
+    """
     proxy_core, load_core = processes.CORES[:2]
     os.sched_setaffinity(0, {load_core})
     allow_descriptors()
     with contextlib.ExitStack() as scope:
         folder = Path(scope.enter_context(tempfile.TemporaryDirectory(prefix="martlet-proxies.")))
         nginx = require(find_nginx(ROOT))
+        other = scope.enter_context(processes.other_backend(load_core, folder))
+        small = other
+        if not light:
+            small = scope.enter_context(processes.small_backend(nginx, load_core, folder))
         yield Bench(
             scope=scope,
             folder=folder,
@@ -81,8 +88,8 @@ def bench(martlet: Path) -> Iterator[Bench]:
             proxy_core=proxy_core,
             load_core=load_core,
             certificate=processes.make_certificate(folder),
-            small=scope.enter_context(processes.small_backend(nginx, load_core, folder)),
-            other=scope.enter_context(processes.other_backend(load_core, folder)),
+            small=small,
+            other=other,
         )
 
 

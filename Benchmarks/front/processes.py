@@ -1,5 +1,6 @@
 """The servers of this comparison, each kept on one core."""
 
+import contextlib
 import os
 import shutil
 import socket
@@ -113,11 +114,9 @@ class Proxy(PinnedServer):
 
 def free_ports() -> Ports:
     """Four of them."""
-    with socket.create_server(("127.0.0.1", 0)) as first:
-        held = [first, *(socket.create_server(("127.0.0.1", 0)) for _ in range(3))]
-        numbers = [each.getsockname()[1] for each in held]
-        for each in held[1:]:
-            each.close()
+    with contextlib.ExitStack() as held:
+        listeners = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(4)]
+        numbers = [listener.getsockname()[1] for listener in listeners]
     return Ports(*numbers)
 
 

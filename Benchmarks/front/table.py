@@ -21,11 +21,13 @@ MEGABYTE = 1e6
 COLUMNS = (
     *("min-max", "p50 ms", "p99 ms", "proxy µs", "of its core", "backend µs", "client µs"),
     *("MiB", f"of {NGINX}", f"of {HAPROXY}"),
+    *("a full core", f"of {NGINX}", f"of {HAPROXY}"),
 )
 IDLE_COLUMNS = ("MiB before", "MiB with them", "bytes each", "asked again", "closed", "of nginx")
 UNITS = (
     "proxy, backend, client: µs of processor time a request. MiB: resident memory of the proxy, "
-    "of all its loads. Medians of the rounds."
+    "of all its loads. A full core: what the processor time of a request comes to if the proxy has "
+    "nothing to wait for. Medians of the rounds."
 )
 
 
@@ -66,13 +68,27 @@ class Row:
             *(number(self.median(name)) for name in ("backend_cpu_us", "client_cpu_us")),
             "" if held is None else number(held / MIB),
             *(self.share_of(section.row(name)) for name in (NGINX, HAPROXY)),
+            "" if self.full_core is None else number(self.full_core * unit),
+            *(self.full_core_share(section.row(name)) for name in (NGINX, HAPROXY)),
         ]
+
+    @property
+    def full_core(self) -> float | None:
+        """Requests a second that would take a core's whole time."""
+        each = self.median("proxy_cpu_us")
+        return 1e6 / each if each else None
 
     def share_of(self, other: "Row | None") -> str:
         """The rate beside another's."""
-        if other is None or other is self or self.median("proxy_busy") is None:
+        if other is None or other is self or self.full_core is None:
             return ""
         return f"{self.rate / other.rate:.2f}"
+
+    def full_core_share(self, other: "Row | None") -> str:
+        """The same of what a full core would do."""
+        if other is None or other is self or self.full_core is None or other.full_core is None:
+            return ""
+        return f"{self.full_core / other.full_core:.2f}"
 
 
 @dataclass
