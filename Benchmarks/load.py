@@ -1,16 +1,15 @@
 """Load on a server by h2load, believed only where both sides count the same."""
 
-import os
 import re
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import payload
+from client import run_to_end
 from measurement import LoadError, Measurement, Meter
-from servers import Gateway, Node, Server, bound_to_us
+from servers import Gateway, Node, Server
 
 WARM_UP_REQUESTS = 6_400
 H2LOAD_COUNTS = re.compile(
@@ -130,23 +129,11 @@ class LoadGenerator:
         """Run h2load to its end: what it printed, and the processor time it used."""
         self.log.unlink(missing_ok=True)
         command = [
-            *(*bound_to_us(), self.program, *load.flags, "-n", str(requests)),
+            *(self.program, *load.flags, "-n", str(requests)),
             *("-d", str(self.bodies[load.api]), f"--log-file={self.log}"),
             f"http://{target.addresses[load.api]}{load.path}",
         ]
-        with subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
-        ) as process:
-            try:
-                output = process.stdout.read() if process.stdout else ""
-                _, status, used = os.wait4(process.pid, 0)
-            except BaseException:
-                process.kill()
-                raise
-            process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode != 0:
-            raise LoadError(f"h2load failed on {target.title}:\n{output}")
-        return output, used.ru_utime + used.ru_stime
+        return run_to_end(command, target.title)
 
 
 def retries(target: Target) -> int:

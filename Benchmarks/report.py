@@ -191,11 +191,10 @@ def progress(text: str) -> None:
         print(text, flush=True)
 
 
-def update(document: Path, text: str) -> None:
-    """Replace what stands between the two markers of a document."""
-    before = document.read_text(encoding="utf-8")
-    head, begin, rest = before.partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if not begin or not end:
-        raise ReportError(f"{document} lacks the lines {BEGIN} and {END}")
-    document.write_text(f"{head}{BEGIN}\n{text}{END}{tail}", encoding="utf-8")
+def update(document: Path, text: str, begin: str = BEGIN, end: str = END) -> None:
+    """Replace what stands between two markers of a document."""
+    head, found_begin, rest = document.read_text(encoding="utf-8").partition(begin)
+    _, found_end, tail = rest.partition(end)
+    if not found_begin or not found_end:
+        raise ReportError(f"{document} lacks the lines {begin} and {end}")
+    document.write_text(f"{head}{begin}\n{text}{end}{tail}", encoding="utf-8")

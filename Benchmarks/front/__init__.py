@@ -1,0 +1,1 @@
+"""The gateway beside nginx and HAProxy: what is started, how it is asked, what is printed."""

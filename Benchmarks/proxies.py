@@ -1,0 +1,262 @@
+#!/usr/bin/env python3
+"""The gateway beside nginx and HAProxy: each on one core, the load and the backend on another.
+
+All proxies run at once and are asked in turn, round by round, so that what disturbs the machine
+disturbs them alike. A row counts only if every answer was good: a stock client checks one before,
+and each that wrk or h2load got must be as long as that one, and no error. `--soak` asks the gateway
+alone, millions of times, and draws its memory.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+import machine
+import report
+from front import bench, growth, idle, loads, processes, table
+from front.loads import Load, Target
+from front.processes import PinnedGateway, Proxy
+from measurement import LoadError
+from peers.paths import ROOT, progress
+from servers import ServerError, find_nginx, nginx_version
+
+ROWS = ("http", "tls", "grpc", "large", "idle")
+IMAGE = ROOT / "docs/images/gateway-rss.svg"
+
+
+def main() -> int:
+    """Measure, print, write."""
+    arguments = parse_arguments()
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGHUP, stop)
+    try:
+        if arguments.soak:
+            soak(arguments)
+        else:
+            compare(arguments)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except (
+        LoadError,
+        OSError,
+        ServerError,
+        report.ReportError,
+        subprocess.SubprocessError,
+    ) as error:
+        print(f"benchmark failed: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def stop(number: int, frame: FrameType | None) -> None:
+    """End as Ctrl-C does, so that the servers are stopped."""
+    raise KeyboardInterrupt
+
+
+def parse_arguments() -> argparse.Namespace:
+    """The command line, refused with a plain reason if something is missing."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    martlet = Path(os.environ.get("MARTLET_BINARY", ROOT / ".build/release/martlet"))
+    parser.add_argument(
+        "--martlet",
+        type=Path,
+        default=martlet,
+        help="a release build (default: $MARTLET_BINARY, else .build/release/martlet)",
+    )
+    parser.add_argument(
+        "--rows", default=",".join(ROWS), help="which of %(default)s (default: all of them)"
+    )
+    parser.add_argument(
+        "--duration",
+        type=int,
+        default=4,
+        metavar="SECONDS",
+        help="length of one round of one row, in whole seconds (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=5, help="rounds of each row (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--idle", type=int, default=10_000, metavar="N", help="idle connections (%(default)s)"
+    )
+    parser.add_argument(
+        "--also",
+        action="append",
+        default=[],
+        metavar="TITLE=FLAGS",
+        help="one more gateway with these flags, a row of its own for HTTP/1.1 and for gRPC",
+    )
+    parser.add_argument(
+        "--light-backend",
+        action="store_true",
+        help="the backend in C for small answers too: leaves more of its core to the load",
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="one round of a second: the tool works, no more"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every measurement")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables")
+    parser.add_argument(
+        "--update",
+        type=Path,
+        metavar="DOCUMENT",
+        help="write the tables between the markers of a document, such as BENCHMARKS.md",
+    )
+    parser.add_argument(
+        "--soak", type=int, metavar="REQUESTS", help="ask the gateway alone, so many times"
+    )
+    parser.add_argument(
+        "--plot", type=Path, metavar="FILE", help=f"of --soak (default: {IMAGE.relative_to(ROOT)})"
+    )
+    return checked(parser, parser.parse_args())
+
+
+def checked(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> argparse.Namespace:
+    """The arguments, if they make sense here."""
+    if arguments.quick:
+        arguments.duration = arguments.rounds = 1
+    arguments.rows = [row.strip() for row in arguments.rows.split(",")]
+    if not os.access(arguments.martlet, os.X_OK) or arguments.martlet.is_dir():
+        parser.error(f"no executable at {arguments.martlet}; `make build` makes it")
+    if not 1 <= arguments.duration <= 600 or not 1 <= arguments.rounds <= 100:
+        parser.error("--duration must be 1 to 600, --rounds 1 to 100")
+    if not set(arguments.rows) <= set(ROWS):
+        parser.error(f"--rows must be of {', '.join(ROWS)}")
+    if not 1 <= arguments.idle <= 100_000:
+        parser.error("--idle must be 1 to 100000")
+    if arguments.soak is not None and arguments.soak < 1:
+        parser.error("--soak must be 1 or more")
+    if any("=" not in text for text in arguments.also):
+        parser.error("--also must be TITLE=FLAGS")
+    for program, package in (("wrk", "wrk"), ("h2load", "nghttp2-client"), ("openssl", "openssl")):
+        if shutil.which(program) is None:
+            parser.error(f"no {program} on the PATH; it is in Debian's package {package}")
+    if len(processes.CORES) < 2:
+        parser.error("the proxy and its load need a core each: there is only one")
+    if find_nginx(ROOT) is None or processes.find_haproxy() is None:
+        parser.error("nginx and haproxy must be here: install Debian's packages of these names")
+    if arguments.update and not arguments.update.is_file():
+        parser.error(f"there is no {arguments.update}")
+    return arguments
+
+
+def compare(arguments: argparse.Namespace) -> None:
+    """Measure the rows in turn, then the idle connections, and report."""
+    found = table.Report(
+        machine=machine.describe_machine(),
+        versions=versions(arguments.martlet),
+        seconds=arguments.duration,
+        rounds=arguments.rounds,
+    )
+    if arguments.light_backend:
+        found.notes.append("The backend in C gave the small answers too.")
+    with bench.bench(arguments.martlet, light=arguments.light_backend) as here:
+        generator = here.generator()
+        steps = list(plan(here, arguments, found))
+        for number in range(1, arguments.rounds + 1):
+            for position, (load, target, row) in enumerate(steps, 1):
+                progress(
+                    f"round {number} of {arguments.rounds}, row {position} of {len(steps)}: "
+                    f"{load.title}, {target.title}"
+                )
+                row.rounds.append(generator.measure(load, target, arguments.duration))
+    if "idle" in arguments.rows:
+        found.idle = list(idle_rows(arguments))
+    text = found.as_markdown()
+    print(text, end="")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(found.as_json(), indent=2) + "\n", encoding="utf-8")
+    if arguments.markdown:
+        arguments.markdown.write_text(text, encoding="utf-8")
+    if arguments.update:
+        report.update(arguments.update, text, table.BEGIN, table.END)
+
+
+def plan(
+    here: bench.Bench, arguments: argparse.Namespace, found: table.Report
+) -> Iterator[tuple[Load, Target, table.Row]]:
+    """Starts the proxies; the rows of the tables, in their order."""
+    nginx = here.scope.enter_context(here.nginx())
+    haproxy = here.scope.enter_context(here.haproxy())
+    chosen: list[tuple[Load, list[Target]]] = []
+    for name in arguments.rows:
+        if name == "http":
+            chosen.append((loads.HTTP, bench.http_targets(here, nginx, haproxy, arguments.also)))
+        elif name == "tls":
+            chosen.append((loads.TLS, bench.tls_targets(here, nginx, haproxy, found.notes)))
+        elif name == "grpc":
+            targets = bench.other_targets(here, nginx, haproxy, "grpc", arguments.also)
+            chosen += [(load, targets) for load in loads.GRPC]
+        elif name == "large":
+            targets = bench.other_targets(here, nginx, haproxy, "large", [])
+            chosen += [(load, targets) for load in loads.LARGE_LOADS]
+    for load, targets in chosen:
+        section = table.Section(load.title, load.payload_bytes)
+        found.sections.append(section)
+        for target in targets:
+            section.rows.append(table.Row(target.title))
+            yield load, target, section.rows[-1]
+
+
+def idle_rows(arguments: argparse.Namespace) -> Iterator[idle.Idle]:
+    """Each proxy by itself, just started: what it took for other loads would hide the rest."""
+    settle = 0.5 if arguments.quick else 3.0
+    for title in (table.NGINX, table.HAPROXY, bench.MARTLET):
+        progress(f"{arguments.idle:,} idle connections, {title}")
+        with bench.bench(arguments.martlet) as here:
+            server: Proxy | PinnedGateway
+            if title == bench.MARTLET:
+                server = here.gateway(here.small, bench.NO_ACCESS_LOG)
+            else:
+                server = here.nginx() if title == table.NGINX else here.haproxy()
+            here.scope.enter_context(server)
+            port = server.at.http if isinstance(server, Proxy) else server.port
+            yield idle.measure(title, server, port, arguments.idle, settle)
+
+
+def soak(arguments: argparse.Namespace) -> None:
+    """Ask the gateway until it has answered so many requests, and draw its memory."""
+    with bench.bench(arguments.martlet) as here:
+        target = bench.gateway_target(here, bench.MARTLET, here.other, bench.NO_ACCESS_LOG)
+        windows = growth.measure(here.generator(), target, arguments.soak, arguments.duration)
+    text = growth.as_markdown(windows, machine.describe_machine())
+    print(text, end="")
+    growth.draw(windows, arguments.plot or IMAGE)
+    if arguments.json:
+        lines = json.dumps(growth.as_json(windows), indent=2) + "\n"
+        arguments.json.write_text(lines, encoding="utf-8")
+    if arguments.markdown:
+        arguments.markdown.write_text(text, encoding="utf-8")
+
+
+def versions(martlet: Path) -> dict[str, str]:
+    """What was measured, and with what."""
+    haproxy = output_of(bench.require(processes.find_haproxy()), "-v").split()[2]
+    wrk = subprocess.run(["wrk", "-v"], capture_output=True, text=True, check=False).stdout
+    return {
+        "Martlet": output_of(martlet, "--version") + f" ({machine.commit(ROOT)})",
+        "nginx": nginx_version(bench.require(find_nginx(ROOT))),
+        "HAProxy": haproxy.partition("-")[0],
+        "wrk": wrk.split()[1],
+        "h2load": output_of("h2load", "--version").rpartition("/")[2],
+    }
+
+
+def output_of(*command: str | Path) -> str:
+    """What a command prints, on one line."""
+    answer = subprocess.run(command, capture_output=True, text=True, check=True)
+    return " ".join(answer.stdout.split())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
