@@ -191,11 +191,12 @@ def progress(text: str) -> None:
         print(text, flush=True)
 
 
-def update(document: Path, text: str) -> None:
+def update(document: Path, text: str, markers: tuple[str, str] = (BEGIN, END)) -> None:
     """Replace what stands between the two markers of a document."""
+    first, last = markers
     before = document.read_text(encoding="utf-8")
-    head, begin, rest = before.partition(BEGIN)
-    _, end, tail = rest.partition(END)
+    head, begin, rest = before.partition(first)
+    _, end, tail = rest.partition(last)
     if not begin or not end:
-        raise ReportError(f"{document} lacks the lines {BEGIN} and {END}")
-    document.write_text(f"{head}{BEGIN}\n{text}{END}{tail}", encoding="utf-8")
+        raise ReportError(f"{document} lacks the lines {first} and {last}")
+    document.write_text(f"{head}{first}\n{text}{last}{tail}", encoding="utf-8")

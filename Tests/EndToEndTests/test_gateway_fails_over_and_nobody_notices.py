@@ -1,0 +1,101 @@
+"""A node of three dies, hangs, is cut off, full, broken or restarted, and no client notices.
+
+500 predictions a second, each for a number of its own, come whether answers have come or not. Each
+must be answered, once, by what is its. How fast is for Benchmarks/failover.py to say.
+"""
+
+import pytest
+from harness.faults import PROBE_SECONDS, Filler, Trio, cut, failing_node, node_with_short_queue
+from harness.faults import paused as paused_node
+from harness.networks import network, why_none
+from harness.open_loop import OpenLoop
+
+# For a machine that is busy besides.
+SLACK_SECONDS = 5.0
+OUT_OF_USE_SECONDS = PROBE_SECONDS + SLACK_SECONDS
+
+pytestmark = pytest.mark.deadline(90)
+
+
+def test_killed_node_costs_no_request_under_load(martlet):
+    trio = Trio(martlet, [martlet.serve() for _ in range(3)])
+    killed = trio.nodes[0]
+    with OpenLoop(trio.gateway.address) as load:
+        killed.kill()
+        trio.await_out_of_use(killed, OUT_OF_USE_SECONDS)
+        load.await_more()
+        trio.await_back(martlet.serve(port=killed.port))
+        load.await_more()
+    load.assert_perfect()
+    trio.assert_counted(load)
+
+
+def test_paused_node_costs_no_request_and_comes_back(martlet):
+    trio = Trio(martlet, [martlet.serve() for _ in range(3)])
+    paused = trio.nodes[0]
+    with OpenLoop(trio.gateway.address) as load:
+        with paused_node(paused):
+            trio.await_out_of_use(paused, OUT_OF_USE_SECONDS)
+            load.await_more()
+            # What it was asked before is answered by others, not by it once it goes on.
+            load.await_ends()
+        trio.await_back(paused)
+        load.await_more()
+    load.assert_perfect()
+    trio.assert_counted(load)
+
+
+@pytest.mark.skipif(why_none() is not None, reason=str(why_none()))
+def test_node_that_is_cut_off_costs_no_request_and_comes_back(martlet):
+    with network() as far:
+        distant = martlet.serve(host=far.host, prefix=far.prefix)
+        trio = Trio(martlet, [distant, martlet.serve(), martlet.serve()])
+        with OpenLoop(trio.gateway.address) as load:
+            with cut(far):
+                trio.await_out_of_use(distant, OUT_OF_USE_SECONDS)
+                load.await_more()
+                load.await_ends()
+            trio.await_back(distant)
+            load.await_more()
+        load.assert_perfect()
+        trio.assert_counted(load)
+        distant.stop()
+
+
+def test_node_whose_queue_is_full_costs_no_request(martlet):
+    full = node_with_short_queue(martlet)
+    trio = Trio(martlet, [full, martlet.serve(), martlet.serve()])
+    with OpenLoop(trio.gateway.address) as load:
+        with Filler(full) as filler:
+            before = filler.refusals
+            load.await_more(1500)
+            assert filler.refusals > before, "the queue was not full"
+        load.await_ends()
+        trio.await_back(full)
+        load.await_more()
+    load.assert_perfect()
+    trio.assert_counted(load)
+
+
+@pytest.mark.parametrize("status", [500, 503])
+def test_node_that_fails_at_once_attracts_no_load_and_costs_no_request(martlet, status):
+    with failing_node(status) as failing:
+        trio = Trio(martlet, [failing, martlet.serve(), martlet.serve()])
+        with OpenLoop(trio.gateway.address) as load:
+            trio.await_out_of_use(failing, OUT_OF_USE_SECONDS)
+            load.await_more(1500)
+        # A third is what a node that is well would get.
+        assert len(failing.requests) < len(load.requests) / 10
+        load.assert_perfect()
+        trio.assert_counted(load)
+
+
+def test_rolling_restart_costs_no_request(martlet):
+    trio = Trio(martlet, [martlet.serve() for _ in range(3)])
+    with OpenLoop(trio.gateway.address) as load:
+        for node in trio.nodes:
+            node.stop()
+            trio.await_back(martlet.serve(port=node.port))
+            load.await_more()
+    load.assert_perfect()
+    trio.assert_counted(load)
