@@ -9,47 +9,29 @@ p99 is at most twice that of before the fault, or 10 ms more.
 
 import argparse
 import collections
-import contextlib
 import dataclasses
 import json
-import signal
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import report
+from failover_faults import CUT_OFF, FAULTS, ROLLED, ROOT, Scene, faults
+from harness.networks import why_none
+from harness.open_loop import OpenLoop, Request
+from harness.processes import Launcher
 from machine import describe_machine
 from peers.paths import progress
 from timelines import Bucket, Timeline, draw
 
-ROOT = Path(__file__).resolve().parents[1]
 IMAGE = ROOT / "docs/images/failover.svg"
-sys.path.append(str(ROOT / "Tests/EndToEndTests"))
-
-from harness import faults  # noqa: E402
-from harness.networks import network, why_none  # noqa: E402
-from harness.open_loop import OpenLoop, Request  # noqa: E402
-from harness.processes import Launcher, Node  # noqa: E402
-from harness.stand_ins import StandIn  # noqa: E402
-
 BUCKET_SECONDS = 0.1
 MARKERS = ("<!-- failover: begin -->", "<!-- failover: end -->")
-
-Struck = Node | StandIn
-
-
-@dataclasses.dataclass(frozen=True)
-class Scene:
-    """Three nodes behind a gateway, the one that fails, and its failure as a scope."""
-
-    trio: faults.Trio
-    struck: Struck
-    fault: Callable[[], AbstractContextManager[object]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,96 +53,6 @@ class Row:
     buckets: list[Bucket]
 
 
-# MARK: Faults
-
-
-def three(launcher: Launcher) -> list[Node]:
-    """Nodes that are well."""
-    return [launcher.serve() for _ in range(3)]
-
-
-def killed(launcher: Launcher, scope: ExitStack) -> Scene:
-    """`kill -9`, and later a new process in its place."""
-    trio = faults.Trio(launcher, three(launcher))
-    node = trio.nodes[0]
-
-    @contextlib.contextmanager
-    def fault() -> Iterator[None]:
-        node.kill()
-        yield
-        launcher.serve(port=node.port)
-
-    return Scene(trio, node, fault)
-
-
-def paused(launcher: Launcher, scope: ExitStack) -> Scene:
-    """SIGSTOP, and later SIGCONT."""
-    trio = faults.Trio(launcher, three(launcher))
-    return Scene(trio, trio.nodes[0], lambda: faults.paused(trio.nodes[0]))
-
-
-def cut_off(launcher: Launcher, scope: ExitStack) -> Scene:
-    """Its packets are lost for a while."""
-    far = scope.enter_context(network())
-    distant = launcher.serve(host=far.host, prefix=far.prefix)
-    scope.callback(distant.stop)
-    trio = faults.Trio(launcher, [distant, launcher.serve(), launcher.serve()])
-    return Scene(trio, distant, lambda: faults.cut(far))
-
-
-def full(launcher: Launcher, scope: ExitStack) -> Scene:
-    """Its queue is kept full by slow requests that do not come through the gateway."""
-    node = faults.node_with_short_queue(launcher)
-    trio = faults.Trio(launcher, [node, launcher.serve(), launcher.serve()])
-    filler = faults.Filler(node)
-    return Scene(trio, node, lambda: filler)
-
-
-def broken(status: int) -> Callable[[Launcher, ExitStack], Scene]:
-    """A node joins that is well by its health checks and answers each prediction by an error."""
-
-    def make(launcher: Launcher, scope: ExitStack) -> Scene:
-        server = scope.enter_context(faults.failing_node(status))
-        ready = server.pages.pop("/healthz/ready")
-        good = [launcher.serve(), launcher.serve()]
-        trio = faults.Trio(launcher, [server, *good], awaited=good)
-
-        @contextlib.contextmanager
-        def fault() -> Iterator[None]:
-            server.pages["/healthz/ready"] = ready
-            yield
-            server.pages.pop("/healthz/ready")
-
-        return Scene(trio, server, fault)
-
-    return make
-
-
-def rolled(launcher: Launcher, scope: ExitStack) -> Scene:
-    """All three, one after the other, are stopped by SIGTERM and started again."""
-    trio = faults.Trio(launcher, three(launcher))
-
-    @contextlib.contextmanager
-    def fault() -> Iterator[None]:
-        for node in trio.nodes:
-            node.stop(signal.SIGTERM)
-            trio.await_back(launcher.serve(port=node.port))
-        yield
-
-    return Scene(trio, trio.nodes[0], fault)
-
-
-FAULTS: dict[str, Callable[[Launcher, ExitStack], Scene]] = {
-    "killed (kill -9)": killed,
-    "paused (SIGSTOP)": paused,
-    "cut off (packets lost)": cut_off,
-    "queue full": full,
-    "answers 500 at once": broken(500),
-    "answers 503 at once": broken(503),
-    "rolling restart of all": rolled,
-}
-
-
 # MARK: Measuring
 
 
@@ -179,7 +71,7 @@ def measure(name: str, arguments: argparse.Namespace) -> Row:
             with watch:
                 began = time.monotonic()
                 with scene.fault():
-                    time.sleep(arguments.hold if name != "rolling restart of all" else 0)
+                    time.sleep(arguments.hold if name != ROLLED else 0)
                     healed = time.monotonic() - began
                 time.sleep(arguments.after)
         return row(name, load.requests, watch.out_of_use, began, healed, arguments)
@@ -348,8 +240,8 @@ def main() -> int:
     parser.add_argument("--image", type=Path, metavar="FILE", help=f"draw, such as {IMAGE.name}")
     arguments = parser.parse_args()
     names = arguments.only or list(FAULTS)
-    if why_none() and "cut off (packets lost)" in names:
-        names.remove("cut off (packets lost)")
+    if why_none() and CUT_OFF in names:
+        names.remove(CUT_OFF)
         progress(f"nothing is cut off: {why_none()}")
     try:
         rows = [measure(name, arguments) for name in names]

@@ -5,16 +5,26 @@ must be answered, once, by what is its. How fast is for Benchmarks/failover.py t
 """
 
 import pytest
-from harness.faults import PROBE_SECONDS, Filler, Trio, cut, failing_node, node_with_short_queue
-from harness.faults import paused as paused_node
+from harness import faults
+from harness.faults import Filler, Trio
 from harness.networks import network, why_none
 from harness.open_loop import OpenLoop
 
 # For a machine that is busy besides.
 SLACK_SECONDS = 5.0
-OUT_OF_USE_SECONDS = PROBE_SECONDS + SLACK_SECONDS
+OUT_OF_USE_SECONDS = faults.PROBE_SECONDS + SLACK_SECONDS
 
 pytestmark = pytest.mark.deadline(90)
+
+
+@pytest.fixture
+def far():
+    """A network that can be cut off, made before all that runs in it."""
+    reason = why_none()
+    if reason:
+        pytest.skip(reason)
+    with network() as made:
+        yield made
 
 
 def test_killed_node_costs_no_request_under_load(martlet):
@@ -34,7 +44,7 @@ def test_paused_node_costs_no_request_and_comes_back(martlet):
     trio = Trio(martlet, [martlet.serve() for _ in range(3)])
     paused = trio.nodes[0]
     with OpenLoop(trio.gateway.address) as load:
-        with paused_node(paused):
+        with faults.paused(paused):
             trio.await_out_of_use(paused, OUT_OF_USE_SECONDS)
             load.await_more()
             # What it was asked before is answered by others, not by it once it goes on.
@@ -45,25 +55,22 @@ def test_paused_node_costs_no_request_and_comes_back(martlet):
     trio.assert_counted(load)
 
 
-@pytest.mark.skipif(why_none() is not None, reason=str(why_none()))
-def test_node_that_is_cut_off_costs_no_request_and_comes_back(martlet):
-    with network() as far:
-        distant = martlet.serve(host=far.host, prefix=far.prefix)
-        trio = Trio(martlet, [distant, martlet.serve(), martlet.serve()])
-        with OpenLoop(trio.gateway.address) as load:
-            with cut(far):
-                trio.await_out_of_use(distant, OUT_OF_USE_SECONDS)
-                load.await_more()
-                load.await_ends()
-            trio.await_back(distant)
+def test_node_that_is_cut_off_costs_no_request_and_comes_back(far, martlet):
+    distant = martlet.serve(host=far.host, prefix=far.prefix)
+    trio = Trio(martlet, [distant, martlet.serve(), martlet.serve()])
+    with OpenLoop(trio.gateway.address) as load:
+        with faults.cut(far):
+            trio.await_out_of_use(distant, OUT_OF_USE_SECONDS)
             load.await_more()
-        load.assert_perfect()
-        trio.assert_counted(load)
-        distant.stop()
+            load.await_ends()
+        trio.await_back(distant)
+        load.await_more()
+    load.assert_perfect()
+    trio.assert_counted(load)
 
 
 def test_node_whose_queue_is_full_costs_no_request(martlet):
-    full = node_with_short_queue(martlet)
+    full = faults.node_with_short_queue(martlet)
     trio = Trio(martlet, [full, martlet.serve(), martlet.serve()])
     with OpenLoop(trio.gateway.address) as load:
         with Filler(full) as filler:
@@ -79,7 +86,7 @@ def test_node_whose_queue_is_full_costs_no_request(martlet):
 
 @pytest.mark.parametrize("status", [500, 503])
 def test_node_that_fails_at_once_attracts_no_load_and_costs_no_request(martlet, status):
-    with failing_node(status) as failing:
+    with faults.failing_node(status) as failing:
         trio = Trio(martlet, [failing, martlet.serve(), martlet.serve()])
         with OpenLoop(trio.gateway.address) as load:
             trio.await_out_of_use(failing, OUT_OF_USE_SECONDS)
