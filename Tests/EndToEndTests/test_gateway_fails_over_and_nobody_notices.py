@@ -97,6 +97,17 @@ def test_node_that_fails_at_once_attracts_no_load_and_costs_no_request(martlet, 
         trio.assert_counted(load)
 
 
+def test_node_that_answers_checks_and_no_request_costs_no_request(martlet):
+    with faults.silent_node() as silent:
+        trio = Trio(martlet, [silent, martlet.serve(), martlet.serve()])
+        with OpenLoop(trio.gateway.address) as load:
+            trio.await_out_of_use(silent, OUT_OF_USE_SECONDS)
+            load.await_more()
+            load.await_ends()
+        load.assert_perfect()
+        trio.assert_counted(load)
+
+
 def test_rolling_restart_costs_no_request(martlet):
     trio = Trio(martlet, [martlet.serve() for _ in range(3)])
     with OpenLoop(trio.gateway.address) as load:

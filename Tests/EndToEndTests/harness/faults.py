@@ -138,12 +138,25 @@ def failing_node(status):
     def answer(handler, _):
         handler.send(status, b'{"error": "out of order"}', **{"content-type": "application/json"})
 
+    with stand_in(answer, well_by_its_word()) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def silent_node():
+    """A node that is well by all that it says of itself, and answers no prediction ever."""
+    over = threading.Event()
+    with stand_in(lambda *_: over.wait(), well_by_its_word()) as server:
+        yield server
+        over.set()
+
+
+def well_by_its_word():
+    """The pages of a node that health checks ask for."""
     version = {
         "version": "1",
         "state": "AVAILABLE",
         "status": {"error_code": "OK", "error_message": ""},
     }
     listing = {"models": [{"name": "half_plus_two", "model_version_status": [version]}]}
-    pages = {"/healthz/ready": b'{"status": "ready"}', "/v1/models": json.dumps(listing).encode()}
-    with stand_in(answer, pages) as server:
-        yield server
+    return {"/healthz/ready": b'{"status": "ready"}', "/v1/models": json.dumps(listing).encode()}
