@@ -31,6 +31,8 @@ from timelines import Bucket, Timeline, draw
 
 IMAGE = ROOT / "docs/images/failover.svg"
 BUCKET_SECONDS = 0.1
+# Beyond it the figures are the generator's more than the gateway's.
+LAG_MS_MAX = 20.0
 MARKERS = ("<!-- failover: begin -->", "<!-- failover: end -->")
 
 
@@ -46,6 +48,8 @@ class Row:
     normal: float | None
     requests: int
     failures: dict[str, int]
+    # How late requests were sent, 99th percentile: the generator's own fault.
+    lag_p99_ms: float
     # p50, p99 and largest latency in milliseconds, before, during and after the fault.
     before: tuple[float, float, float]
     during: tuple[float, float, float]
@@ -126,6 +130,7 @@ def row(
         normal=back_to_normal(due, np.where(failed, np.inf, took), normal_ms),
         requests=len(counted),
         failures=dict(kinds.most_common(10)),
+        lag_p99_ms=float(np.percentile([(each.sent - each.due) * 1000 for each in counted], 99)),
         before=before,
         during=percentiles(took[(due >= 0) & (due < healed)]),
         after=percentiles(took[due >= healed]),
@@ -194,9 +199,17 @@ def markdown(rows: list[Row], arguments: argparse.Namespace) -> str:
         ]
         lines.append(f"| {' | '.join(cells)} |")
     failures = [
-        f"- {each.name}: {count} x {kind}" for each in rows for kind, count in each.failures.items()
+        f"- {each.name}: {count} x {' '.join(kind.split())}"
+        for each in rows
+        for kind, count in each.failures.items()
     ]
-    return "\n".join([*lines, *([""] if failures else []), *failures]) + "\n"
+    late = [
+        f"- {each.name}: not quiet, requests were sent {each.lag_p99_ms:.0f} ms late (p99)"
+        for each in rows
+        if each.lag_p99_ms > LAG_MS_MAX
+    ]
+    remarks = [*failures, *late]
+    return "\n".join([*lines, *([""] if remarks else []), *remarks]) + "\n"
 
 
 def seconds(value: float | None) -> str:

@@ -76,7 +76,8 @@ def panel(timeline: Timeline, top: float, begin: float, end: float) -> list[str]
         return bottom - HEIGHT * share
 
     parts = [
-        f"<rect x='{x(0):.1f}' y='{top}' width='{max(1.0, x(timeline.healed) - x(0)):.1f}' "
+        f"<rect x='{x(0):.1f}' y='{top}' "
+        f"width='{max(1.0, x(min(timeline.healed, end)) - x(0)):.1f}' "
         f"height='{HEIGHT}' fill='#eef1f5'/>",
         f"<text x='{LEFT}' y='{top - 8}' font-weight='600' fill='#1f2933'>"
         f"{escape(timeline.title)}</text>",

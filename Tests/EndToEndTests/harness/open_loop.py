@@ -23,6 +23,8 @@ class Request:
 
     number: int
     due: float
+    # Later than due by the generator's own fault.
+    sent: float
     ended: float | None = None
     failure: str | None = None
 
@@ -101,7 +103,7 @@ class OpenLoop:
             await asyncio.sleep(max(0.0, due - time.monotonic()))
             if self._stopping.is_set():
                 break
-            request = Request(number, due)
+            request = Request(number, due, time.monotonic())
             self.requests.append(request)
             task = asyncio.create_task(self._send(request))
             sending.add(task)
