@@ -17,6 +17,8 @@ final class EndpointDirectory: Sendable {
         var inFlight = 0
         var requests = 0
         var failures = 0
+        /// When it last answered a request.
+        var lastAnswer = Duration.zero
         var models: [ModelStatus] = []
     }
 
@@ -27,6 +29,8 @@ final class EndpointDirectory: Sendable {
         var budget = RetryBudget()
         var endpoints: [EndpointID: Endpoint] = [:]
         var degradedTurn = 0
+        /// Endpoints that had no room for a request lately.
+        var refusedUntil: [EndpointID: Duration] = [:]
         /// Ejections and returns that nobody was told of yet.
         var news: [EjectionChange] = []
     }
@@ -71,7 +75,7 @@ final class EndpointDirectory: Sendable {
         let now = now
         return state.withLock { state in
             state.budget.deposit(now: now)
-            return state.balancer.pick(now: now).flatMap { state.endpoints[$0]?.address }
+            return state.pick(now: now).flatMap { state.endpoints[$0]?.address }
                 ?? state.nextDegraded()
         }
     }
@@ -88,13 +92,18 @@ final class EndpointDirectory: Sendable {
         return state.withLock { state in
             let decision = RetryDecision.decide(after: attempt, budget: &state.budget, now: now)
             guard case .retry(let excluded) = decision else { return nil }
+            if failed.failure == .refused, let last = failed.tried.last {
+                state.noteRefusal(by: last.id, now: now)
+            }
             // With every healthy endpoint tried, one that closed a connection may still answer on
-            // another; one that could not be connected to would not.
-            let mayRepeat = failed.failure != .connectFailed
+            // another; one that could not be connected to, or has answered, would not.
+            let mayRepeat = [.connectionClosed, .unprocessed].contains(failed.failure)
             let id =
-                state.balancer.pick(excluding: excluded, now: now)
-                ?? (mayRepeat ? state.balancer.pick(now: now) : nil)
-            return id.flatMap { state.endpoints[$0]?.address } ?? state.nextDegraded()
+                state.pick(excluding: excluded, now: now)
+                ?? (mayRepeat ? state.pick(now: now) : nil)
+            if let id { return state.endpoints[id]?.address }
+            let isAnswered = failed.failure == .refused || failed.failure == .serverError
+            return isAnswered || failed.failure == .upstreamLost ? nil : state.nextDegraded()
         }
     }
 
@@ -161,6 +170,7 @@ final class EndpointDirectory: Sendable {
         let id = attempt.upstream.id
         return state.withLock { state in
             state.endpoints[id]?.inFlight -= 1
+            let attempt = state.judged(attempt, now: now)
             state.balancer.didEnd(id, BalancedAttempt(attempt), now: now)
             if let outcome = EndpointOutcome(attempt) {
                 state.apply(state.outliers?.record(outcome, at: id, now: now), now: now)
@@ -207,6 +217,28 @@ final class EndpointDirectory: Sendable {
 }
 
 extension EndpointDirectory.State {
+    /// How long an endpoint that had no room gets only what no other takes.
+    private static let refusalPause = Duration.milliseconds(500)
+
+    /// Notes that an endpoint had no room for a request.
+    fileprivate mutating func noteRefusal(by id: EndpointID, now: Duration) {
+        refusedUntil[id] = now + Self.refusalPause
+    }
+
+    /// Picks an endpoint: one that has just had no room only where there is no other.
+    fileprivate mutating func pick(
+        excluding excluded: Set<EndpointID> = [], now: Duration
+    ) -> EndpointID? {
+        if !refusedUntil.isEmpty {
+            refusedUntil = refusedUntil.filter { $0.value > now }
+            let full = excluded.union(refusedUntil.keys)
+            if full.count > excluded.count, let id = balancer.pick(excluding: full, now: now) {
+                return id
+            }
+        }
+        return balancer.pick(excluding: excluded, now: now)
+    }
+
     /// With no endpoint fully ready, one that serves some of its models is better than none.
     fileprivate mutating func nextDegraded() -> UpstreamAddress? {
         let degraded = endpoints.filter(\.value.isDegraded).sorted { $0.key < $1.key }
@@ -229,6 +261,26 @@ extension EndpointDirectory.State {
         let isEjected = outliers?.isEjected(id) ?? false
         let isHealthy = endpoints[id]?.health.state == .healthy
         balancer.setHealthy(id, isHealthy && !isEjected, now: now)
+    }
+
+    /// How long a client must have waited for its going to tell of the endpoint.
+    private static let silence = Duration.seconds(1)
+
+    /// An attempt that the client gave up counts as one that took too long where its endpoint has
+    /// answered nothing at all meanwhile, and others have: checks are answered by another part of a
+    /// node than the one that hangs.
+    fileprivate mutating func judged(_ attempt: EndedAttempt, now: Duration) -> EndedAttempt {
+        let id = attempt.upstream.id
+        guard attempt.result == .abandoned else {
+            if case .answered = attempt.result { endpoints[id]?.lastAnswer = now }
+            return attempt
+        }
+        let began = now - attempt.duration
+        let isSilent = endpoints[id].map { $0.lastAnswer < began } ?? false
+        let othersAnswer = endpoints.contains { $0.key != id && $0.value.lastAnswer > began }
+        guard attempt.duration >= Self.silence, isSilent, othersAnswer else { return attempt }
+        return EndedAttempt(
+            upstream: attempt.upstream, result: .failed(.timedOut), duration: attempt.duration)
     }
 
     fileprivate mutating func takeNews() -> [EjectionChange] {
@@ -276,6 +328,10 @@ extension ForwardingFailure {
         case .connectionClosed: .connectionClosedBeforeResponse
         case .unprocessed: .streamUnprocessed
         case .timedOut: .timeout
+        case .attemptTimedOut: .attemptTimeout
+        case .upstreamLost: .endpointLost
+        case .refused: .refused
+        case .serverError: .serverError
         }
     }
 }

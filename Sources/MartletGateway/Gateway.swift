@@ -63,19 +63,24 @@ public struct Gateway: Service {
             balancing: configuration.balancing, outliers: configuration.outliers, seed: .random(in: .min ... .max))
         GatewayMetrics.register(in: metrics, directory: directory)
         let journal = GatewayJournal(metrics: metrics, accessLog: accessLog)
-        let policy = GatewayPolicy(directory: directory, journal: journal, logger: logger)
+        let pools = try await UpstreamPools(
+            eventLoops: eventLoops, limits: configuration.forwarding)
+        let policy = GatewayPolicy(
+            directory: directory, journal: journal, pools: pools,
+            attemptTimeout: configuration.forwarding.attemptTimeout, logger: logger)
         var options = ListenerOptions()
         options.tls = configuration.tls
         let listener = try await Listener.bind(
             to: .tcp(host: configuration.listen.host, port: configuration.listen.port),
-            options: options, forwardingBy: policy, limits: configuration.limits,
-            forwarding: configuration.forwarding, eventLoops: eventLoops, logger: logger)
+            options: options, forwardingBy: policy, through: pools,
+            limits: configuration.limits, eventLoops: eventLoops, logger: logger)
         let admin = try await Listener.bind(
             host: configuration.admin.host, port: configuration.admin.port,
             responder: AdminResponder(directory: directory, metrics: metrics),
             limits: configuration.limits, eventLoops: eventLoops, logger: logger)
         let checker = HealthChecker(
             directory: directory, journal: journal, client: ControlClient(eventLoops: eventLoops),
+            pools: pools,
             interval: configuration.healthCheckInterval,
             timeout: configuration.healthCheckTimeout, logger: logger)
         logger.info(

@@ -7,7 +7,20 @@ import MartletTransport
 struct GatewayPolicy: ForwardingPolicy {
     let directory: EndpointDirectory
     let journal: GatewayJournal
+    let pools: UpstreamPools?
+    let attemptTimeout: Duration?
     let logger: Logger
+
+    init(
+        directory: EndpointDirectory, journal: GatewayJournal, pools: UpstreamPools? = nil,
+        attemptTimeout: Duration? = nil, logger: Logger
+    ) {
+        self.directory = directory
+        self.journal = journal
+        self.pools = pools
+        self.attemptTimeout = attemptTimeout
+        self.logger = logger
+    }
 
     /// The gRPC services all of whose methods are unary and idempotent.
     private static let unaryServices = [
@@ -41,6 +54,7 @@ struct GatewayPolicy: ForwardingPolicy {
             directory.didFail(at: last)
             if failed.failure == .connectFailed, let change = directory.connectionFailed(last) {
                 logger.log(change)
+                pools?.retire(last)
             }
         }
         let next = directory.pickNext(after: failed)

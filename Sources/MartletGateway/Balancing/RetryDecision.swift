@@ -13,6 +13,22 @@ public enum AttemptFailure: String, Sendable, Hashable, CaseIterable {
     case timeout = "timeout"
     /// The endpoint answered with something that is no response.
     case badResponse = "bad_response"
+    /// The endpoint did not answer in the time of one attempt, and there is time for another.
+    case attemptTimeout = "attempt_timeout"
+    /// The endpoint was found to be dead by its checks while its answer was awaited.
+    case endpointLost = "endpoint_lost"
+    /// The endpoint answered that it has no room, or cannot be used.
+    case refused = "refused"
+    /// The endpoint answered that it failed.
+    case serverError = "server_error"
+
+    /// The attempts that such a failure may have led to at most, whatever else is allowed: a request
+    /// that breaks every endpoint it meets is not to meet many.
+    var attemptsMax: Int { self == .serverError ? 2 : .max }
+
+    /// Whether the retry is not one too many: the endpoint that is lost gets no requests any more,
+    /// so what it had is asked again once, and no more.
+    var isFree: Bool { self == .endpointLost }
 }
 
 /// Whether a request that ran twice leaves the same state as one that ran once.
@@ -95,12 +111,13 @@ public enum RetryDecision: Sendable, Equatable {
         switch attempt.failure {
         case .connectFailed, .streamUnprocessed:
             break
-        case .connectionClosedBeforeResponse:
+        case .connectionClosedBeforeResponse, .attemptTimeout, .endpointLost, .refused,
+            .serverError:
             if attempt.idempotency == .notIdempotent { return .fail(.notIdempotent) }
         case .timeout, .badResponse:
             return .fail(.failureNotRetryable)
         }
-        if attempt.attempt >= attempt.attemptsMax { return .fail(.attemptsExhausted) }
+        if attempt.attempt >= min(attempt.attemptsMax, attempt.failure.attemptsMax) { return .fail(.attemptsExhausted) }
         return .retry(excluding: attempt.tried)
     }
 
@@ -111,7 +128,7 @@ public enum RetryDecision: Sendable, Equatable {
         now: Duration
     ) -> RetryDecision {
         let decision = decide(after: attempt)
-        guard case .retry = decision else { return decision }
+        guard case .retry = decision, !attempt.failure.isFree else { return decision }
         return budget.withdraw(now: now) ? decision : .fail(.budgetExhausted)
     }
 }

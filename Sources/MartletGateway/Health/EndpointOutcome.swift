@@ -73,7 +73,9 @@ enum EndpointOutcome: Sendable, Hashable {
         switch failure {
         case .connectFailed, .connectionClosed: self = .failed(.connectionFailed)
         case .unprocessed: self = .declined
-        case .timedOut: self = .failed(.timedOut)
+        case .timedOut, .attemptTimedOut, .upstreamLost: self = .failed(.timedOut)
+        case .refused: self = .declined
+        case .serverError: self = .failed(.serverError)
         }
     }
 }

@@ -7,6 +7,7 @@ struct HealthChecker: Service {
     let directory: EndpointDirectory
     let journal: GatewayJournal
     let client: ControlClient
+    let pools: UpstreamPools
     let interval: Duration
     let timeout: Duration
     let logger: Logger
@@ -29,6 +30,7 @@ struct HealthChecker: Service {
             guard !Task.isCancelled else { return }
             if let change = directory.checkEnded(address, outcome, begunAt: token) {
                 logger.log(change)
+                if case .becameUnhealthy = change.transition { pools.retire(address) }
             }
             for change in directory.sweep(checked: address, isReady: outcome.isReady) {
                 journal.note(change, logger)

@@ -173,10 +173,69 @@ final class Exchange<Wire: ForwardingWire> {
     }
 
     func receive(_ part: ResponsePart<Wire>, attempt: Int) {
-        guard attempt == tried.count else { return }
+        guard attempt == tried.count, client != nil else { return }
         note(part)
+        if part.isEnd, isToldElsewhere() { return }
         for action in machine.receive(part) { perform(action) }
         accountForMemory()
+    }
+
+    /// Whether the answer, which is complete and which the client has seen nothing of, is dropped
+    /// for another upstream's.
+    private func isToldElsewhere() -> Bool {
+        guard plan.isIdempotent, machine.isReplayable, !machine.responseStarted,
+            let failure = ForwardingFailure(httpStatus: httpStatus, grpcStatus: grpcStatus),
+            let next = policy.nextUpstream(after: failed(by: failure, isReplayable: true))
+        else { return false }
+        let upstream = upstream
+        endAttempt(.answered(httpStatus: httpStatus, grpcStatus: grpcStatus))
+        upstream?.didFinish(isReusable: machine.requestEnded)
+        tryAgain(at: next)
+        return true
+    }
+
+    // MARK: Attempts that take too long
+
+    /// The upstream was found to be dead: whatever can be asked elsewhere is.
+    func upstreamLost(attempt: Int) {
+        guard attempt == tried.count else { return }
+        abandonAttempt(.upstreamLost)
+    }
+
+    /// When the attempt that is under way is to be looked at; `nil` for never.
+    private(set) var attemptDeadline: ContinuousClock.Instant?
+
+    /// The time of one attempt is up.
+    func attemptTimedOut() {
+        attemptDeadline = nil
+        abandonAttempt(.attemptTimedOut)
+    }
+
+    /// Goes on elsewhere; with nowhere to go, the answer may still come.
+    private func abandonAttempt(_ failure: ForwardingFailure) {
+        guard client != nil, attemptStart != nil, plan.isIdempotent, machine.isReplayable,
+            !machine.responseStarted,
+            let next = policy.nextUpstream(after: failed(by: failure, isReplayable: true))
+        else { return }
+        let upstream = upstream
+        endAttempt(.failed(failure))
+        upstream?.cancel()
+        tryAgain(at: next)
+    }
+
+    private func tryAgain(at next: UpstreamAddress) {
+        httpStatus = 0
+        grpcStatus = nil
+        machine.retry()
+        attempt(next)
+    }
+
+    private func failed(
+        by failure: ForwardingFailure, isReplayable: Bool
+    ) -> FailedForwarding {
+        FailedForwarding(
+            tried: tried, plan: plan, isReplayable: isReplayable,
+            responseStarted: machine.responseStarted, failure: failure)
     }
 
     func failed(_ failure: ForwardingFailure, attempt: Int) {
@@ -222,7 +281,9 @@ final class Exchange<Wire: ForwardingWire> {
 
     private func attempt(_ address: UpstreamAddress) {
         tried.append(address)
-        attemptStart = .now
+        let now = ContinuousClock.now
+        attemptStart = now
+        attemptDeadline = plan.attemptTimeout.map { now + $0 }
         policy.didBegin(at: address)
         connector.open(address, for: self, attempt: tried.count)
     }
@@ -261,15 +322,12 @@ final class Exchange<Wire: ForwardingWire> {
         _ failure: ForwardingFailure, isReplayable: Bool, responseStarted: Bool
     ) {
         endAttempt(.failed(failure))
-        let failed = FailedForwarding(
-            tried: tried, plan: plan, isReplayable: isReplayable,
-            responseStarted: responseStarted, failure: failure)
+        let failed = failed(by: failure, isReplayable: isReplayable)
         guard let next = policy.nextUpstream(after: failed) else {
             giveUp(error(for: failure))
             return
         }
-        machine.retry()
-        attempt(next)
+        tryAgain(at: next)
     }
 
     private func error(for failure: ForwardingFailure) -> ServingError {
@@ -282,7 +340,9 @@ final class Exchange<Wire: ForwardingWire> {
                 .unavailable, "Endpoint \(endpoint) closed the connection before answering")
         case .unprocessed:
             ServingError(.unavailable, "Endpoint \(endpoint) took no more requests")
-        case .timedOut:
+        case .upstreamLost, .refused, .serverError:
+            ServingError(.unavailable, "Endpoint \(endpoint) failed")
+        case .timedOut, .attemptTimedOut:
             ServingError(.deadlineExceeded, "Endpoint \(endpoint) did not answer in time")
         }
     }

@@ -46,8 +46,10 @@ struct ExchangeMachine<Wire: ForwardingWire> {
     private var upstream = Upstream.none
     private var request: [RequestPart<Wire>] = []
     private var requestKept = 0
-    private var requestEnded = false
-    private var isReplayable = true
+    /// Whether all of the request has come.
+    private(set) var requestEnded = false
+    /// Whether all of the request that has come is at hand.
+    private(set) var isReplayable = true
     private var response: Response
 
     /// Bytes of the request's body so far.

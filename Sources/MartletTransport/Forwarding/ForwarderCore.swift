@@ -17,11 +17,17 @@ struct ForwarderCore: Sendable {
 }
 
 /// Connections to upstreams, a set for each event loop: a request never changes threads.
-final class UpstreamPools: Sendable {
+public final class UpstreamPools: Sendable {
+    private let eventLoops: EventLoops
     private let http1: [ObjectIdentifier: NIOLoopBound<HTTP1UpstreamPool>]
     private let http2: [ObjectIdentifier: NIOLoopBound<HTTP2UpstreamPool>]
 
-    init(eventLoops: EventLoops, limits: ForwardingLimits) async throws {
+    let limits: ForwardingLimits
+
+    /// Begins without connections.
+    public init(eventLoops: EventLoops, limits: ForwardingLimits) async throws {
+        self.eventLoops = eventLoops
+        self.limits = limits
         var http1: [ObjectIdentifier: NIOLoopBound<HTTP1UpstreamPool>] = [:]
         var http2: [ObjectIdentifier: NIOLoopBound<HTTP2UpstreamPool>] = [:]
         for eventLoop in eventLoops.group.makeIterator() {
@@ -40,6 +46,17 @@ final class UpstreamPools: Sendable {
         }
         self.http1 = http1
         self.http2 = http2
+    }
+
+    /// Sends nothing new over connections to an upstream that was found to be dead, and asks
+    /// elsewhere what it was asked, where that may be done.
+    public func retire(_ address: UpstreamAddress) {
+        for eventLoop in eventLoops.group.makeIterator() {
+            eventLoop.execute {
+                self.http1[ObjectIdentifier(eventLoop)]?.value.retire(address)
+                self.http2[ObjectIdentifier(eventLoop)]?.value.retire(address)
+            }
+        }
     }
 
     /// The pool of an event loop of this gateway; called on that loop.
@@ -84,29 +101,16 @@ struct ForwardingHandlers: ConnectionHandlers {
 }
 
 extension Listener {
-    /// Binds a port and forwards what comes in as a policy says.
-    ///
-    /// - Throws: `ServingError` (`UNAVAILABLE`) when the address cannot be bound.
-    public static func bind(
-        host: String, port: Int, forwardingBy policy: any ForwardingPolicy, limits: Limits,
-        forwarding: ForwardingLimits, eventLoops: EventLoops, logger: Logger
-    ) async throws -> Listener {
-        try await bind(
-            to: .tcp(host: host, port: port), forwardingBy: policy, limits: limits,
-            forwarding: forwarding, eventLoops: eventLoops, logger: logger)
-    }
-
     /// Binds an address and forwards what comes in as a policy says.
     ///
     /// - Throws: `ServingError`: `UNAVAILABLE` when the address cannot be bound,
     ///   `INVALID_ARGUMENT` or `NOT_FOUND` when certificates or keys cannot be used.
     public static func bind(
         to address: ListenAddress, options: ListenerOptions = ListenerOptions(),
-        forwardingBy policy: any ForwardingPolicy, limits: Limits, forwarding: ForwardingLimits,
+        forwardingBy policy: any ForwardingPolicy, through pools: UpstreamPools, limits: Limits,
         eventLoops: EventLoops, logger: Logger
     ) async throws -> Listener {
-        let pools = try await UpstreamPools(eventLoops: eventLoops, limits: forwarding)
-        let core = ForwarderCore(policy: policy, limits: forwarding)
+        let core = ForwarderCore(policy: policy, limits: pools.limits)
         return try await bind(
             to: address, options: options,
             handlers: ForwardingHandlers(core: core, pools: pools, limits: limits),
@@ -121,6 +125,23 @@ extension ForwardingLimits {
             .connectTimeout(TimeAmount(connectTimeout))
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelOption(.socketOption(.so_keepalive), value: 1)
+            .channelOption(
+                .tcpOption(.tcpUserTimeout),
+                value: SocketOptionValue(unacknowledgedTimeout.milliseconds)
+            )
             .channelOption(.maxMessagesPerRead, value: 1)
+    }
+}
+
+extension NIOBSDSocket.Option {
+    /// After how many milliseconds without an acknowledgement a connection is given up (RFC 5482);
+    /// `TCP_USER_TIMEOUT` of Linux.
+    static let tcpUserTimeout = NIOBSDSocket.Option(rawValue: 18)
+}
+
+extension Duration {
+    fileprivate var milliseconds: Int {
+        let (seconds, attoseconds) = components
+        return Int(clamping: seconds) * 1000 + Int(attoseconds / 1_000_000_000_000_000)
     }
 }

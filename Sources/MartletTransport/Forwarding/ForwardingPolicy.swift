@@ -35,6 +35,9 @@ public struct ForwardingPlan: Sendable {
     /// endpoint that dies half-way costs the client nothing.
     public var holdsResponse: Bool
 
+    /// How long one attempt may take while there are others; `nil` for as long as the request may.
+    public var attemptTimeout: Duration?
+
     /// Why the request is not forwarded at all; `nil` when it is.
     public var refusal: ServingError?
 
@@ -56,6 +59,14 @@ public enum ForwardingFailure: Sendable, Hashable {
     case unprocessed
     /// The answer did not come in time.
     case timedOut
+    /// The answer did not come in the time of one attempt, and there is time for another.
+    case attemptTimedOut
+    /// The upstream was found to be dead while its answer was awaited.
+    case upstreamLost
+    /// The upstream answered that it has no room for the request, or cannot be used.
+    case refused
+    /// The upstream answered that it failed.
+    case serverError
 }
 
 /// A failed attempt, for the decision whether there is another.
@@ -170,9 +181,17 @@ public struct ForwardingLimits: Sendable {
     /// Longest wait for a connection (`--connect-timeout-seconds`).
     public var connectTimeout: Duration = .seconds(1)
 
+    /// Longest time for one attempt at a request that may run twice, while there is another upstream
+    /// for it (`--attempt-timeout-seconds`); `nil` for none.
+    public var attemptTimeout: Duration?
+
     /// Longest time from a request's head to the end of its response
     /// (`--request-timeout-seconds`).
     public var requestTimeout: Duration = .seconds(300)
+
+    /// How long an upstream's machine may leave bytes unacknowledged before its connection is given
+    /// up.
+    public var unacknowledgedTimeout: Duration = .seconds(10)
 
     /// How long an idle connection to an upstream is kept
     /// (`--upstream-idle-timeout-seconds`); shorter than nodes keep theirs.

@@ -41,9 +41,18 @@ final class HTTP1ForwardingHandler: HTTP1ConnectionHandler {
 
     override func didTakeAll() { exchange?.clientReadComplete() }
 
-    override var answerDeadline: NIODeadline? { deadline }
+    override var answerDeadline: NIODeadline? {
+        guard let attempt = exchange?.attemptDeadline else { return deadline }
+        return min(now + TimeAmount(attempt - start), deadline ?? .distantFuture)
+    }
 
-    override func expire() { exchange?.timedOut() }
+    override func expire() {
+        if let deadline, deadline <= now {
+            exchange?.timedOut()
+        } else {
+            exchange?.attemptTimedOut()
+        }
+    }
 
     override func writabilityChanged(_ isWritable: Bool) {
         exchange?.clientWritabilityChanged(isWritable)

@@ -19,13 +19,17 @@ final class HTTP1UpstreamHandler: ChannelDuplexHandler, UpstreamExchange {
     private var isChunked = false
     private var isPaused = false
     private var owesRead = false
+    private var isRetired = false
 
     init(address: UpstreamAddress, pool: HTTP1UpstreamPool) {
         self.address = address
         self.pool = pool
     }
 
-    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        pool.add(self)
+    }
 
     func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
 
@@ -39,6 +43,12 @@ final class HTTP1UpstreamHandler: ChannelDuplexHandler, UpstreamExchange {
 
     /// Closes an idle connection.
     func close() { context?.close(promise: nil) }
+
+    /// The upstream was found to be dead.
+    func upstreamLost() {
+        isRetired = true
+        exchange?.upstreamLost(attempt: attempt)
+    }
 
     // MARK: UpstreamExchange
 
@@ -86,7 +96,7 @@ final class HTTP1UpstreamHandler: ChannelDuplexHandler, UpstreamExchange {
     func didFinish(isReusable: Bool) {
         exchange = nil
         setReading(true)
-        guard let context, isReusable, reader.isReusable, !reader.hasStrayBytes,
+        guard let context, isReusable, !isRetired, reader.isReusable, !reader.hasStrayBytes,
             context.channel.isActive, pool.giveBack(self)
         else {
             self.context?.close(promise: nil)

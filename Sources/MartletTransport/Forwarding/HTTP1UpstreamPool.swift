@@ -12,6 +12,8 @@ final class HTTP1UpstreamPool: UpstreamConnector {
     private let eventLoop: any EventLoop
     private let limits: ForwardingLimits
     private var idle: [UpstreamAddress: [HTTP1UpstreamHandler]] = [:]
+    /// All connections, those in use too.
+    private var open: [UpstreamAddress: [ObjectIdentifier: HTTP1UpstreamHandler]] = [:]
     private var sweep: Scheduled<Void>?
 
     init(eventLoop: any EventLoop, limits: ForwardingLimits) {
@@ -61,9 +63,22 @@ final class HTTP1UpstreamPool: UpstreamConnector {
         return true
     }
 
+    /// Notes a connection that has come about.
+    func add(_ handler: HTTP1UpstreamHandler) {
+        open[handler.address, default: [:]][ObjectIdentifier(handler)] = handler
+    }
+
     /// Forgets a connection that was closed.
     func remove(_ handler: HTTP1UpstreamHandler) {
+        open[handler.address]?[ObjectIdentifier(handler)] = nil
         idle[handler.address]?.removeAll { $0 === handler }
+    }
+
+    /// An upstream was found to be dead: nothing new is sent over connections to it, and what can
+    /// be asked elsewhere is.
+    func retire(_ address: UpstreamAddress) {
+        for handler in idle.removeValue(forKey: address) ?? [] { handler.close() }
+        for handler in open[address].map({ Array($0.values) }) ?? [] { handler.upstreamLost() }
     }
 
     // MARK: Idle connections

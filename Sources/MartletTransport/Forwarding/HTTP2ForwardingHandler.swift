@@ -17,6 +17,7 @@ final class HTTP2ForwardingHandler: ChannelInboundHandler {
     private var exchange: Exchange<HTTP2Wire>?
     private var isGRPC = false
     private var timer: Scheduled<Void>?
+    private var attemptTimer: Scheduled<Void>?
 
     init(core: ForwarderCore, pool: HTTP2UpstreamPool, limits: Limits) {
         self.core = core
@@ -28,6 +29,7 @@ final class HTTP2ForwardingHandler: ChannelInboundHandler {
 
     func handlerRemoved(context: ChannelHandlerContext) {
         timer?.cancel()
+        attemptTimer?.cancel()
         self.context = nil
     }
 
@@ -98,6 +100,22 @@ final class HTTP2ForwardingHandler: ChannelInboundHandler {
             self.exchange?.timedOut()
         }
         exchange.start()
+        watchAttempt()
+    }
+}
+
+extension HTTP2ForwardingHandler {
+    /// Looks at the attempt that is under way when its time is up, and at those that follow.
+    private func watchAttempt() {
+        guard let context, let deadline = exchange?.attemptDeadline else { return }
+        let wait = TimeAmount(max(deadline - .now, .zero))
+        attemptTimer = context.eventLoop.assumeIsolated().scheduleTask(in: wait) {
+            guard let exchange = self.exchange else { return }
+            if let deadline = exchange.attemptDeadline, deadline <= .now {
+                exchange.attemptTimedOut()
+            }
+            self.watchAttempt()
+        }
     }
 }
 

@@ -26,6 +26,12 @@ final class HTTP2UpstreamPool: UpstreamConnector {
         connection.openStream(for: exchange, attempt: attempt)
     }
 
+    /// An upstream was found to be dead: nothing new is sent over the connection to it, and what can
+    /// be asked elsewhere is.
+    func retire(_ address: UpstreamAddress) {
+        connections.removeValue(forKey: address)?.upstreamLost()
+    }
+
     /// Sends no more streams over a connection.
     fileprivate func remove(_ connection: HTTP2UpstreamConnection) {
         if connections[connection.address] === connection {
@@ -69,7 +75,9 @@ private final class HTTP2UpstreamConnection {
                 // Not before the connection stands: streams of one that never became active
                 // would not hear that it failed.
                 do {
-                    let handler = try result.get().pipeline.syncOperations.handler(
+                    let channel = try result.get()
+                    bound.value.channel = channel
+                    let handler = try channel.pipeline.syncOperations.handler(
                         type: NIOHTTP2Handler.self)
                     multiplexer.succeed(try handler.syncMultiplexer())
                 } catch {
@@ -81,6 +89,32 @@ private final class HTTP2UpstreamConnection {
 
     private func retire() { pool.remove(self) }
 
+    /// The attempts under way on this connection.
+    private var attempts: [ObjectIdentifier: HTTP2UpstreamHandler] = [:]
+
+    fileprivate func upstreamLost() {
+        for attempt in Array(attempts.values) { attempt.upstreamLost() }
+        isRetired = true
+        closeIfUnused()
+    }
+
+    fileprivate func didBegin(_ attempt: HTTP2UpstreamHandler) {
+        attempts[ObjectIdentifier(attempt)] = attempt
+    }
+
+    fileprivate func didEnd(_ attempt: HTTP2UpstreamHandler) {
+        attempts[ObjectIdentifier(attempt)] = nil
+        if isRetired { closeIfUnused() }
+    }
+
+    private var isRetired = false
+    private var channel: (any Channel)?
+
+    /// What could not be asked elsewhere may still be answered; then nobody needs the connection.
+    private func closeIfUnused() {
+        if attempts.isEmpty { channel?.close(promise: nil) }
+    }
+
     func openStream(for exchange: Exchange<HTTP2Wire>, attempt: Int) {
         let bound = NIOLoopBound((self, exchange), eventLoop: eventLoop)
         let eventLoop = eventLoop
@@ -88,9 +122,12 @@ private final class HTTP2UpstreamConnection {
             let created = eventLoop.makePromise(of: (any Channel).self)
             multiplexer.createStreamChannel(promise: created) { stream in
                 stream.eventLoop.makeCompletedFuture {
-                    let (_, exchange) = bound.value
-                    try stream.pipeline.syncOperations.addHandler(
-                        HTTP2UpstreamHandler(exchange: exchange, attempt: attempt))
+                    let (connection, exchange) = bound.value
+                    let handler = HTTP2UpstreamHandler(exchange: exchange, attempt: attempt) {
+                        connection.didEnd($0)
+                    }
+                    connection.didBegin(handler)
+                    try stream.pipeline.syncOperations.addHandler(handler)
                 }
             }
             return created.futureResult
@@ -143,17 +180,28 @@ final class HTTP2UpstreamHandler: ChannelInboundHandler, UpstreamExchange {
     typealias Wire = HTTP2Wire
 
     private let attempt: Int
+    private let whenOver: (HTTP2UpstreamHandler) -> Void
     private var exchange: Exchange<HTTP2Wire>?
     private var context: ChannelHandlerContext?
 
-    init(exchange: Exchange<HTTP2Wire>, attempt: Int) {
+    init(
+        exchange: Exchange<HTTP2Wire>, attempt: Int,
+        whenOver: @escaping (HTTP2UpstreamHandler) -> Void
+    ) {
         self.exchange = exchange
         self.attempt = attempt
+        self.whenOver = whenOver
     }
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
 
-    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+        whenOver(self)
+    }
+
+    /// The upstream was found to be dead.
+    func upstreamLost() { exchange?.upstreamLost(attempt: attempt) }
 
     // MARK: UpstreamExchange
 

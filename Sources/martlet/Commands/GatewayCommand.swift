@@ -71,6 +71,13 @@ struct GatewayCommand: AsyncParsableCommand {
     @Option(help: "Longest wait for a connection to an endpoint, in seconds.")
     var connectTimeoutSeconds = ForwardingLimits().connectTimeout.seconds
 
+    @Option(
+        help: """
+            Longest time for one attempt at a request that may run twice, while there is another \
+            endpoint for it, in seconds; 0 for none.
+            """)
+    var attemptTimeoutSeconds = 0.0
+
     @Option(help: "Longest time from a request's head to the end of its response, in seconds.")
     var requestTimeoutSeconds = ForwardingLimits().requestTimeout.seconds
 
@@ -102,6 +109,10 @@ struct GatewayCommand: AsyncParsableCommand {
         guard (0...1_000_000).contains(outlierConsecutiveFailures) else {
             throw ValidationError(
                 "--outlier-consecutive-failures is \(outlierConsecutiveFailures); use 0 or more")
+        }
+        guard attemptTimeoutSeconds >= 0, attemptTimeoutSeconds < 1e6 else {
+            throw ValidationError(
+                "--attempt-timeout-seconds is \(attemptTimeoutSeconds); it must be 0 or more")
         }
         guard replayBytes >= 0, replayBudgetBytes >= 0 else {
             throw ValidationError("--replay-bytes and --replay-budget-bytes must not be negative")
@@ -152,6 +163,8 @@ struct GatewayCommand: AsyncParsableCommand {
         configuration.forwarding.replayBytes = replayBytes
         configuration.forwarding.replayBudgetBytes = replayBudgetBytes
         configuration.forwarding.connectTimeout = .seconds(connectTimeoutSeconds)
+        configuration.forwarding.attemptTimeout =
+            attemptTimeoutSeconds > 0 ? .seconds(attemptTimeoutSeconds) : nil
         configuration.forwarding.requestTimeout = .seconds(requestTimeoutSeconds)
         configuration.forwarding.upstreamIdleTimeout = .seconds(upstreamIdleTimeoutSeconds)
         return configuration

@@ -31,7 +31,9 @@ STARTED = []
 class MartletProcess:
     """One `martlet` command that runs until it is told to stop."""
 
-    def __init__(self, name, arguments, directory, environment=None, cwd=None, binary=BINARY):
+    def __init__(
+        self, name, arguments, directory, environment=None, cwd=None, binary=BINARY, prefix=()
+    ):
         self.name = name
         self.log = directory / f"{name}.stderr"
         self.output = directory / f"{name}.stdout"
@@ -41,7 +43,7 @@ class MartletProcess:
         self.clients = contextlib.ExitStack()
         with open(self.log, "wb") as log, open(self.output, "wb") as output:
             self.process = subprocess.Popen(
-                [*bound_to_us(), binary, *map(str, arguments)],
+                [*bound_to_us(), *prefix, binary, *map(str, arguments)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=log,
@@ -133,11 +135,11 @@ class MartletProcess:
 class Node(MartletProcess):
     """`martlet serve`."""
 
-    def __init__(self, name, arguments, directory, ready, port=0, **options):
+    def __init__(self, name, arguments, directory, ready, port=0, host="127.0.0.1", **options):
         port_file = directory / f"{name}.port"
-        arguments = ["serve", "--port", port, "--port-file", port_file, *arguments]
-        super().__init__(name, arguments, directory, **options)
-        self.address = self.read_address(port_file)
+        arguments = ["--host", host, "--port", port, "--port-file", port_file, *arguments]
+        super().__init__(name, ["serve", *arguments], directory, **options)
+        self.address = self.read_address(port_file, host)
         # Over TLS the test awaits it, who knows the certificates.
         if ready:
             self.await_http(self.address, f"/healthz/{ready}")

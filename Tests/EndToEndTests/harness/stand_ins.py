@@ -11,9 +11,10 @@ class StandIn(http.server.ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, answer):
+    def __init__(self, answer, pages):
         super().__init__(("127.0.0.1", 0), Handler)
         self.answer = answer
+        self.pages = pages
         self.requests = []
 
     @property
@@ -36,6 +37,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.server.answer(self, body)
         self.wfile.flush()
 
+    def do_GET(self):
+        page = self.server.pages.get(self.path)
+        self.send(404 if page is None else 200, page or b"")
+
     def log_message(self, *_):
         pass
 
@@ -53,9 +58,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def stand_in(answer):
-    """A server that answers each POST by calling `answer(handler, body)`."""
-    with StandIn(answer) as server:
+def stand_in(answer, pages=None):
+    """A server that answers each POST by `answer(handler, body)`, and each GET by its page."""
+    with StandIn(answer, pages or {}) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         try:

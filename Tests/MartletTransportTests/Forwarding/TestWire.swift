@@ -20,6 +20,8 @@ enum TestWire: ForwardingWire {
 
     static func httpStatus(of head: TestStatus) -> Int { Int(head.description) ?? 0 }
 
+    static func isStream(_ head: TestStatus) -> Bool { false }
+
     static func grpcStatus(head: TestStatus?, trailers: String?) -> StatusCode? { nil }
 }
 
