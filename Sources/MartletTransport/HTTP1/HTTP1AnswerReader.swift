@@ -24,6 +24,8 @@ struct HTTP1AnswerReader {
         case body(HTTP1BodyReader)
         /// In content that ends with the connection, which is no longer one of HTTP if so agreed.
         case untilEnd
+        /// After what is no answer. Final.
+        case failed
     }
 
     private let limits: HTTP1Limits
@@ -75,12 +77,22 @@ struct HTTP1AnswerReader {
 
     /// The next thing that happened, if anything.
     mutating func next() throws(HTTP1Fault) -> HTTP1AnswerEvent? {
+        do throws(HTTP1Fault) {
+            return try step()
+        } catch {
+            phase = .failed
+            inbox = ByteBuffer()
+            throw error
+        }
+    }
+
+    private mutating func step() throws(HTTP1Fault) -> HTTP1AnswerEvent? {
         if owesEnd {
             owesEnd = false
             return .end(trailers: nil)
         }
         switch phase {
-        case .idle: return nil
+        case .idle, .failed: return nil
         case .head:
             guard let head = try readHead() else { return nil }
             return .head(head, isEnd: begin(head))

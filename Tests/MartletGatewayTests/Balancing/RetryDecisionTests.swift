@@ -25,7 +25,34 @@ struct RetryDecisionTests {
                 "stream_unprocessed: retry, retry",
                 "timeout: failure_not_retryable, failure_not_retryable",
                 "bad_response: failure_not_retryable, failure_not_retryable",
+                "attempt_timeout: retry, not_idempotent",
+                "endpoint_lost: retry, not_idempotent",
+                "refused: retry, not_idempotent",
+                "server_error: retry, not_idempotent",
             ])
+    }
+
+    /// A request that breaks every endpoint it meets is not to meet many.
+    @Test func decide_afterTwoServerErrors_fails() {
+        var attempt = FailedAttempt(
+            tried: [a], attempt: 1, attemptsMax: 9, failure: .serverError)
+        #expect(RetryDecision.decide(after: attempt) == .retry(excluding: [a]))
+        attempt.attempt = 2
+        #expect(RetryDecision.decide(after: attempt) == .fail(.attemptsExhausted))
+    }
+
+    /// What a lost endpoint had is asked again once, however much that is.
+    @Test func decide_whenAnEndpointIsLost_isBeyondTheBudget() {
+        var budget = RetryBudget(ratio: 0, retriesMin: 0)
+        let lost = FailedAttempt(tried: [a], attempt: 1, failure: .endpointLost)
+        #expect(
+            RetryDecision.decide(after: lost, budget: &budget, now: .zero)
+                == .retry(excluding: [a]))
+        let closed = FailedAttempt(
+            tried: [a], attempt: 1, failure: .connectionClosedBeforeResponse)
+        #expect(
+            RetryDecision.decide(after: closed, budget: &budget, now: .zero)
+                == .fail(.budgetExhausted))
     }
 
     @Test(arguments: AttemptFailure.allCases)
