@@ -28,12 +28,14 @@ struct MartletCommand: AsyncParsableCommand {
               martlet up -c cluster.yaml
               martlet status
               martlet model list
+              martlet key new --id alice --tenant team-a
               martlet doctor
               martlet bench http://127.0.0.1:8500 --model half_plus_two
             """,
         version: martletVersion,
         subcommands: [
             ServeCommand.self, ModelServerSubcommand.self, GatewayCommand.self, UpCommand.self,
-            StatusCommand.self, ModelCommand.self, DoctorCommand.self, BenchCommand.self,
+            StatusCommand.self, ModelCommand.self, KeyCommand.self, DoctorCommand.self,
+            BenchCommand.self,
         ])
 }
