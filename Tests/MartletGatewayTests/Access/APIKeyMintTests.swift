@@ -17,7 +17,8 @@ struct APIKeyMintTests {
     }
 
     @Test func key_isThatOfItsEntry() throws {
-        let minted = try mint(models: ["fraud-*", "a\"b\\c"], verbs: ["predict"], expires: "2027-01-31")
+        let minted = try mint(
+            models: ["fraud-*", "a\"b\\c"], verbs: ["predict"], expires: "2027-01-31")
         let credentials = try readCredentials("keys:\n" + minted.entry)
         let key = try #require(credentials.keys.first)
         #expect(key.id == "alice" && key.tenant == "team-a")

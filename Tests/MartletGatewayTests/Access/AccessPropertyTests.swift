@@ -37,6 +37,7 @@ private struct AccessWorld {
     }
 
     private static let models = ["a", "b", "b2"]
+    private static let modelLists: [[String]?] = [nil, nil, ["a"], ["b*"], ["a", "b"]]
     private static let verbs: [AccessVerb] = [.predict, .status, .chat, .admin]
 
     private var generator: SeededGenerator
@@ -68,8 +69,7 @@ private struct AccessWorld {
         keys = (0..<4).map { number in
             Key(
                 tenant: number % 2,
-                models: Bool.random(using: &generator) ? nil : [["a"], ["b*"], ["a", "b"]]
-                    .randomElement(using: &generator),
+                models: AccessWorld.modelLists.randomElement(using: &generator) ?? nil,
                 verbs: AccessWorld.verbs.filter { _ in Bool.random(using: &generator) },
                 concurrent: limit(1...4), concurrentOfB: limit(1...2),
                 isDisabled: Int.random(in: 0..<8, using: &generator) == 0)
@@ -94,7 +94,8 @@ private struct AccessWorld {
         for (number, key) in keys.enumerated() {
             let ofB = key.concurrentOfB.map { "models: {'b*': {concurrent: \($0)}}" } ?? ""
             let verbs = key.verbs.map(\.rawValue).joined(separator: ", ")
-            let models = key.models.map { "models: [\($0.map { "'\($0)'" }.joined(separator: ","))]" }
+            let names = key.models?.map { "'\($0)'" }.joined(separator: ", ")
+            let models = names.map { "models: [\($0)]" }
             let scope = [models, key.verbs.isEmpty ? nil : "verbs: [\(verbs)]"].compactMap { $0 }
             lines.append(
                 "  - {id: k\(number), sha256: \(SecretDigest(of: "secret-\(number)").hex), "
@@ -115,7 +116,9 @@ private struct AccessWorld {
                 AccessQuestion(
                     AccessVerbs(verb), model: isInBody ? .notYetKnown : .named(model)),
                 secret: "secret-\(number)", unixTime: .zero), now: .zero)
-        if let grant = decision.grant { decision = control.admit(model: model, to: grant, now: .zero) }
+        if let grant = decision.grant {
+            decision = control.admit(model: model, to: grant, now: .zero)
+        }
         let status = decision.refusal?.httpStatus ?? 200
         let expected = expectedStatus(number, model, verb, isInBody)
         if status != expected { complaint = "\(status), not \(expected) for k\(number) \(model)" }
@@ -130,7 +133,8 @@ private struct AccessWorld {
         guard number < keys.count, !keys[number].isDisabled else { return 401 }
         let key = keys[number]
         guard key.verbs.isEmpty ? verb != .admin : key.verbs.contains(verb) else { return 403 }
-        let allowsModel = key.models?.contains { $0 == model || $0 == "b*" && model != "a" } ?? true
+        let allowsModel =
+            key.models?.contains { $0 == model || $0 == "b*" && model != "a" } ?? true
         // A model in the body comes after the quotas of all models.
         if isInBody, isFull(number) { return 429 }
         guard allowsModel else { return 403 }

@@ -96,14 +96,16 @@ struct AccessQuestionTests {
             unixTime: .zero)
     }
 
-    @Test(arguments: [
-        (["x-api-key": "k"], "k"), (["x-api-key": " \tk "], "k"),
-        (["authorization": "Bearer k"], "k"), (["authorization": "bearer   a.b.c "], "a.b.c"),
-        (["authorization": "Bearer k", "x-api-key": "own"], "own"),
-        (["authorization": "Bearer k", "x-api-key": " "], "k"), (["authorization": "Basic k"], nil),
-        (["authorization": "Bearer"], nil), (["authorization": "Bearer "], nil),
-        (["authorization": "Bearerk"], nil), ([:], nil),
-    ] as [([String: String], String?)])
+    @Test(
+        arguments: [
+            (["x-api-key": "k"], "k"), (["x-api-key": " \tk "], "k"),
+            (["authorization": "Bearer k"], "k"), (["authorization": "bearer   a.b.c "], "a.b.c"),
+            (["authorization": "Bearer k", "x-api-key": "own"], "own"),
+            (["authorization": "Bearer k", "x-api-key": " "], "k"),
+            (["authorization": "Basic k"], nil),
+            (["authorization": "Bearer"], nil), (["authorization": "Bearer "], nil),
+            (["authorization": "Bearerk"], nil), ([:], nil),
+        ] as [([String: String], String?)])
     func secret_isInOneOfTwoFields(fields: [String: String], secret: String?) {
         #expect(request(fields).secret == secret)
     }

@@ -1,3 +1,4 @@
+import MartletCore
 import MartletTestKit
 import Testing
 
@@ -147,9 +148,9 @@ struct AccessTokenTests {
         let good = try issuer.token(claims: TestIssuer.claims())
         #expect(control.ask(good).grant != nil)
         let bad = try (0..<5).map { number in
-            try issuer.token("none", claims: TestIssuer.claims("n=\(number)"), header: """
-                {"alg": "ES256", "kid": "ES256"}
-                """)
+            try issuer.token(
+                "none", claims: TestIssuer.claims("n=\(number)"),
+                header: #"{"alg": "ES256", "kid": "ES256"}"#)
         }
         let statuses = bad.map { control.ask($0).refusal?.httpStatus }
         #expect(statuses == [401, 401, 429, 429, 429])

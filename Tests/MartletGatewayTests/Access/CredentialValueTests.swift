@@ -15,7 +15,9 @@ struct CredentialValueTests {
         #expect(SecretDigest(hex: hex.uppercased()) == SecretDigest(of: "abc"))
     }
 
-    @Test(arguments: ["", "ab", String(repeating: "g", count: 64), String(repeating: "é", count: 32)])
+    @Test(arguments: [
+        "", "ab", String(repeating: "g", count: 64), String(repeating: "é", count: 32),
+    ])
     func texts_thatAreNoDigest_areRefused(text: String) {
         #expect(SecretDigest(hex: text) == nil)
     }
@@ -68,7 +70,9 @@ struct CredentialValueTests {
 
     // MARK: Base64
 
-    @Test(arguments: [("", ""), ("f", "Zg"), ("fo", "Zm8"), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")])
+    @Test(arguments: [
+        ("", ""), ("f", "Zg"), ("fo", "Zm8"), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy"),
+    ])
     func base64_isThatOfTheRFC(text: String, encoded: String) {
         #expect(Base64URL.encode(text.utf8) == encoded)
         #expect(Base64URL.decode(encoded.utf8) == Array(text.utf8))

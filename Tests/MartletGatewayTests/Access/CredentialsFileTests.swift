@@ -121,7 +121,7 @@ struct CredentialsFileTests {
             """)
         #expect(
             found == [
-                "2:\(25 + 64 + 10): keys[0].tenant: there is no tenant 'team-b'; did you mean "
+                "2:98: keys[0].tenant: there is no tenant 'team-b'; did you mean "
                     + "'team-a'?"
             ])
     }

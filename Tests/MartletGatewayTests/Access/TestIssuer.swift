@@ -11,19 +11,19 @@ struct TestIssuer {
     static let name = "https://login.example.com"
 
     /// Making one takes long; all tests share it.
-    private static let rsa = Result {
-        try Insecure.RSA.PrivateKey(backing: _RSA.Signing.PrivateKey(keySize: .bits2048))
+    private static let madeRSA = Result {
+        try JWTKit.Insecure.RSA.PrivateKey(backing: _RSA.Signing.PrivateKey(keySize: .bits2048))
     }
 
     let es256 = ES256PrivateKey()
     let es384 = ES384PrivateKey()
     let edDSA: EdDSA.PrivateKey
-    let rsa: Insecure.RSA.PrivateKey
+    let rsa: JWTKit.Insecure.RSA.PrivateKey
     private var signers: [String: any JWTAlgorithm] = [:]
 
     init() async throws {
         edDSA = try EdDSA.PrivateKey()
-        rsa = try TestIssuer.rsa.get()
+        rsa = try TestIssuer.madeRSA.get()
         signers["ES256"] = try await JWTKeyCollection().add(ecdsa: es256).getKey()
         signers["ES384"] = try await JWTKeyCollection().add(ecdsa: es384).getKey()
         signers["EdDSA"] = try await JWTKeyCollection().add(eddsa: edDSA).getKey()
@@ -92,7 +92,8 @@ struct TestIssuer {
 
     private static func entry(_ id: String, _ curve: String, _ point: ECDSAParameters?) -> String {
         func url(_ text: String?) -> String {
-            (text ?? "").replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
+            (text ?? "").replacing("+", with: "-").replacing("/", with: "_")
+                .replacing("=", with: "")
         }
         return """
             {"kty": "EC", "crv": "\(curve)", "kid": "\(id)", "x": "\(url(point?.x))", \

@@ -1,3 +1,4 @@
+import MartletTestKit
 import Testing
 
 @testable import MartletGateway
@@ -188,5 +189,26 @@ struct TokenTests {
         let long = String(repeating: "a", count: CompactToken.Bounds.bytes)
         let token = try issuer.token(claims: TestIssuer.claims("x=\"\(long)\""))
         #expect(fault(of: token) == .malformed)
+    }
+
+    /// No change of a token goes unnoticed: each bit of its text means something.
+    @Test func tokensThatWereDamaged_areRefused() throws {
+        let token = Array(try issuer.token(claims: TestIssuer.claims()).utf8)
+        let letters = Array("ABab01-_.=+/".utf8)
+        for seed in SimulationSeeds.first(400) {
+            var generator = SeededGenerator(seed: seed)
+            var damaged = token
+            for _ in 0..<Int.random(in: 1...3, using: &generator) {
+                let place = Int.random(in: 0..<damaged.count, using: &generator)
+                let letter = letters[Int.random(in: 0..<letters.count, using: &generator)]
+                switch Int.random(in: 0..<3, using: &generator) {
+                case 0: damaged[place] = letter
+                case 1: damaged.insert(letter, at: place)
+                default: damaged.remove(at: place)
+                }
+            }
+            let isTaken = fault(of: String(decoding: damaged, as: UTF8.self)) == nil
+            #expect(isTaken == (damaged == token), "\(SimulationSeeds.replay(seed))")
+        }
     }
 }

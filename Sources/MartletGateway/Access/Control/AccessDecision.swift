@@ -16,8 +16,10 @@ struct AccessGrant: Sendable {
     let priority: RequestPriority
     /// What is to be released when it is over.
     let lease: AccessLease
-    /// Whether its model is still to be decided on, by ``AccessControl/admit(model:to:now:)``: the
-    /// head does not name it, and it matters. Until then nothing of the request may go to a node.
+    /// Whether its model is still to be decided on: the head does not name it, and it matters.
+    ///
+    /// ``AccessControl/admit(model:to:now:)`` decides when the body has named it; until then nothing
+    /// of the request may go to a node.
     let awaitsModel: Bool
     /// What is left of the rate of which least is left; nil without any.
     let balance: QuotaBalance?

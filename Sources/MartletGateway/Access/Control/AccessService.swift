@@ -142,7 +142,7 @@ final class AccessService: Service {
         let text = try ConfigurationFile.text(of: file, bytesMax: TokenKeys.Bounds.bytes)
         do {
             return try await TokenKeys(json: text)
-        } catch {
+        } catch let error as ServingError {
             throw ServingError(error.code, "\(file): \(error.message)", cause: error.cause)
         }
     }

@@ -44,8 +44,8 @@ struct AccessState: Sendable {
     /// Takes other credentials.
     mutating func replace(_ index: CredentialIndex?) {
         let issuers = index?.issuers ?? []
-        let sources = Dictionary(
-            (self.index?.issuers ?? []).map { ($0.name, $0.keySource) }) { first, _ in first }
+        let known = (self.index?.issuers ?? []).map { ($0.name, $0.keySource) }
+        let sources = Dictionary(known) { first, _ in first }
         for issuer in issuers where sources[issuer.name] != issuer.keySource {
             keys[issuer.name] = nil
             refreshes.want(issuer.name)

@@ -4,7 +4,7 @@ struct AccessScope: Sendable, Hashable {
     var models: [[GlobPattern]] = []
     /// What may be asked.
     var verbs = AccessVerbs.standard
-    /// The priorities that requests may have. The range begins with the one that matters most.
+    /// The priorities that requests may have, from the one that matters most.
     var priorities = AccessScope.standardPriorities
 
     /// All but `critical`.

@@ -17,7 +17,9 @@ enum CredentialText {
         "an e-mail address such as *@example.com; * stands for letters before or behind the @",
         separator: "@")
 
-    /// The digest of a secret. Messages do not show what stands there: it may be the secret.
+    /// The digest of a secret.
+    ///
+    /// Messages do not show what stands there: it may be the secret.
     static let digest = ConfigurationForm<SecretDigest>(kind: .text(digestText)) {
         value, problems in
         guard let digest = value.text.flatMap(SecretDigest.init(hex:)) else {

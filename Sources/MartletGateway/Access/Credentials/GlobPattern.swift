@@ -55,8 +55,10 @@ struct GlobPattern: Sendable, Hashable {
         return bytes.split(separator: separator, omittingEmptySubsequences: false).map(Array.init)
     }
 
-    /// Whether bytes match a pattern. After a mismatch only the last star needs to take one byte
-    /// more: what an earlier one could take instead, the last can as well.
+    /// Whether bytes match a pattern.
+    ///
+    /// After a mismatch only the last star needs to take one byte more: what an earlier one could
+    /// take instead, the last can as well.
     private static func matches(_ pattern: [UInt8], _ name: [UInt8]) -> Bool {
         var (at, place) = (0, 0)
         var retry: (at: Int, place: Int)?

@@ -2,7 +2,9 @@ internal import Crypto
 
 /// The SHA-256 digest of a secret, which is all that is kept of one.
 struct SecretDigest: Sendable, Hashable {
-    private let words: SIMD4<UInt64>
+    // No vector: values that want more than 16 bytes of alignment cannot be returned by asynchronous
+    // functions (Swift 6.3).
+    private let first, second, third, fourth: UInt64
 
     /// The digest of a secret (FIPS 180-4).
     init(of secret: some StringProtocol) {
@@ -21,11 +23,11 @@ struct SecretDigest: Sendable, Hashable {
     }
 
     private init(bytes: some Sequence<UInt8>) {
-        var words = SIMD4<UInt64>()
+        var words: [UInt64] = [0, 0, 0, 0]
         for (index, byte) in bytes.prefix(32).enumerated() {
             words[index / 8] = words[index / 8] << 8 | UInt64(byte)
         }
-        self.words = words
+        (first, second, third, fourth) = (words[0], words[1], words[2], words[3])
     }
 
     /// The digest of an empty secret, which nobody may have.
@@ -33,19 +35,21 @@ struct SecretDigest: Sendable, Hashable {
 
     /// The digest in 64 hexadecimal digits.
     var hex: String {
-        words.indices.map { index in
-            let digits = String(words[index], radix: 16)
+        [first, second, third, fourth].map { word in
+            let digits = String(word, radix: 16)
             return String(repeating: "0", count: 16 - digits.count) + digits
         }
         .joined()
     }
 
     /// The first eight bytes, by which digests are found before they are compared.
-    var prefix: UInt64 { words[0] }
+    var prefix: UInt64 { first }
 
     /// Whether two digests are the same, in a time that does not depend on where they differ.
     func isSame(as other: SecretDigest) -> Bool {
-        let differences = words ^ other.words
-        return differences[0] | differences[1] | differences[2] | differences[3] == 0
+        let differences =
+            (first ^ other.first) | (second ^ other.second) | (third ^ other.third)
+            | (fourth ^ other.fourth)
+        return differences == 0
     }
 }

@@ -46,9 +46,9 @@ struct CompactToken: Sendable {
         signed = Array(text.utf8.prefix(parts[1].endIndex))
     }
 
-    /// Whether it is meant to open doors: says so (RFC 9068), says nothing of it, or is of the
-    /// general kind. Others, such as those for logging out, are signed by the same keys (RFC 8725,
-    /// section 3.11).
+    /// Whether it is meant to open doors: it says so (RFC 9068), or does not say what it is for.
+    ///
+    /// Others, such as those for logging out, are signed by the same keys (RFC 8725, section 3.11).
     var isAccessToken: Bool {
         guard !header.hasCritical else { return false }
         guard let type = header.type?.lowercased() else { return true }

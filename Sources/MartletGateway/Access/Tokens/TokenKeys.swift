@@ -37,14 +37,18 @@ struct TokenKeys: Sendable {
     /// Tells sets apart.
     let fingerprint: SecretDigest
 
-    /// Reads a set. Keys of types that are not taken here, for other uses, or with a fault, are left
-    /// out, as section 5 of the RFC wants it.
+    /// Reads a set.
+    ///
+    /// Keys of types that are not taken here, for other uses, or with a fault, are left out, as
+    /// section 5 of the RFC wants it.
     ///
     /// - Parameter json: the set.
-    /// - Throws: `INVALID_ARGUMENT` if it is none, or holds no key that can be used.
-    init(json: String) async throws(ServingError) {
+    /// - Throws: `ServingError` (`INVALID_ARGUMENT`) if it is none, or holds no key that can be
+    ///   used.
+    init(json: String) async throws {
         guard json.utf8.count <= Bounds.bytes else {
-            throw .invalidArgument("The set of keys is larger than \(Bounds.bytes) bytes")
+            throw ServingError.invalidArgument(
+                "The set of keys is larger than \(Bounds.bytes) bytes")
         }
         let entries: [KeyEntry]
         do {
@@ -63,7 +67,7 @@ struct TokenKeys: Sendable {
         }
         guard !keys.isEmpty else {
             let names = TokenAlgorithm.allCases.map(\.rawValue).joined(separator: ", ")
-            throw .invalidArgument("The set holds no public key for one of \(names)")
+            throw ServingError.invalidArgument("The set holds no public key for one of \(names)")
         }
         self.keys = keys
         fingerprint = SecretDigest(of: json)
@@ -141,11 +145,12 @@ private struct KeyEntry: Decodable {
         key.privateExponent = nil
         key.prime1 = nil
         key.prime2 = nil
-        let collection = JWTKeyCollection()
-        guard (try? await collection.add(jwk: key)) != nil,
-            let verifier = try? await collection.getKey(for: id),
-            verifier.name == algorithm.rawValue
-        else { return nil }
-        return verifier
+        do {
+            let collection = try await JWTKeyCollection().add(jwk: key)
+            let verifier = try await collection.getKey(for: id)
+            return verifier.name == algorithm.rawValue ? verifier : nil
+        } catch {
+            return nil
+        }
     }
 }
