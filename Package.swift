@@ -174,6 +174,8 @@ let package = Package(
             [
                 "MartletCore", "MartletConfiguration", "MartletTelemetry", "MartletTransport",
                 logging,
+                .product(name: "CryptoExtras", package: "swift-crypto"),
+                .product(name: "JWTKit", package: "jwt-kit"),
             ]),
         tests(
             of: "MartletOperations",
@@ -189,8 +191,8 @@ let package = Package(
         tests(
             of: "martlet",
             [
-                "MartletCore", "MartletConfiguration", "MartletEngines", "MartletModelServer",
-                "MartletOperations", "MartletProtocols", protobuf,
+                "MartletCore", "MartletConfiguration", "MartletEngines", "MartletGateway",
+                "MartletModelServer", "MartletOperations", "MartletProtocols", protobuf,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
     ],

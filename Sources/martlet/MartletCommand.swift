@@ -28,6 +28,7 @@ struct MartletCommand: AsyncParsableCommand {
               martlet up -c cluster.yaml
               martlet status
               martlet model list
+              martlet key new --id alice --tenant team-a
               martlet doctor
               martlet certs init
               martlet bench http://127.0.0.1:8500 --model half_plus_two
@@ -35,7 +36,7 @@ struct MartletCommand: AsyncParsableCommand {
         version: martletVersion,
         subcommands: [
             ServeCommand.self, ModelServerSubcommand.self, GatewayCommand.self, UpCommand.self,
-            StatusCommand.self, ModelCommand.self, DoctorCommand.self, CertsCommand.self,
-            BenchCommand.self,
+            StatusCommand.self, ModelCommand.self, KeyCommand.self, CertsCommand.self,
+            DoctorCommand.self, BenchCommand.self,
         ])
 }

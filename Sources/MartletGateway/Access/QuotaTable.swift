@@ -65,6 +65,15 @@ struct QuotaTable: Sendable {
         quotas.update(key) { $0.inFlight = max(0, $0.inFlight - 1) }
     }
 
+    /// A request that was admitted is refused after all, for another reason: it is over, and what it
+    /// took with these limits is given back.
+    mutating func revoke(_ key: QuotaKey, _ limits: QuotaLimits, cost: Int = 1) {
+        quotas.update(key) { quota in
+            quota.inFlight = max(0, quota.inFlight - 1)
+            if let rate = limits.rate { quota.bucket.giveBack(cost, rate) }
+        }
+    }
+
     /// Whether there is room for one more, after forgetting one if need be and possible.
     private mutating func makeRoom(now: Duration) -> Bool {
         guard quotas.count >= max(1, configuration.quotasMax) else { return true }

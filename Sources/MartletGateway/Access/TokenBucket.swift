@@ -68,4 +68,11 @@ struct TokenBucket: Sendable {
         fullAt = now + next
         return .granted
     }
+
+    /// Gives tokens back that were spent at this rate; below 1 they count as 1.
+    ///
+    /// A bucket never holds more than a burst, whatever is given back.
+    mutating func giveBack(_ tokens: Int, _ rate: TokenRate) {
+        fullAt = fullAt.map { $0 - rate.interval * max(1, tokens) }
+    }
 }

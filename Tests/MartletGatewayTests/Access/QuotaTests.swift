@@ -115,6 +115,22 @@ struct QuotaTests {
         #expect(table.count == 1)
     }
 
+    @Test func requestsThatAreRevoked_giveBackWhatTheyTook() {
+        var table = QuotaTable()
+        let both = QuotaLimits(rate: TokenRate(perSecond: 4, burst: 5), concurrent: 1)
+        let first = table.admit(key, both, cost: 2, now: .milliseconds(10))
+        table.revoke(key, both, cost: 2)
+        #expect(table.inFlight(key) == 0)
+        #expect(table.admit(key, both, cost: 2, now: .milliseconds(10)) == first)
+        table.revoke(key, both, cost: 2)
+        // Giving back too much fills the bucket and no more.
+        for _ in 0..<9 { table.revoke(key, both, cost: 2) }
+        #expect(table.admit(key, both, cost: 6, now: .milliseconds(10)).refusal?.reason == .cost)
+        #expect(
+            table.admit(key, both, now: .milliseconds(10))
+                == .admitted(QuotaBalance(limit: 5, remaining: 4, reset: .milliseconds(250))))
+    }
+
     @Test func limits_ofNothing_admitAll() {
         var table = QuotaTable()
         for _ in 0..<1000 {

@@ -1,0 +1,149 @@
+internal import Logging
+import MartletConfiguration
+import MartletCore
+internal import ServiceLifecycle
+import Synchronization
+
+/// Reads credentials and keys of issuers again when they change, and hands them to
+/// ``AccessControl``.
+///
+/// What cannot be read or holds a mistake changes nothing: what was good before stays so.
+final class AccessService: Service {
+    /// Fetches a text over TLS, within a timeout of its own.
+    typealias Fetch = @Sendable (_ url: String) async throws -> String
+
+    private struct State {
+        var access: TrafficPolicy.Access?
+        /// Tells the credentials' file apart from that read before; nil if there is none.
+        var fingerprint: SecretDigest?
+        /// What was wrong at the last look, by what it was wrong with: it is logged once.
+        var complaints: [String: String] = [:]
+        var issuers: [Credentials.Issuer] = []
+    }
+
+    /// What decides.
+    let control: AccessControl
+
+    private let interval: Duration
+    private let fetch: Fetch
+    private let logger: Logger
+    private let origin = ContinuousClock.now
+    private let state: Mutex<State>
+
+    /// Reads what there is; sets of keys behind URLs are fetched by ``run()``.
+    ///
+    /// - Parameters:
+    ///   - access: what the traffic policy says, with absolute paths; nil to let everybody in.
+    ///   - limits: bounds of the decisions.
+    ///   - interval: the pause between two looks for a change.
+    ///   - fetch: fetches sets of keys.
+    ///   - logger: reports changes and mistakes; never keys.
+    /// - Throws: `ConfigurationError` or `ServingError`, for a file that cannot be used.
+    init(
+        _ access: TrafficPolicy.Access?, limits: AccessControl.Limits = AccessControl.Limits(),
+        interval: Duration = .seconds(1), fetch: @escaping Fetch, logger: Logger
+    ) async throws {
+        self.interval = interval
+        self.fetch = fetch
+        self.logger = logger
+        control = AccessControl(nil, limits: limits)
+        state = Mutex(State(access: access))
+        try await reload(access)
+    }
+
+    /// Looks again and again for changes, until shutdown.
+    func run() async throws {
+        await cancelWhenGracefulShutdown { [self] in
+            while !Task.isCancelled {
+                await look()
+                try? await Task.sleep(for: interval)
+            }
+        }
+    }
+
+    /// Reads everything that is in files, changed or not, in place of what was read before.
+    ///
+    /// - Parameter access: what the traffic policy says now, with absolute paths.
+    /// - Throws: `ConfigurationError` or `ServingError`; then nothing has changed.
+    func reload(_ access: TrafficPolicy.Access?) async throws {
+        let fingerprint = try AccessService.fingerprint(of: access)
+        let credentials = try access.map { try Credentials.load($0) }
+        var sets: [(issuer: Credentials.Issuer, keys: TokenKeys)] = []
+        for issuer in credentials?.issuers ?? [] {
+            guard let file = issuer.keysFile else { continue }
+            sets.append((issuer, try await AccessService.keys(inFile: file)))
+        }
+        state.withLock {
+            $0 = State(
+                access: access, fingerprint: fingerprint, issuers: credentials?.issuers ?? [])
+            control.replace(credentials)
+        }
+        for (issuer, keys) in sets { control.replaceKeys(keys, of: issuer) }
+        logger.info(
+            "Credentials read",
+            metadata: [
+                "keys": "\(credentials?.keys.count ?? 0)",
+                "certificates": "\(credentials?.certificates.count ?? 0)",
+                "issuers": "\(credentials?.issuers.count ?? 0)",
+            ])
+    }
+
+    /// Takes in what has changed.
+    func look() async {
+        let (access, known) = state.withLock { ($0.access, $0.fingerprint) }
+        await noting("credentials") {
+            guard try AccessService.fingerprint(of: access) != known else { return }
+            try await reload(access)
+        }
+        for issuer in state.withLock({ $0.issuers }) {
+            guard let file = issuer.keysFile else { continue }
+            await noting(issuer.name) {
+                control.replaceKeys(try await AccessService.keys(inFile: file), of: issuer)
+            }
+        }
+        for issuer in control.dueKeys(now: ContinuousClock.now - origin) {
+            guard let url = issuer.keysURL else { continue }
+            await noting(issuer.name) {
+                do {
+                    control.replaceKeys(try await TokenKeys(json: try await fetch(url)), of: issuer)
+                } catch {
+                    control.keysFailed(of: issuer.name)
+                    throw error
+                }
+            }
+        }
+    }
+
+    /// Does something, and logs what is wrong with it unless that is what was wrong before.
+    private func noting(_ subject: String, _ work: () async throws -> Void) async {
+        do {
+            try await work()
+            state.withLock { $0.complaints[subject] = nil }
+        } catch {
+            let isNew = state.withLock { state in
+                defer { state.complaints[subject] = "\(error)" }
+                return state.complaints[subject] != "\(error)"
+            }
+            guard isNew else { return }
+            logger.error(
+                "Not read again; what was read before stays good",
+                metadata: ["subject": "\(subject)", "error": "\(error)"])
+        }
+    }
+
+    private static func fingerprint(of access: TrafficPolicy.Access?) throws -> SecretDigest? {
+        try access?.apiKeysFile.map { file in
+            SecretDigest(
+                of: try ConfigurationFile.text(of: file, bytesMax: Credentials.limits.bytes))
+        }
+    }
+
+    private static func keys(inFile file: String) async throws -> TokenKeys {
+        let text = try ConfigurationFile.text(of: file, bytesMax: TokenKeys.Bounds.bytes)
+        do {
+            return try await TokenKeys(json: text)
+        } catch let error as ServingError {
+            throw ServingError(error.code, "\(file): \(error.message)", cause: error.cause)
+        }
+    }
+}

@@ -1,0 +1,91 @@
+/// The quotas of all, each tenant's in a table of its own: one that uses up its table, by asking for
+/// ever other models, is refused alone.
+///
+/// `now` is the time since an origin of the caller's choice, the same in all calls.
+struct QuotaPools: Sendable {
+    private struct Pool: Sendable {
+        var table: QuotaTable
+        var inFlight = 0
+    }
+
+    private let configuration: QuotaTable.Configuration
+    private var pools: [Pool] = []
+    private var places: [String: Int] = [:]
+
+    /// Remembers nothing yet.
+    ///
+    /// - Parameter configuration: the bounds of each table.
+    init(configuration: QuotaTable.Configuration) {
+        self.configuration = configuration
+    }
+
+    /// How many tables there are.
+    var count: Int { pools.count }
+
+    /// Requests admitted and not released that use a quota.
+    func inFlight(_ key: QuotaKey, in pool: String) -> Int {
+        places[pool].map { pools[$0].table.inFlight(key) } ?? 0
+    }
+
+    /// Takes one request out of all these quotas, or out of none.
+    ///
+    /// - Parameters:
+    ///   - claims: the quotas.
+    ///   - pool: whose they are.
+    ///   - now: the time.
+    /// - Returns: what is left of that of which least is left, or why the request is refused.
+    mutating func take(
+        _ claims: [QuotaClaim], from pool: String, now: Duration
+    ) -> QuotaDecision {
+        guard !claims.isEmpty else { return .admitted(nil) }
+        let place = place(of: pool)
+        var least: QuotaBalance?
+        for (index, claim) in claims.enumerated() {
+            switch pools[place].table.admit(claim.key, claim.limits, now: now) {
+            case .admitted(let balance):
+                guard let balance else { continue }
+                if balance.remaining < least?.remaining ?? .max { least = balance }
+            case .refused(let refusal):
+                for taken in claims[..<index] {
+                    pools[place].table.revoke(taken.key, taken.limits)
+                }
+                return .refused(refusal)
+            }
+        }
+        pools[place].inFlight += claims.count
+        return .admitted(least)
+    }
+
+    /// A request is over that had taken these.
+    mutating func release(_ claims: [QuotaClaim], to pool: String) {
+        guard let place = places[pool] else { return }
+        for claim in claims { pools[place].table.release(claim.key) }
+        pools[place].inFlight -= claims.count
+    }
+
+    /// A request is refused after all that had taken these, at the same time or before.
+    mutating func revoke(_ claims: [QuotaClaim], to pool: String) {
+        guard let place = places[pool] else { return }
+        for claim in claims { pools[place].table.revoke(claim.key, claim.limits) }
+        pools[place].inFlight -= claims.count
+    }
+
+    /// Forgets all tables but those of these, and those that requests under way still use.
+    mutating func keep(_ names: Set<String>) {
+        let kept = places.filter { names.contains($0.key) || pools[$0.value].inFlight > 0 }
+        let old = pools
+        pools = []
+        places = [:]
+        for (name, place) in kept {
+            places[name] = pools.count
+            pools.append(old[place])
+        }
+    }
+
+    private mutating func place(of pool: String) -> Int {
+        if let place = places[pool] { return place }
+        places[pool] = pools.count
+        pools.append(Pool(table: QuotaTable(configuration: configuration)))
+        return pools.count - 1
+    }
+}
