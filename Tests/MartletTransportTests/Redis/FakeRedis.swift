@@ -10,8 +10,10 @@ final class FakeRedis: Sendable {
     enum Answer: Sendable {
         /// Sends these bytes, as they are.
         case send(String)
-        /// Stays silent.
+        /// Stays silent about this command; a server that skips a reply is out of step.
         case nothing
+        /// Stays silent on this connection from now on.
+        case hang
         /// Closes the connection.
         case close
     }
@@ -64,6 +66,7 @@ final class FakeRedis: Sendable {
         private let answering: Answering
         private let log: Log
         private var reader = RedisReplyReader()
+        private var isHanging = false
 
         init(answering: @escaping Answering, log: Log) {
             self.answering = answering
@@ -74,7 +77,7 @@ final class FakeRedis: Sendable {
             reader.receive(unwrapInboundIn(data))
             log.reads.withLock { $0 += 1 }
             // Commands are arrays of strings, as replies may be.
-            while let command = try? reader.next() {
+            while !isHanging, let command = try? reader.next() {
                 let words = (command.elements ?? []).map { $0.text ?? "" }
                 guard words != ["PING"] else {
                     send("+PONG\r\n", context)
@@ -84,6 +87,7 @@ final class FakeRedis: Sendable {
                 switch answering(words) {
                 case .send(let bytes): send(bytes, context)
                 case .nothing: break
+                case .hang: isHanging = true
                 case .close: context.close(promise: nil)
                 }
             }

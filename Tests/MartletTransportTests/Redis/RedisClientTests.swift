@@ -39,7 +39,7 @@ struct RedisClientTests {
             let before = server.reads
             let eventLoop = bench.eventLoops.group.next()
             let replies = try await eventLoop.flatSubmit {
-                let promises = (0..<100).map { number in
+                let promises = (0..<10).map { number in
                     let promise = eventLoop.makePromise(of: RedisReply.self)
                     client.send(RedisCommand("ECHO", "\(number)")) {
                         promise.completeWith($0.mapError { $0 as any Error })
@@ -48,7 +48,7 @@ struct RedisClientTests {
                 }
                 return EventLoopFuture.whenAllSucceed(promises, on: eventLoop)
             }.get()
-            #expect(replies.map(\.text) == (0..<100).map { "\($0)" })
+            #expect(replies.map(\.text) == (0..<10).map { "\($0)" })
             #expect(server.reads == before + 1)
         }
     }
@@ -88,7 +88,6 @@ struct RedisClientTests {
             #expect(await client.failure(late) == .timedOut)
             #expect(await client.failure(late) == .circuitOpen)
             #expect(server.commands.count == 3)
-            #expect(bench.log.lines == ["Redis does not serve"])
             isSilent.withLock { $0 = false }
             try await eventually { await client.failure(late) == nil }
             #expect(bench.log.lines == ["Redis does not serve", "Redis serves again"])
@@ -256,7 +255,7 @@ struct RedisClientTests {
                 let value = words.last ?? ""
                 return switch random.withLock({ Int.random(in: 0..<200, using: &$0) }) {
                 case 0: .close
-                case 1: .nothing
+                case 1: .hang
                 case 2: .send("?\r\n")
                 case 3: .send("-LOADING wait\r\n")
                 case 4: .send(">1\r\n:1\r\n" + bulk(value))
@@ -269,25 +268,24 @@ struct RedisClientTests {
                 $0.restMin = .milliseconds(1)
                 $0.restMax = .milliseconds(2)
             }
-            let ends = Mutex((right: 0, failed: 0, wrong: 0))
-            await withTaskGroup(of: Void.self) { group in
+            let (right, failed, wrong) = await withTaskGroup(of: [Bool?].self) { group in
                 for worker in 0..<8 {
                     group.addTask {
+                        var isRight: [Bool?] = []
                         for number in 0..<250 {
                             let value = "\(worker)-\(number)"
                             let result = await client.result(RedisCommand("ECHO", value))
-                            ends.withLock { ends in
-                                switch result {
-                                case .success(let reply) where reply.text == value: ends.right += 1
-                                case .success: ends.wrong += 1
-                                case .failure: ends.failed += 1
-                                }
-                            }
+                            isRight.append((try? result.get()).map { $0.text == value })
                         }
+                        return isRight
                     }
                 }
+                return await group.reduce(into: (0, 0, 0)) { ends, isRight in
+                    ends.0 += isRight.filter { $0 == true }.count
+                    ends.1 += isRight.filter { $0 == nil }.count
+                    ends.2 += isRight.filter { $0 == false }.count
+                }
             }
-            let (right, failed, wrong) = ends.withLock { ($0.right, $0.failed, $0.wrong) }
             #expect(wrong == 0)
             #expect(right > 0)
             #expect(failed > 0)

@@ -38,7 +38,7 @@ struct RedisPipelineTests {
         }
 
         func expire(_ now: Int) -> (completions: [Int], wereSent: Bool) {
-            pipeline.expire(now)
+            pipeline.expire(now: .milliseconds(now))
         }
 
         func removeAll() -> [Int] { pipeline.removeAll() }

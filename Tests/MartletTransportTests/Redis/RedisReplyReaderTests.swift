@@ -45,7 +45,7 @@ struct RedisReplyReaderTests {
             "(-3492890328409238509324850943850943825024385\r\n",
             .bigNumber("-3492890328409238509324850943850943825024385")
         ),
-        ("!9\r\nERR a\r\nb\r\n", .error("ERR a\r\nb")),
+        ("!8\r\nERR a\r\nb\r\n", .error("ERR a\r\nb")),
         ("=7\r\ntxt:abc\r\n", .bytes(Array("abc".utf8))),
         (
             "%1\r\n+k\r\n~2\r\n:1\r\n:1\r\n",
