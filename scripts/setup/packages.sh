@@ -1,10 +1,11 @@
 # shellcheck shell=bash
 # What comes from Debian, and the check that Swift is there.
 
-# rapidjson, zlib and g++: built into martlet. nghttp2-client: h2load, for benchmarks.
+# rapidjson, zlib and g++: built into martlet. nghttp2-client: h2load, for benchmarks. redis-tools:
+# has redis-server as well, for tests; the package of that name would start a daemon.
 readonly debian_packages=(
     binutils ca-certificates curl g++ git make nghttp2-client
-    python3 python3-venv rapidjson-dev unzip zlib1g-dev
+    python3 python3-venv rapidjson-dev redis-tools unzip zlib1g-dev
 )
 
 set_up_packages() {
