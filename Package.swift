@@ -79,6 +79,7 @@ let package = Package(
             name: "MartletTransport",
             dependencies: [
                 "MartletCore", "MartletTelemetry", "CZlib", logging, lifecycle,
+                .product(name: "SwiftASN1", package: "swift-asn1"),
                 .product(name: "X509", package: "swift-certificates"),
             ] + nio,
             swiftSettings: swiftSettings),

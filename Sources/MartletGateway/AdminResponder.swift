@@ -4,11 +4,66 @@ import MartletTransport
 
 /// Answers on the gateway's admin listener: metrics, health and the endpoints' state.
 struct AdminResponder: RequestResponder {
-    let directory: EndpointDirectory
+    let policy: GatewayPolicy
+    let reloader: PolicyReloader
     let metrics: MetricsRegistry
+    /// What operators show who change something; `nil` where that needs nothing.
+    let token: String?
 
     func respond(to request: HTTPRequest, reply: Reply<HTTPResponse>) {
-        reply.send(answer(to: request))
+        guard request.method == "POST" else {
+            reply.send(answer(to: request))
+            return
+        }
+        guard isAuthorised(request) else {
+            var refusal = error(401, "Send the admin token as 'Authorization: Bearer TOKEN'")
+            refusal.headers.add("www-authenticate", "Bearer realm=\"martlet-admin\"")
+            reply.send(refusal)
+            return
+        }
+        change(request, reply)
+    }
+
+    /// Does what changes something.
+    private func change(_ request: HTTPRequest, _ reply: Reply<HTTPResponse>) {
+        let rollback = "/v1/routes/"
+        if request.path == "/v1/policy:reload" {
+            Task {
+                do {
+                    let late = try await reloader.reload()
+                    let list = late.map { "\"\($0)\"" }.joined(separator: ", ")
+                    reply.send(json(200, "{\"needs_restart\": [\(list)]}\n"))
+                } catch {
+                    let fault = error as? ServingError
+                    reply.send(self.error(fault?.code.httpStatus ?? 400, "\(fault?.message ?? "\(error)")"))
+                }
+            }
+        } else if request.path.hasPrefix(rollback), request.path.hasSuffix("/canary:rollback") {
+            let name = request.path.dropFirst(rollback.count).dropLast("/canary:rollback".count)
+            reply.send(rollBack(String(name)))
+        } else {
+            reply.send(error(404, "Not found: \(request.method) \(request.path)"))
+        }
+    }
+
+    private func rollBack(_ name: String) -> HTTPResponse {
+        guard let route = policy.current.routes.first(where: { $0.settings.name == name }),
+            route.canaryState != nil
+        else { return error(404, "There is no route '\(name)' with a canary") }
+        policy.journal.note(route.rollBack(), of: name, policy.logger)
+        return json(200, "{\"route\": \"\(name)\", \"weight\": 0}\n")
+    }
+
+    private func isAuthorised(_ request: HTTPRequest) -> Bool {
+        guard let token else { return true }
+        guard let shown = request.headers.first("authorization"), shown.hasPrefix("Bearer ") else {
+            return false
+        }
+        return SecretDigest(of: String(shown.dropFirst(7))).isSame(as: SecretDigest(of: token))
+    }
+
+    private func error(_ status: Int, _ message: String) -> HTTPResponse {
+        HTTPResponse(status: status, contentType: "application/json", body: errorBody(message))
     }
 
     func respond(to call: GRPCCall, reply: Reply<GRPCResponse>) {
@@ -25,16 +80,17 @@ struct AdminResponder: RequestResponder {
                 body: metrics.prometheusText())
         case ("GET", "/healthz/live"): return json(200, "{\"status\": \"live\"}\n")
         case ("GET", "/healthz/ready"):
-            return directory.isReady
+            return policy.current.isReady
                 ? json(200, "{\"status\": \"ready\"}\n")
                 : json(503, "{\"status\": \"unavailable\", \"reason\": \"no healthy endpoint\"}\n")
         case ("GET", EndpointsStatus.path):
-            guard let body = try? directory.status.json() else {
+            guard let body = try? policy.current.status.json() else {
                 return HTTPResponse(
                     status: 500, contentType: "application/json",
                     body: errorBody("The status cannot be written as JSON"))
             }
             return HTTPResponse(status: 200, contentType: "application/json", body: body)
+        case ("GET", "/v1/policy"): return json(200, policyText)
         default:
             return HTTPResponse(
                 status: 404, contentType: "application/json",
@@ -42,7 +98,38 @@ struct AdminResponder: RequestResponder {
         }
     }
 
+    /// Routes, canaries and the cache, as JSON.
+    private var policyText: String {
+        let rules = policy.current
+        let routes = rules.routes.map { route -> String in
+            let canary = route.canaryState.map { canary in
+                ", \"canary\": {\"state\": \"\(canary.state.word)\", "
+                    + "\"weight\": \(canary.weight), \"answers\": \(canary.answers)}"
+            }
+            return "{\"name\": \"\(route.settings.name)\"\(canary ?? "")}"
+        }
+        let cache = rules.cache.map { cache -> String in
+            let counters = cache.counters
+            return ", \"cache\": {\"hits\": \(counters.hits), \"misses\": \(counters.misses), "
+                + "\"shared\": \(counters.follows), \"entries\": \(counters.entries), "
+                + "\"bytes\": \(counters.bytes)}"
+        }
+        return "{\"routes\": [\(routes.joined(separator: ", "))]\(cache ?? "")}\n"
+    }
+
     private func json(_ status: Int, _ text: String) -> HTTPResponse {
         HTTPResponse(status: status, contentType: "application/json", body: Array(text.utf8))
+    }
+}
+
+extension CanaryController.State {
+    /// The state in a word.
+    var word: String {
+        switch self {
+        case .progressing: "progressing"
+        case .held: "held"
+        case .completed: "completed"
+        case .rolledBack: "rolled_back"
+        }
     }
 }

@@ -51,7 +51,8 @@ final class EndpointDirectory: Sendable {
     init(
         addresses: [UpstreamAddress], attemptsMax: Int,
         balancing: BalancingAlgorithm = .dynamicWeightedRoundRobin,
-        outliers: OutlierDetectionConfiguration? = OutlierDetectionConfiguration(), seed: UInt64
+        outliers: OutlierDetectionConfiguration? = OutlierDetectionConfiguration(),
+        health: HealthTracker.Configuration = HealthTracker.Configuration(), seed: UInt64
     ) {
         self.addresses = addresses
         self.attemptsMax = attemptsMax
@@ -61,7 +62,8 @@ final class EndpointDirectory: Sendable {
         for address in addresses {
             initial.balancer.add(address.id, now: .zero)
             initial.outliers?.add(address.id)
-            initial.endpoints[address.id] = Endpoint(address: address, health: HealthTracker())
+            initial.endpoints[address.id] = Endpoint(
+                address: address, health: HealthTracker(configuration: health))
         }
         state = Mutex(initial)
     }
@@ -71,21 +73,25 @@ final class EndpointDirectory: Sendable {
     // MARK: Picking
 
     /// The endpoint of a request's first attempt.
-    func pickFirst() -> UpstreamAddress? {
+    ///
+    /// - Parameter affinityKey: the same for requests that should meet at one endpoint.
+    func pickFirst(affinityKey: UInt64? = nil) -> UpstreamAddress? {
         let now = now
         return state.withLock { state in
             state.budget.deposit(now: now)
-            return state.pick(now: now).flatMap { state.endpoints[$0]?.address }
+            return state.pick(for: PickRequest(affinityKey: affinityKey), now: now).flatMap { state.endpoints[$0]?.address }
                 ?? state.nextDegraded()
         }
     }
 
     /// The endpoint of another attempt, and what failed in the budget's words.
-    func pickNext(after failed: FailedForwarding) -> UpstreamAddress? {
+    func pickNext(
+        after failed: FailedForwarding, attemptsMax: Int? = nil, affinityKey: UInt64? = nil
+    ) -> UpstreamAddress? {
         let now = now
         let attempt = FailedAttempt(
             tried: Set(failed.tried.map(\.id)), attempt: failed.tried.count,
-            attemptsMax: attemptsMax, responseStarted: failed.responseStarted,
+            attemptsMax: attemptsMax ?? self.attemptsMax, responseStarted: failed.responseStarted,
             bodyReplayable: failed.isReplayable,
             idempotency: failed.plan.isIdempotent ? .idempotent : .notIdempotent,
             failure: failed.failure.asAttemptFailure)
@@ -95,12 +101,13 @@ final class EndpointDirectory: Sendable {
             if failed.failure == .refused, let last = failed.tried.last {
                 state.noteRefusal(by: last.id, now: now)
             }
+            let request = PickRequest(affinityKey: affinityKey)
             // With every healthy endpoint tried, one that closed a connection may still answer on
             // another; one that could not be connected to, or has answered, would not.
             let mayRepeat = [.connectionClosed, .unprocessed].contains(failed.failure)
             let id =
-                state.pick(excluding: excluded, now: now)
-                ?? (mayRepeat ? state.pick(now: now) : nil)
+                state.pick(for: request, excluding: excluded, now: now)
+                ?? (mayRepeat ? state.pick(for: request, now: now) : nil)
             if let id { return state.endpoints[id]?.address }
             let isAnswered = failed.failure == .refused || failed.failure == .serverError
             return isAnswered || failed.failure == .upstreamLost ? nil : state.nextDegraded()
@@ -227,16 +234,18 @@ extension EndpointDirectory.State {
 
     /// Picks an endpoint: one that has just had no room only where there is no other.
     fileprivate mutating func pick(
-        excluding excluded: Set<EndpointID> = [], now: Duration
+        for request: PickRequest, excluding excluded: Set<EndpointID> = [], now: Duration
     ) -> EndpointID? {
         if !refusedUntil.isEmpty {
             refusedUntil = refusedUntil.filter { $0.value > now }
             let full = excluded.union(refusedUntil.keys)
-            if full.count > excluded.count, let id = balancer.pick(excluding: full, now: now) {
+            if full.count > excluded.count, 
+                let id = balancer.pick(for: request, excluding: full, now: now)
+            {
                 return id
             }
         }
-        return balancer.pick(excluding: excluded, now: now)
+        return balancer.pick(for: request, excluding: excluded, now: now)
     }
 
     /// With no endpoint fully ready, one that serves some of its models is better than none.

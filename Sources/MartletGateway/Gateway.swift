@@ -1,4 +1,6 @@
+internal import Foundation
 public import Logging
+import MartletConfiguration
 public import MartletCore
 public import MartletTelemetry
 public import MartletTransport
@@ -18,6 +20,10 @@ public struct Gateway: Service {
         public var tls: ServerTLS?
         /// How the endpoint of a request is chosen.
         public var balancing = BalancingAlgorithm.dynamicWeightedRoundRobin
+        /// The traffic policy, which says all that concerns endpoints in place of what is here.
+        public var policy: TrafficPolicy.Reading?
+        /// Where the policy was read, to be read again.
+        public var policyFile: String?
         /// Attempts at a request, the first one included.
         public var attemptsMax = 3
         /// When endpoints are ejected for how they answer; `nil` for never.
@@ -42,7 +48,8 @@ public struct Gateway: Service {
     private let listener: Listener
     private let admin: Listener
     private let checker: HealthChecker
-    private let logger: Logger
+    private let reloader: PolicyReloader
+    private let access: AccessService
 
     /// The port that is bound for clients.
     public var port: Int { listener.port }
@@ -57,44 +64,79 @@ public struct Gateway: Service {
         _ configuration: Configuration, eventLoops: EventLoops, accessLog: AccessLog,
         logger: Logger
     ) async throws -> Gateway {
+        let reading = configuration.policy
+        let traffic = reading?.policy ?? configuration.policyOfFlags
+        try traffic.checkSupport()
+        if let reading { PolicyReloader.warn(of: reading, logger) }
         let metrics = MetricsRegistry()
-        let directory = EndpointDirectory(
-            addresses: configuration.endpoints, attemptsMax: configuration.attemptsMax,
-            balancing: configuration.balancing, outliers: configuration.outliers, seed: .random(in: .min ... .max))
-        GatewayMetrics.register(in: metrics, directory: directory)
         let journal = GatewayJournal(metrics: metrics, accessLog: accessLog)
         let pools = try await UpstreamPools(
             eventLoops: eventLoops, limits: configuration.forwarding)
+        let access = try await AccessService(
+            traffic.access, fetch: keyFetcher(eventLoops: eventLoops), logger: logger)
         let policy = GatewayPolicy(
-            directory: directory, journal: journal, pools: pools,
-            attemptTimeout: configuration.forwarding.attemptTimeout, logger: logger)
+            rules: GatewayRules(traffic, now: .zero), journal: journal, access: access,
+            pools: pools, attemptTimeout: configuration.forwarding.attemptTimeout, logger: logger)
+        GatewayMetrics.register(in: metrics, policy: policy)
+        GatewayMetrics.registerCache(in: metrics, policy: policy)
+        let (changes, didChange) = AsyncStream<Void>.makeStream()
+        let reloader = PolicyReloader(
+            file: configuration.policyFile, policy: policy, didChange: didChange, logger: logger)
         var options = ListenerOptions()
-        options.tls = configuration.tls
+        options.tls = configuration.tls ?? traffic.serverTLS
         let listener = try await Listener.bind(
             to: .tcp(host: configuration.listen.host, port: configuration.listen.port),
             options: options, forwardingBy: policy, through: pools,
             limits: configuration.limits, eventLoops: eventLoops, logger: logger)
         let admin = try await Listener.bind(
             host: configuration.admin.host, port: configuration.admin.port,
-            responder: AdminResponder(directory: directory, metrics: metrics),
+            responder: AdminResponder(
+                policy: policy, reloader: reloader, metrics: metrics,
+                token: try traffic.admin.token()),
             limits: configuration.limits, eventLoops: eventLoops, logger: logger)
         let checker = HealthChecker(
-            directory: directory, journal: journal, client: ControlClient(eventLoops: eventLoops),
-            pools: pools,
-            interval: configuration.healthCheckInterval,
-            timeout: configuration.healthCheckTimeout, logger: logger)
+            policy: policy, client: ControlClient(eventLoops: eventLoops), changes: changes)
         logger.info(
             "listening",
             metadata: ["address": "\(listener.address)", "admin_address": "\(admin.address)"])
-        return Gateway(listener: listener, admin: admin, checker: checker, logger: logger)
+        return Gateway(
+            listener: listener, admin: admin, checker: checker, reloader: reloader,
+            access: access)
     }
 
-    private init(listener: Listener, admin: Listener, checker: HealthChecker, logger: Logger) {
+    private init(
+        listener: Listener, admin: Listener, checker: HealthChecker, reloader: PolicyReloader,
+        access: AccessService
+    ) {
         self.listener = listener
         self.admin = admin
         self.checker = checker
-        self.logger = logger
+        self.reloader = reloader
+        self.access = access
     }
+
+    /// Fetches the keys of issuers by HTTPS.
+    private static func keyFetcher(eventLoops: EventLoops) -> AccessService.Fetch {
+        { url in
+            guard let parts = URLComponents(string: url), let host = parts.host else {
+                throw ServingError.invalidArgument("'\(url)' is no URL")
+            }
+            let client = try ControlClient(eventLoops: eventLoops, tls: ClientTLS())
+            let path = parts.percentEncodedPath + (parts.percentEncodedQuery.map { "?" + $0 } ?? "")
+            let answer = try await client.get(
+                host: host, port: parts.port ?? 443, path: path.isEmpty ? "/" : path,
+                timeout: .seconds(5), maximumBytes: 1 << 20)
+            guard answer.status == 200 else {
+                throw ServingError(.unavailable, "\(url) answers with status \(answer.status)")
+            }
+            return String(decoding: answer.body, as: UTF8.self)
+        }
+    }
+
+    /// Reads the policy again.
+    ///
+    /// - Throws: `ConfigurationError` or `ServingError`, after which all is as it was.
+    public func reload() async throws { try await reloader.reload() }
 
     /// Forwards until graceful shutdown, then drains.
     public func run() async throws {
@@ -102,7 +144,47 @@ public struct Gateway: Service {
             group.addTask { try await listener.run() }
             group.addTask { try await admin.run() }
             group.addTask { try await checker.run() }
+            group.addTask { try await reloader.run() }
+            group.addTask { try await access.run() }
             try await group.waitForAll()
+        }
+    }
+}
+
+extension Gateway.Configuration {
+    /// The policy that flags alone amount to.
+    var policyOfFlags: TrafficPolicy {
+        var policy = TrafficPolicy()
+        var pool = TrafficPolicy.Pool(name: TrafficPolicy.defaultPool)
+        pool.endpoints = endpoints.map {
+            TrafficPolicy.Endpoint(address: HostAndPort(host: $0.host, port: $0.port))
+        }
+        pool.balancing =
+            TrafficPolicy.Balancing.allCases.first { $0.algorithm == balancing }
+            ?? pool.balancing
+        pool.health.interval = healthCheckInterval
+        pool.health.timeout = healthCheckTimeout
+        pool.outliers.consecutiveFailures = outliers?.consecutiveFailures ?? 0
+        if let outliers { pool.outliers.ejectionTime = outliers.baseEjectionTime }
+        policy.pools = [pool]
+        var route = TrafficPolicy.Route(name: TrafficPolicy.defaultPool)
+        route.pool = pool.name
+        route.retries.attemptsMax = attemptsMax
+        policy.routes = [route]
+        return policy
+    }
+}
+
+extension TrafficPolicy.Admin {
+    /// The token that operators show; `nil` without a file.
+    func token() throws -> String? {
+        try tokenFile.map { file in
+            let text = try ConfigurationFile.text(of: file, bytesMax: 4096)
+            let token = text.trimmingCharacters(in: .whitespacesAndNewlines)
+            guard !token.isEmpty else {
+                throw ServingError.invalidArgument("The admin token file \(file) is empty")
+            }
+            return token
         }
     }
 }

@@ -16,6 +16,7 @@ final class GatewayJournal: Sendable {
     private let durations: [RequestAPI: Histogram]
     private let retries: [AttemptFailure: Counter]
     private let ejections: CounterFamily
+    private let refusals: CounterFamily
     private let accessLog: AccessLog
     // Looked up once: the lookup by label values costs more than the increment.
     private let counters = Mutex<[Labels: Counter]>([:])
@@ -36,6 +37,9 @@ final class GatewayJournal: Sendable {
             "martlet_gateway_ejections_total",
             help: "Endpoints taken out of use for a while for how they answered, by why.",
             labelNames: ["endpoint", "cause"])
+        refusals = metrics.counterFamily(
+            "martlet_gateway_refusals_total",
+            help: "Requests that were not let in, by why.", labelNames: ["reason"])
         durations = [
             .rest: durationFamily.with(RequestAPI.rest.rawValue),
             .grpc: durationFamily.with(RequestAPI.grpc.rawValue),
@@ -55,6 +59,20 @@ final class GatewayJournal: Sendable {
             ejections.with(id.address, cause.label).increment()
         }
         logger.log(change)
+    }
+
+    /// Counts a request that was not let in.
+    func didRefuse(_ reason: AccessRefusal.Reason) { refusals.with(reason.rawValue).increment() }
+
+    /// Logs what happened to a canary.
+    func note(_ event: CanaryController.Event?, of route: String, _ logger: Logger) {
+        guard let event else { return }
+        let metadata: Logger.Metadata = ["route": "\(route)", "event": "\(event)"]
+        if case .rolledBack = event {
+            logger.warning("canary is rolled back", metadata: metadata)
+        } else {
+            logger.info("canary", metadata: metadata)
+        }
     }
 
     func didFinish(_ outcome: ForwardedOutcome) {

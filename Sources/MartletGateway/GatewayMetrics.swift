@@ -3,35 +3,66 @@ import MartletTelemetry
 
 /// The gateway's metrics beside those of requests.
 enum GatewayMetrics {
-    static func register(in metrics: MetricsRegistry, directory: EndpointDirectory) {
+    static func register(in metrics: MetricsRegistry, policy: GatewayPolicy) {
         ProcessMetrics.register(in: metrics)
         metrics.gaugeFamily(
             "martlet_build_info", help: "The version of this build; always 1.",
             labelNames: ["version"]
         ).with(martletVersion).set(1)
         endpointGauge(
-            "healthy", "Whether the endpoint's checks succeed: 1 or 0.", metrics, directory
+            "healthy", "Whether the endpoint's checks succeed: 1 or 0.", metrics, policy
         ) { $0.healthy ? 1 : 0 }
         endpointGauge(
             "ejected", "Whether the endpoint is out of use for how it answered: 1 or 0.", metrics,
-            directory
+            policy
         ) { $0.ejected ? 1 : 0 }
-        endpointGauge("weight", "The endpoint's share relative to others.", metrics, directory) {
+        endpointGauge("weight", "The endpoint's share relative to others.", metrics, policy) {
             $0.weight
         }
-        endpointGauge("in_flight", "Requests the endpoint is answering.", metrics, directory) {
+        endpointGauge("in_flight", "Requests the endpoint is answering.", metrics, policy) {
             Double($0.inFlight)
+        }
+    }
+
+    /// What the cache has done, if there is one.
+    static func registerCache(in metrics: MetricsRegistry, policy: GatewayPolicy) {
+        metrics.collector(
+            "martlet_gateway_cache_lookups_total",
+            help: "Lookups in the response cache, by what came of them.", labelNames: ["outcome"]
+        ) { samples in
+            guard let counters = policy.current.cache?.counters else { return }
+            samples.add(Double(counters.hits), labels: "hit")
+            samples.add(Double(counters.staleHits), labels: "stale")
+            samples.add(Double(counters.misses), labels: "miss")
+            samples.add(Double(counters.follows), labels: "shared")
+            samples.add(Double(counters.detours), labels: "detour")
+        }
+        metrics.collector(
+            "martlet_gateway_cache_bytes", help: "Memory that cached answers take.", labelNames: []
+        ) { samples in
+            guard let counters = policy.current.cache?.counters else { return }
+            samples.add(Double(counters.bytes))
+        }
+        metrics.collector(
+            "martlet_gateway_canary_weight",
+            help: "The share of requests that a canary's candidate gets, from 0 to 1.",
+            labelNames: ["route"]
+        ) { samples in
+            for route in policy.current.routes {
+                guard let canary = route.canaryState else { continue }
+                samples.add(canary.weight, labels: route.settings.name)
+            }
         }
     }
 
     private static func endpointGauge(
         _ name: String, _ help: String, _ metrics: MetricsRegistry,
-        _ directory: EndpointDirectory, value: @escaping @Sendable (EndpointStatus) -> Double
+        _ policy: GatewayPolicy, value: @escaping @Sendable (EndpointStatus) -> Double
     ) {
         metrics.collector(
             "martlet_gateway_endpoint_\(name)", help: help, labelNames: ["endpoint"]
         ) { samples in
-            for endpoint in directory.status.endpoints {
+            for endpoint in policy.current.status.endpoints {
                 samples.add(value(endpoint), labels: endpoint.address)
             }
         }

@@ -26,11 +26,12 @@ struct HealthCheckOutcome {
 
     /// Asks an endpoint for its readiness, its load and its models.
     static func check(
-        _ address: UpstreamAddress, client: ControlClient, timeout: Duration
+        _ address: UpstreamAddress, path: String = "/healthz/ready", client: ControlClient,
+        timeout: Duration
     ) async -> HealthCheckOutcome {
         do {
             let answer = try await client.get(
-                host: address.host, port: address.port, path: "/healthz/ready", timeout: timeout)
+                host: address.host, port: address.port, path: path, timeout: timeout)
             let listing = try await client.get(
                 host: address.host, port: address.port, path: "/v1/models", timeout: timeout)
             return HealthCheckOutcome(readiness: answer, listing: listing)

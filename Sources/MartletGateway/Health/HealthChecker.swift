@@ -1,42 +1,93 @@
 import Logging
 import MartletTransport
 import ServiceLifecycle
+import Synchronization
 
-/// Checks every endpoint at an interval until shutdown.
+/// Checks the endpoints of all pools at their intervals until shutdown, and looks after canaries.
 struct HealthChecker: Service {
-    let directory: EndpointDirectory
-    let journal: GatewayJournal
+    let policy: GatewayPolicy
     let client: ControlClient
-    let pools: UpstreamPools
-    let interval: Duration
-    let timeout: Duration
-    let logger: Logger
+    /// Tells of rules that took the place of others.
+    let changes: AsyncStream<Void>
 
     func run() async throws {
         await cancelWhenGracefulShutdown {
             await withTaskGroup(of: Void.self) { group in
-                for address in directory.addresses {
-                    group.addTask { await check(address) }
+                group.addTask { await watchCanaries() }
+                var watched: [ObjectIdentifier: CheckedPool] = [:]
+                watch(&watched, &group)
+                for await _ in changes {
+                    watch(&watched, &group)
+                    if Task.isCancelled { break }
                 }
+                group.cancelAll()
             }
         }
     }
 
-    private func check(_ address: UpstreamAddress) async {
-        while !Task.isCancelled {
+    /// Begins to check new pools, and lets those go that are no more.
+    private func watch(
+        _ watched: inout [ObjectIdentifier: CheckedPool], _ group: inout TaskGroup<Void>
+    ) {
+        let pools = policy.current.pools
+        for (id, pool) in watched where !pools.contains(where: { $0 === pool.pool }) {
+            pool.isOver.store(true, ordering: .relaxed)
+            watched[id] = nil
+        }
+        for pool in pools where watched[ObjectIdentifier(pool)] == nil {
+            let checked = CheckedPool(pool)
+            watched[ObjectIdentifier(pool)] = checked
+            for address in pool.directory.addresses {
+                group.addTask { await check(address, of: checked) }
+            }
+        }
+    }
+
+    private func check(_ address: UpstreamAddress, of checked: CheckedPool) async {
+        let directory = checked.pool.directory
+        let health = checked.pool.settings.health
+        while !Task.isCancelled, !checked.isOver.load(ordering: .relaxed) {
             let token = directory.checkBegins(address)
             let outcome = await HealthCheckOutcome.check(
-                address, client: client, timeout: timeout)
+                address, path: health.path, client: client, timeout: health.timeout)
             guard !Task.isCancelled else { return }
-            if let change = directory.checkEnded(address, outcome, begunAt: token) {
-                logger.log(change)
-                if case .becameUnhealthy = change.transition { pools.retire(address) }
-            }
-            for change in directory.sweep(checked: address, isReady: outcome.isReady) {
-                journal.note(change, logger)
-            }
-            try? await Task.sleep(for: interval)
+            take(outcome, of: address, begunAt: token, in: directory)
+            try? await Task.sleep(for: health.interval)
         }
+    }
+
+    private func take(
+        _ outcome: HealthCheckOutcome, of address: UpstreamAddress, begunAt token: Int,
+        in directory: EndpointDirectory
+    ) {
+        if let change = directory.checkEnded(address, outcome, begunAt: token) {
+            policy.logger.log(change)
+            if case .becameUnhealthy = change.transition { policy.pools?.retire(address) }
+        }
+        if let models = outcome.models { policy.current.cache?.note(models, at: address.id) }
+        for change in directory.sweep(checked: address, isReady: outcome.isReady) {
+            policy.journal.note(change, policy.logger)
+        }
+    }
+
+    private func watchCanaries() async {
+        while !Task.isCancelled {
+            for route in policy.current.routes {
+                policy.journal.note(
+                    route.tick(now: policy.now), of: route.settings.name, policy.logger)
+            }
+            try? await Task.sleep(for: .seconds(1))
+        }
+    }
+}
+
+/// A pool that is checked, until it is over.
+private final class CheckedPool: Sendable {
+    let pool: PoolRuntime
+    let isOver = Atomic<Bool>(false)
+
+    init(_ pool: PoolRuntime) {
+        self.pool = pool
     }
 }
 

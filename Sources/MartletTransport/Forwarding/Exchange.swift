@@ -14,7 +14,10 @@ protocol ExchangeClient<Wire>: AnyObject {
     func flush()
 
     /// Answers with an error of the gateway's own.
-    func sendError(_ error: ServingError)
+    func sendError(_ error: ServingError, fields: HeaderFields)
+
+    /// Answers without an upstream.
+    func sendAnswer(_ answer: HTTPResponse)
 
     /// Breaks a response off that has been begun.
     func abort()
@@ -62,16 +65,12 @@ protocol UpstreamConnector<Wire> {
 
 /// Runs an ``ExchangeMachine``: the shell around the functional core.
 final class Exchange<Wire: ForwardingWire> {
-    /// What the request said of itself.
-    struct Subject {
-        let api: RequestAPI
-        let method: String
-        let path: String
-        let context: RequestContext
-    }
-
-    private let subject: Subject
-    private let plan: ForwardingPlan
+    private let subject: ForwardedRequest
+    /// What was decided, by the head of the request and perhaps by its body.
+    private(set) var plan: ForwardingPlan
+    /// Makes what the upstream gets of the head, where that is still to be decided.
+    private var pendingHead: ((ForwardingChanges?) -> Wire.RequestHead)?
+    private let eventLoop: any EventLoop
     private let policy: any ForwardingPolicy
     private let connector: any UpstreamConnector<Wire>
     private let budget: ReplayBudget
@@ -81,21 +80,26 @@ final class Exchange<Wire: ForwardingWire> {
     private var tried: [UpstreamAddress] = []
     private var attemptStart: ContinuousClock.Instant?
     private var isStarting = false
+    private var isAwaitingBody = false
+    private var isAnswered = false
+    /// The answer as it is told of in the end; `nil` where it is not, or no longer.
+    private var answer: HTTPResponse?
     private var isReadingPaused = false
     private var reserved = 0
     private var httpStatus = 0
     private var grpcStatus: StatusCode?
 
     init(
-        subject: Subject, client: any ExchangeClient<Wire>, forwarder: ForwarderCore,
-        connector: any UpstreamConnector<Wire>
+        subject: ForwardedRequest, client: any ExchangeClient<Wire>, forwarder: ForwarderCore,
+        connector: any UpstreamConnector<Wire>, eventLoop: any EventLoop
     ) {
+        self.eventLoop = eventLoop
         self.subject = subject
         self.client = client
         self.connector = connector
         policy = forwarder.policy
         budget = forwarder.budget
-        plan = forwarder.policy.plan(api: subject.api, method: subject.method, path: subject.path)
+        plan = forwarder.policy.plan(for: subject)
         machine = ExchangeMachine(
             holdLimit: plan.holdsResponse ? forwarder.limits.replayBytes : 0,
             replayLimit: forwarder.limits.replayBytes)
@@ -105,8 +109,25 @@ final class Exchange<Wire: ForwardingWire> {
 
     // MARK: Client
 
+    /// Takes the head of the request.
+    ///
+    /// - Parameters:
+    ///   - isEnd: whether the request has no content.
+    ///   - forwarded: makes what the upstream gets of it.
+    func receiveHead(
+        isEnd: Bool, _ forwarded: @escaping (ForwardingChanges?) -> Wire.RequestHead
+    ) {
+        if plan.awaitedBodyBytes == nil {
+            receive(.head(forwarded(plan.changes), isEnd: isEnd))
+        } else {
+            pendingHead = forwarded
+            if isEnd { machine.endWithHead() }
+        }
+    }
+
     /// How long the client waits, of which the longest is `timeout`.
     func patience(_ timeout: Duration) -> TimeAmount {
+        let timeout = plan.timeout ?? timeout
         let left = subject.context.deadline.instant.map { $0 - .now }
         return TimeAmount(left.map { min($0, timeout) } ?? timeout)
     }
@@ -116,10 +137,22 @@ final class Exchange<Wire: ForwardingWire> {
     /// Whoever calls it calls ``timedOut()`` when the client's patience is at its end.
     func start() {
         if let refusal = plan.refusal {
-            giveUp(refusal)
-            return
+            giveUp(refusal.error, fields: refusal.fields)
+        } else if plan.awaitedBodyBytes != nil {
+            isAwaitingBody = true
+            decideByBody()
+        } else {
+            forward()
         }
-        guard let first = policy.firstUpstream() else {
+    }
+
+    private func forward() {
+        if let pendingHead {
+            machine.putFirst(
+                .head(pendingHead(plan.changes), isEnd: machine.requestEnded && !machine.hasContent))
+            self.pendingHead = nil
+        }
+        guard let first = policy.firstUpstream(plan) else {
             giveUp(ServingError(.unavailable, "No healthy endpoint to forward the request to"))
             return
         }
@@ -129,8 +162,45 @@ final class Exchange<Wire: ForwardingWire> {
         isStarting = false
     }
 
+    // MARK: Requests that are decided on by their body
+
+    /// Asks the policy when all of the body is there, or more than it asked for.
+    private func decideByBody() {
+        guard isAwaitingBody, let limit = plan.awaitedBodyBytes else { return }
+        let isTooLong = machine.requestBytes > limit
+        guard isTooLong || machine.requestEnded else { return }
+        isAwaitingBody = false
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        let eventLoop = eventLoop
+        policy.decide(plan, body: isTooLong ? nil : machine.requestBody) { decision in
+            if eventLoop.inEventLoop {
+                bound.value.take(decision)
+            } else {
+                eventLoop.execute { bound.value.take(decision, isLate: true) }
+            }
+        }
+    }
+
+    private func take(_ decision: ForwardingDecision, isLate: Bool = false) {
+        guard let client else { return }
+        switch decision {
+        case .forward(let plan):
+            self.plan = plan
+            forward()
+            // Nobody else lets go what was decided between two reads.
+            upstream?.flush()
+        case .refuse(let refusal): giveUp(refusal.error, fields: refusal.fields)
+        case .answer(let answer):
+            machine.giveUp()
+            httpStatus = answer.status
+            client.sendAnswer(answer.changed(by: plan.changes?.response ?? FieldChanges()))
+            finish()
+        }
+    }
+
     func receive(_ part: RequestPart<Wire>) {
         if let action = machine.receive(part) { perform(action) }
+        if isAwaitingBody { decideByBody() }
         if !machine.wantsMoreRequest { setClientReading(false) }
         accountForMemory()
     }
@@ -226,6 +296,7 @@ final class Exchange<Wire: ForwardingWire> {
     private func tryAgain(at next: UpstreamAddress) {
         httpStatus = 0
         grpcStatus = nil
+        answer = nil
         machine.retry()
         attempt(next)
     }
@@ -262,9 +333,18 @@ final class Exchange<Wire: ForwardingWire> {
             httpStatus = Wire.httpStatus(of: head)
             grpcStatus = Wire.grpcStatus(head: head, trailers: nil)
             if Wire.isStream(head) { machine.stopHolding() }
+            answer = plan.keptAnswerBytes.map { _ in
+                HTTPResponse(status: httpStatus, headers: Wire.fields(of: head))
+            }
         case .end(let trailers):
             grpcStatus = Wire.grpcStatus(head: nil, trailers: trailers) ?? grpcStatus
-        case .body: break
+        case .body(let bytes):
+            guard let limit = plan.keptAnswerBytes, let count = answer?.body.count else { return }
+            if count + bytes.readableBytes > limit {
+                answer = nil
+            } else {
+                answer?.body.append(contentsOf: bytes.readableBytesView)
+            }
         }
     }
 
@@ -284,7 +364,7 @@ final class Exchange<Wire: ForwardingWire> {
         let now = ContinuousClock.now
         attemptStart = now
         attemptDeadline = plan.attemptTimeout.map { now + $0 }
-        policy.didBegin(at: address)
+        policy.didBegin(at: address, plan)
         connector.open(address, for: self, attempt: tried.count)
     }
 
@@ -292,7 +372,7 @@ final class Exchange<Wire: ForwardingWire> {
         guard let start = attemptStart, let last = tried.last else { return }
         attemptStart = nil
         upstream = nil
-        policy.didEnd(EndedAttempt(upstream: last, result: result, duration: .now - start))
+        policy.didEnd(EndedAttempt(upstream: last, result: result, duration: .now - start), plan)
     }
 
     private func perform(_ action: ExchangeMachine<Wire>.Action) {
@@ -310,6 +390,7 @@ final class Exchange<Wire: ForwardingWire> {
             endAttempt(.abandoned)
         case .finish(let isReusable):
             let upstream = upstream
+            isAnswered = true
             client?.flush()
             endAttempt(.answered(httpStatus: httpStatus, grpcStatus: grpcStatus))
             upstream?.didFinish(isReusable: isReusable)
@@ -362,11 +443,12 @@ final class Exchange<Wire: ForwardingWire> {
         }
     }
 
-    private func giveUp(_ error: ServingError) {
+    private func giveUp(_ error: ServingError, fields: HeaderFields = [:]) {
         machine.giveUp()
+        answer = nil
         httpStatus = error.code == .unavailable ? 503 : error.code.httpStatus
         grpcStatus = error.code
-        client?.sendError(error)
+        client?.sendError(error, fields: fields)
         finish()
     }
 
@@ -380,6 +462,6 @@ final class Exchange<Wire: ForwardingWire> {
                 api: subject.api, method: subject.method, path: subject.path,
                 httpStatus: httpStatus, grpcStatus: grpcStatus, tried: tried,
                 requestBytes: machine.requestBytes, responseBytes: machine.responseBytes,
-                context: subject.context))
+                context: subject.context, answer: isAnswered ? answer : nil), plan)
     }
 }

@@ -86,6 +86,14 @@ struct ExchangeMachine<Wire: ForwardingWire> {
         return held + requestKept
     }
 
+    /// The body of the request, as far as it is at hand.
+    var requestBody: [UInt8] {
+        var body: [UInt8] = []
+        body.reserveCapacity(requestKept)
+        for case .body(let bytes) in request { body.append(contentsOf: bytes.readableBytesView) }
+        return body
+    }
+
     /// Keeps nothing from now on: memory is short.
     ///
     /// What is held goes out with the next part.
@@ -122,6 +130,17 @@ struct ExchangeMachine<Wire: ForwardingWire> {
         case .ended:
             return nil
         }
+    }
+
+    /// The request has no content; its head is still to come.
+    mutating func endWithHead() { requestEnded = true }
+
+    /// Whether anything of the request is kept but its head.
+    var hasContent: Bool { !request.isEmpty }
+
+    /// Puts the head of the request in front of what was kept of it.
+    mutating func putFirst(_ head: RequestPart<Wire>) {
+        request.insert(head, at: 0)
     }
 
     private mutating func keep(_ part: RequestPart<Wire>) {

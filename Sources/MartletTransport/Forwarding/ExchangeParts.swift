@@ -2,7 +2,7 @@ import MartletCore
 import NIOCore
 
 /// What a version of HTTP calls its heads and trailers; bodies are bytes in all.
-protocol ForwardingWire {
+protocol ForwardingWire: SendableMetatype {
     associatedtype RequestHead
     associatedtype ResponseHead
     associatedtype Trailers
@@ -12,6 +12,9 @@ protocol ForwardingWire {
 
     /// Whether the content of a response is to be passed on as it comes, whatever its length.
     static func isStream(_ head: ResponseHead) -> Bool
+
+    /// The fields of a response that are for its client.
+    static func fields(of head: ResponseHead) -> HeaderFields
 
     /// The gRPC status, in trailers or in the head of a response without a message.
     static func grpcStatus(head: ResponseHead?, trailers: Trailers?) -> StatusCode?

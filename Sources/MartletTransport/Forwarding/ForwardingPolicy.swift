@@ -25,30 +25,6 @@ public struct UpstreamAddress: Sendable, Hashable, CustomStringConvertible {
     public func hash(into hasher: inout Hasher) { hasher.combine(description) }
 }
 
-/// What a gateway may do with a request.
-public struct ForwardingPlan: Sendable {
-    /// Whether the request may run twice without harm, so that it can be sent again after it has
-    /// been sent whole.
-    public var isIdempotent: Bool
-
-    /// Whether its answer is short enough in time to be held back until it is complete, so that an
-    /// endpoint that dies half-way costs the client nothing.
-    public var holdsResponse: Bool
-
-    /// How long one attempt may take while there are others; `nil` for as long as the request may.
-    public var attemptTimeout: Duration?
-
-    /// Why the request is not forwarded at all; `nil` when it is.
-    public var refusal: ServingError?
-
-    /// Creates a plan.
-    public init(isIdempotent: Bool, holdsResponse: Bool, refusal: ServingError? = nil) {
-        self.isIdempotent = isIdempotent
-        self.holdsResponse = holdsResponse
-        self.refusal = refusal
-    }
-}
-
 /// Why an attempt at an upstream failed.
 public enum ForwardingFailure: Sendable, Hashable {
     /// No connection came about.
@@ -144,29 +120,42 @@ public struct ForwardedOutcome: Sendable {
 
     /// What surrounds the request.
     public let context: RequestContext
+
+    /// The answer of an upstream, where the plan asked for it, it is complete and not too long.
+    public let answer: HTTPResponse?
 }
 
 /// Decides where requests go.
 ///
 /// Called on event loops: returns at once.
 public protocol ForwardingPolicy: Sendable {
-    /// What may be done with a request.
-    func plan(api: RequestAPI, method: String, path: String) -> ForwardingPlan
+    /// What may be done with a request, by its head.
+    func plan(for request: ForwardedRequest) -> ForwardingPlan
+
+    /// Decides on a request whose plan asked for its whole body.
+    ///
+    /// - Parameters:
+    ///   - plan: what was decided by the head.
+    ///   - body: the body; `nil` where it is longer than the plan allowed for.
+    ///   - completion: takes the decision, once, on any thread, now or later.
+    func decide(
+        _ plan: ForwardingPlan, body: [UInt8]?,
+        completion: @escaping @Sendable (ForwardingDecision) -> Void)
 
     /// The upstream of a request's first attempt; `nil` when there is none.
-    func firstUpstream() -> UpstreamAddress?
+    func firstUpstream(_ plan: ForwardingPlan) -> UpstreamAddress?
 
     /// The upstream of another attempt; `nil` to give up.
     func nextUpstream(after failed: FailedForwarding) -> UpstreamAddress?
 
     /// An attempt at an upstream begins.
-    func didBegin(at upstream: UpstreamAddress)
+    func didBegin(at upstream: UpstreamAddress, _ plan: ForwardingPlan)
 
     /// An attempt at an upstream is over.
-    func didEnd(_ attempt: EndedAttempt)
+    func didEnd(_ attempt: EndedAttempt, _ plan: ForwardingPlan)
 
     /// A request is over.
-    func didFinish(_ outcome: ForwardedOutcome)
+    func didFinish(_ outcome: ForwardedOutcome, _ plan: ForwardingPlan)
 }
 
 /// Bounds of forwarding, with their defaults.

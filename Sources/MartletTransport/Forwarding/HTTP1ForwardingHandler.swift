@@ -14,7 +14,11 @@ final class HTTP1ForwardingHandler: HTTP1ConnectionHandler {
     private var isReadingPaused = false
     private var clientAddress: String?
     /// What upstreams get of the head that the client sent last, which is often its next one, too.
-    private var lastHead: (of: HTTP1Head, forwarded: HTTP1ForwardedHead)?
+    private var lastHead:
+        (of: HTTP1Head, changes: ForwardingChanges?, forwarded: HTTP1ForwardedHead)?
+    private let eventLoop: any EventLoop
+    private var bodyBytesMax = 0
+    private var clientNames: [ClientName] = []
 
     init(
         core: ForwarderCore, pool: HTTP1UpstreamPool, limits: Limits, eventLoop: any EventLoop,
@@ -22,6 +26,7 @@ final class HTTP1ForwardingHandler: HTTP1ConnectionHandler {
     ) {
         self.core = core
         self.pool = pool
+        self.eventLoop = eventLoop
         super.init(limits: limits, keepsTrailers: true, eventLoop: eventLoop, since: since)
     }
 
@@ -29,6 +34,7 @@ final class HTTP1ForwardingHandler: HTTP1ConnectionHandler {
 
     override func began(on eventLoop: any EventLoop) {
         clientAddress = context?.channel.remoteAddress?.ipAddress
+        clientNames = context.map { ClientName.names(of: $0.channel) } ?? []
     }
 
     override func take(_ event: HTTP1Event) {
@@ -71,33 +77,42 @@ final class HTTP1ForwardingHandler: HTTP1ConnectionHandler {
 
     private func begin(_ head: HTTP1Head, isEnd: Bool) {
         requestBytes = 0
-        if case .length(let length) = head.framing, length > limits.messageBytes {
+        let exchange = Exchange<HTTP1Wire>(
+            subject: ForwardedRequest(
+                api: .rest, method: head.method, path: head.path,
+                authority: head.first("host") ?? "", fields: HeaderFields(head),
+                clientNames: clientNames,
+                context: RequestContext(remoteAddress: remoteAddress, start: start)),
+            client: self, forwarder: core, connector: pool, eventLoop: eventLoop)
+        self.exchange = exchange
+        deadline = now + exchange.patience(core.limits.requestTimeout)
+        bodyBytesMax = min(exchange.plan.bodyBytesMax ?? .max, limits.messageBytes)
+        if case .length(let length) = head.framing, length > bodyBytesMax {
             refuse(RequestFault(RequestValidation(limits: limits).bodyTooLarge))
             return
         }
-        let exchange = Exchange<HTTP1Wire>(
-            subject: .init(
-                api: .rest, method: head.method, path: head.path,
-                context: RequestContext(remoteAddress: remoteAddress, start: start)),
-            client: self, forwarder: core, connector: pool)
-        self.exchange = exchange
-        deadline = now + exchange.patience(core.limits.requestTimeout)
-        if !isEnd { connection.wantContent() }
-        exchange.receive(.head(forwarded(head), isEnd: isEnd))
+        exchange.receiveHead(isEnd: isEnd) { self.forwarded(head, $0) }
         exchange.start()
+        // What is refused by its head is not asked for.
+        if !isEnd, self.exchange != nil { connection.wantContent() }
     }
 
-    private func forwarded(_ head: HTTP1Head) -> HTTP1ForwardedHead {
-        if let lastHead, lastHead.of === head { return lastHead.forwarded }
-        let forwarded = HTTP1ForwardedHead(head, clientAddress: clientAddress)
-        lastHead = (head, forwarded)
+    private func forwarded(
+        _ head: HTTP1Head, _ changes: ForwardingChanges?
+    ) -> HTTP1ForwardedHead {
+        if let lastHead, lastHead.of === head, lastHead.changes == changes {
+            return lastHead.forwarded
+        }
+        let forwarded = HTTP1ForwardedHead(
+            head, clientAddress: clientAddress, changes: changes)
+        lastHead = (head, changes, forwarded)
         return forwarded
     }
 
     private func receive(_ bytes: ByteBuffer, isEnd: Bool) {
         guard let exchange else { return }
         requestBytes += bytes.readableBytes
-        guard requestBytes <= limits.messageBytes || connection.isTunnel else {
+        guard requestBytes <= bodyBytesMax || connection.isTunnel else {
             refuse(RequestFault(RequestValidation(limits: limits).bodyTooLarge))
             return
         }
@@ -121,10 +136,11 @@ final class HTTP1ForwardingHandler: HTTP1ConnectionHandler {
 
 extension HTTP1ForwardingHandler: ExchangeClient {
     func send(_ parts: [ResponsePart<HTTP1Wire>]) {
+        let changes = exchange?.plan.changes?.response
         for part in parts {
             switch part {
             case .head(let head, let isEnd):
-                connection.begin(head)
+                connection.begin(head, changes: changes)
                 // What is no longer HTTP lasts as long as its ends like.
                 if head.status == 101 { deadline = nil }
                 if isEnd { connection.endAnswer(trailers: nil) }
@@ -134,15 +150,18 @@ extension HTTP1ForwardingHandler: ExchangeClient {
         }
     }
 
-    func sendError(_ error: ServingError) {
+    func sendError(_ error: ServingError, fields: HeaderFields) {
+        sendAnswer(RequestFault(error, status: error.code.httpStatus, fields: fields).httpResponse)
+    }
+
+    func sendAnswer(_ answer: HTTPResponse) {
         exchange = nil
         deadline = nil
-        let fault = RequestFault(error, status: error.code.httpStatus)
         work {
             if connection.isAnswerable {
-                connection.answer(fault.httpResponse)
+                connection.answer(answer)
             } else {
-                connection.refuse(fault.httpResponse)
+                connection.refuse(answer)
             }
         }
     }

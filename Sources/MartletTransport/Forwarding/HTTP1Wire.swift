@@ -14,6 +14,12 @@ enum HTTP1Wire: ForwardingWire {
     static func isStream(_ head: HTTP1AnswerHead) -> Bool { head.isStream }
 }
 
+extension HTTP1Wire {
+    static func fields(of head: HTTP1AnswerHead) -> HeaderFields {
+        HeaderFields(head.fields.filter { !$0.name.equalsIgnoringASCIICase("date") })
+    }
+}
+
 /// A request's head as upstreams get it; made once for requests that are all the same.
 final class HTTP1ForwardedHead {
     /// The first line and the client's fields, but those of its connection and of the length.
@@ -27,22 +33,25 @@ final class HTTP1ForwardedHead {
 
     /// Makes what an upstream gets of a client's head.
     ///
-    /// - Parameter clientAddress: goes behind what `X-Forwarded-For` says already.
-    init(_ head: HTTP1Head, clientAddress: String?) {
+    /// - Parameters:
+    ///   - head: the client's head.
+    ///   - clientAddress: goes behind what `X-Forwarded-For` says already.
+    ///   - changes: what the policy changes.
+    init(_ head: HTTP1Head, clientAddress: String?, changes: ForwardingChanges? = nil) {
         var bytes = [UInt8]()
         bytes.reserveCapacity(head.bytes.count + 64)
-        head.writeRequestLine(to: &bytes)
+        head.writeRequestLine(path: changes?.path ?? head.path, to: &bytes)
         head.bytes.withUnsafeBytes { own in
             HTTP1Hops.copyFields(
                 own, from: head.fieldsStart, connection: head.connection,
-                keepsUpgrade: head.asksForUpgrade, to: &bytes)
+                keepsUpgrade: head.asksForUpgrade, changes: changes?.request, to: &bytes)
         }
         if let clientAddress {
             bytes.append(contentsOf: "x-forwarded-for: \(clientAddress)\r\n".utf8)
         }
         if head.asksForUpgrade { bytes.append(contentsOf: "connection: upgrade\r\n".utf8) }
         self.bytes = bytes
-        hasHost = head.hasHost
+        hasHost = head.hasHost && changes?.request.removed.contains("host") != true
         isHead = head.isHead
         asksForUpgrade = head.asksForUpgrade
         framing = head.framing
@@ -70,7 +79,7 @@ final class HTTP1ForwardedHead {
 extension HTTP1Head {
     /// The request's first line in HTTP/1.1, and in the form that servers know (RFC 9112, section
     /// 3.2.1).
-    func writeRequestLine(to target: inout [UInt8]) {
+    func writeRequestLine(path: String, to target: inout [UInt8]) {
         target.append(contentsOf: method.utf8)
         target.append(HTTP1Characters.space)
         target.append(contentsOf: path.utf8)

@@ -16,6 +16,9 @@ final class HTTP2ForwardingHandler: ChannelInboundHandler {
     private var context: ChannelHandlerContext?
     private var exchange: Exchange<HTTP2Wire>?
     private var isGRPC = false
+    private var isHead = false
+    private var requestBytes = 0
+    private var bodyBytesMax = Int.max
     private var timer: Scheduled<Void>?
     private var attemptTimer: Scheduled<Void>?
 
@@ -43,6 +46,13 @@ final class HTTP2ForwardingHandler: ChannelInboundHandler {
             }
         case .data(let frame):
             guard case .byteBuffer(let bytes) = frame.data else { return }
+            requestBytes += bytes.readableBytes
+            guard requestBytes <= bodyBytesMax else {
+                let refused = exchange
+                refuse(RequestFault(RequestValidation(limits: limits).bodyTooLarge))
+                refused?.clientClosed()
+                return
+            }
             if bytes.readableBytes > 0 { exchange?.receive(.body(bytes)) }
             if frame.endStream { exchange?.receive(.end(nil)) }
         case .rstStream: clientClosed()
@@ -81,20 +91,31 @@ final class HTTP2ForwardingHandler: ChannelInboundHandler {
         let request = StreamRequest(frame.headers, remoteAddress: peer)
         isGRPC = request.isGRPC
         if let fault = request.fault(limits: limits) {
-            sendError(fault)
+            refuse(RequestFault(fault))
             return
         }
         let exchange = Exchange<HTTP2Wire>(
-            subject: .init(
+            subject: ForwardedRequest(
                 api: request.isGRPC ? .grpc : .rest, method: request.method, path: request.path,
+                authority: frame.headers.first(name: ":authority")
+                    ?? frame.headers.first(name: "host") ?? "",
+                fields: HeaderFields(
+                    frame.headers.compactMap { name, value, _ in
+                        name.hasPrefix(":") ? nil : (name: name, value: value)
+                    }),
+                clientNames: context.channel.parent.map { ClientName.names(of: $0) } ?? [],
                 context: request.context),
-            client: self, forwarder: core, connector: pool)
+            client: self, forwarder: core, connector: pool, eventLoop: context.eventLoop)
         self.exchange = exchange
-        var headers = frame.headers
-        if let address = context.channel.parent?.remoteAddress?.ipAddress {
-            headers.add(name: "x-forwarded-for", value: address)
+        isHead = request.method == "HEAD"
+        bodyBytesMax = exchange.plan.bodyBytesMax ?? .max
+        let address = context.channel.parent?.remoteAddress?.ipAddress
+        exchange.receiveHead(isEnd: frame.endStream) { changes in
+            var headers = frame.headers.changed(by: changes?.request ?? FieldChanges())
+            if let path = changes?.path { headers.replacePath(with: path) }
+            if let address { headers.add(name: "x-forwarded-for", value: address) }
+            return headers
         }
-        exchange.receive(.head(headers, isEnd: frame.endStream))
         let patience = exchange.patience(core.limits.requestTimeout)
         timer = context.eventLoop.assumeIsolated().scheduleTask(in: patience) {
             self.exchange?.timedOut()
@@ -121,24 +142,37 @@ extension HTTP2ForwardingHandler {
 
 extension HTTP2ForwardingHandler: ExchangeClient {
     func send(_ parts: [ResponsePart<HTTP2Wire>]) {
-        for part in parts { context?.write(wrapOutboundOut(.init(part)), promise: nil) }
+        let changes = exchange?.plan.changes?.response ?? FieldChanges()
+        for part in parts {
+            if case .head(let headers, let isEnd) = part, !changes.isEmpty {
+                let changed = headers.changed(by: changes)
+                context?.write(wrapOutboundOut(.init(.head(changed, isEnd: isEnd))), promise: nil)
+            } else {
+                context?.write(wrapOutboundOut(.init(part)), promise: nil)
+            }
+        }
     }
 
     func flush() { context?.flush() }
 
-    func sendError(_ error: ServingError) {
+    func sendError(_ error: ServingError, fields: HeaderFields) {
+        refuse(RequestFault(error, status: error.code.httpStatus, fields: fields))
+    }
+
+    private func refuse(_ fault: RequestFault) {
         exchange = nil
         guard let channel = context?.channel else { return }
         if isGRPC {
-            StreamResponse.write(.failure(error.code, error.message), to: channel)
+            StreamResponse.writeFailure(fault.error, fields: fault.fields, to: channel)
         } else {
-            let isTooLarge = error.code == .resourceExhausted
-            StreamResponse.write(
-                HTTPResponse(
-                    status: isTooLarge ? 413 : error.code.httpStatus,
-                    contentType: "application/json", body: errorBody(error.message)),
-                to: channel)
+            StreamResponse.write(fault.httpResponse, isHead: isHead, to: channel)
         }
+    }
+
+    func sendAnswer(_ answer: HTTPResponse) {
+        exchange = nil
+        guard let channel = context?.channel else { return }
+        StreamResponse.write(answer, isHead: isHead, to: channel)
     }
 
     func abort() {
@@ -161,5 +195,15 @@ extension HTTP2ForwardingHandler: ExchangeClient {
             // RFC 9113, section 8.1: a response may end before its request.
             context?.writeAndFlush(wrapOutboundOut(.rstStream(.noError)), promise: nil)
         }
+    }
+}
+
+extension HPACKHeaders {
+    /// Puts another path in the place of that which came, leaving the query.
+    mutating func replacePath(with path: String) {
+        let target = first(name: ":path") ?? ""
+        let query = target.firstIndex(of: "?").map { String(target[$0...]) } ?? ""
+        // In its place: those of the protocol come before all others (RFC 9113, section 8.3).
+        self = HPACKHeaders(map { ($0.name, $0.name == ":path" ? path + query : $0.value) })
     }
 }

@@ -17,6 +17,15 @@ enum HTTP2Wire: ForwardingWire {
         head.first(name: "content-type")?.hasPrefix("text/event-stream") ?? false
     }
 
+    static func fields(of head: HPACKHeaders) -> HeaderFields {
+        let length = "content-length"
+        return HeaderFields(
+            head.compactMap { name, value, _ in
+                name.hasPrefix(":") || name == length || name == "date"
+                    ? nil : (name: name, value: value)
+            })
+    }
+
     static func grpcStatus(head: HPACKHeaders?, trailers: HPACKHeaders?) -> StatusCode? {
         guard let text = (trailers ?? head)?.first(name: "grpc-status"), let number = Int(text)
         else { return nil }
@@ -36,5 +45,16 @@ extension HTTP2Frame.FramePayload {
         case .end(.none):
             self = .data(.init(data: .byteBuffer(ByteBuffer()), endStream: true))
         }
+    }
+}
+
+extension HPACKHeaders {
+    /// The same with changes.
+    func changed(by changes: FieldChanges) -> HPACKHeaders {
+        guard !changes.isEmpty else { return self }
+        var changed = HPACKHeaders(
+            filter { !changes.removed.contains($0.name) }.map { ($0.name, $0.value) })
+        for field in changes.added { changed.add(name: field.name, value: field.value) }
+        return changed
     }
 }

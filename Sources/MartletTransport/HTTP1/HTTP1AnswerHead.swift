@@ -28,6 +28,9 @@ final class HTTP1AnswerHead: HTTP1ReadableHead, Sendable {
     /// connection and of the length are left out.
     let forwarded: [UInt8]
 
+    private let statusLineBytes: Int
+    private let fieldsStart: Int
+    private let connection: HTTP1ConnectionField
     private let contentLength: Int?
     private let isChunked: Bool
 
@@ -45,10 +48,12 @@ final class HTTP1AnswerHead: HTTP1ReadableHead, Sendable {
         forwarded.append(contentsOf: "HTTP/1.1".utf8)
         forwarded.append(contentsOf: bytes[draft.statusLineRest])
         forwarded.append(contentsOf: [0x0D, 0x0A])
-        let keepsUpgrade = draft.status == 101
+        statusLineBytes = forwarded.count
+        fieldsStart = draft.fieldsStart
+        connection = draft.persistence
         HTTP1Hops.copyFields(
             bytes, from: draft.fieldsStart, connection: draft.persistence,
-            keepsUpgrade: keepsUpgrade, to: &forwarded)
+            keepsUpgrade: draft.status == 101, to: &forwarded)
         self.forwarded = forwarded
         self.bytes = Array(bytes)
     }
@@ -60,6 +65,29 @@ final class HTTP1AnswerHead: HTTP1ReadableHead, Sendable {
         if isChunked { return .chunked }
         guard let contentLength else { return .untilEnd }
         return contentLength == 0 ? .none : .length(contentLength)
+    }
+
+    /// ``forwarded`` with changes.
+    func forwarded(changes: FieldChanges) -> [UInt8] {
+        var forwarded = Array(self.forwarded.prefix(statusLineBytes))
+        bytes.withUnsafeBytes { bytes in
+            HTTP1Hops.copyFields(
+                bytes, from: fieldsStart, connection: connection, keepsUpgrade: status == 101,
+                changes: changes, to: &forwarded)
+        }
+        return forwarded
+    }
+
+    /// The fields that are for the client.
+    var fields: [(name: String, value: String)] {
+        forwarded.withUnsafeBytes { bytes in
+            var fields: [(name: String, value: String)] = []
+            var position = statusLineBytes
+            while let field = HTTP1Head.field(bytes, at: &position) {
+                fields.append((name: bytes.text(field.name), value: bytes.text(field.value)))
+            }
+            return fields
+        }
     }
 
     /// What the answer says of its length, for clients: also where it has no content.

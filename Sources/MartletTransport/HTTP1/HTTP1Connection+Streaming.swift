@@ -14,7 +14,7 @@ extension HTTP1Connection {
     static let copiedBytesMax = 8 * 1024
 
     /// Begins the answer to the request that has begun, with the head of another server's.
-    mutating func begin(_ head: HTTP1AnswerHead) {
+    mutating func begin(_ head: HTTP1AnswerHead, changes: FieldChanges? = nil) {
         guard let request, streamed == nil, !isClosing else { return }
         var framing = head.framing(toHead: request.isHead)
         if request.isHTTP10, framing == .chunked { framing = .untilEnd }
@@ -25,7 +25,11 @@ extension HTTP1Connection {
             isKept = request.isKeepAlive && !isLast()
         }
         output.reserveCapacity(minimumWritableBytes: head.forwarded.count + 256)
-        output.writeBytes(head.forwarded)
+        if let changes, !changes.isEmpty {
+            output.writeBytes(head.forwarded(changes: changes))
+        } else {
+            output.writeBytes(head.forwarded)
+        }
         writeFraming(framing, statedLength: head.statedLength)
         if framing == .tunnel {
             output.writeStaticString("connection: upgrade\r\n\r\n")

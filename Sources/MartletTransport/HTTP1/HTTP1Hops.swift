@@ -4,15 +4,20 @@ enum HTTP1Hops {
     /// the length, which whoever writes the message says anew.
     static func copyFields(
         _ bytes: UnsafeRawBufferPointer, from start: Int, connection: HTTP1ConnectionField,
-        keepsUpgrade: Bool = false, to target: inout [UInt8]
+        keepsUpgrade: Bool = false, changes: FieldChanges? = nil, to target: inout [UInt8]
     ) {
+        let removed = changes?.removed ?? []
         let named = connection.namesFields ? namedFields(bytes, from: start) : []
         var position = start
         while let field = HTTP1Head.field(bytes, at: &position) {
             guard !isForOneHop(bytes, field.name, keepsUpgrade: keepsUpgrade),
                 !named.contains(where: { bytes.isSame($0, field.name) })
             else { continue }
+            if !removed.isEmpty, removed.contains(bytes.text(field.name).lowercased()) { continue }
             target.append(contentsOf: bytes[field.name.lowerBound..<position])
+        }
+        for field in changes?.added ?? [] {
+            target.append(contentsOf: "\(field.name): \(field.value)\r\n".utf8)
         }
     }
 

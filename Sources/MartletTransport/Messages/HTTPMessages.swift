@@ -82,6 +82,16 @@ public struct HTTPResponse: Sendable {
         status: StatusCode.deadlineExceeded.httpStatus, contentType: "application/json",
         body: errorBody("Timed out waiting for notification"))
 
+    /// The same with changes of its header fields.
+    func changed(by changes: FieldChanges) -> HTTPResponse {
+        guard !changes.isEmpty else { return self }
+        var changed = self
+        let kept = headers.fields.filter { !changes.removed.contains($0.name.lowercased()) }
+        changed.headers = HeaderFields(
+            kept + changes.added.map { (name: $0.name, value: $0.value) })
+        return changed
+    }
+
     /// Creates a response with a body of a media type.
     public init(status: Int, contentType: String, body: [UInt8]) {
         self.init(status: status, headers: ["content-type": contentType], body: body)

@@ -1,6 +1,7 @@
 /// What a listener needs to speak TLS.
 ///
-/// TLS 1.2 is the oldest version spoken. The protocol above is agreed upon by ALPN.
+/// The protocol above is agreed upon by ALPN. Keys are exchanged by X25519MLKEM768 where the client
+/// can, which is safe against quantum computers to come (draft-ietf-tls-ecdhe-mlkem).
 public struct ServerTLS: Sendable, Hashable {
     /// Whether clients must show a certificate.
     public enum ClientVerification: Sendable, Hashable {
@@ -18,6 +19,15 @@ public struct ServerTLS: Sendable, Hashable {
 
     /// Whether clients must show a certificate.
     public var clientVerification: ClientVerification
+
+    /// The oldest version of TLS.
+    public enum Version: Sendable, Hashable {
+        case tls12
+        case tls13
+    }
+
+    /// The oldest version that is spoken.
+    public var minimumVersion = Version.tls12
 
     /// Longest a handshake may take.
     public var handshakeTimeout: Duration = .seconds(10)

@@ -38,7 +38,8 @@ extension ServerTLS {
         let key = try PEM.privateKey(in: privateKey)
         var configuration = TLSConfiguration.makeServerConfiguration(
             certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
-        configuration.minimumTLSVersion = .tlsv12
+        configuration.minimumTLSVersion = minimumVersion == .tls13 ? .tlsv13 : .tlsv12
+        configuration.curves = [.x25519_MLKEM768, .x25519, .secp256r1, .secp384r1]
         configuration.applicationProtocols = protocols.applicationProtocols
         if case .required(let source) = clientVerification {
             let authorities = try PEM.certificates(in: source, role: "client authority")

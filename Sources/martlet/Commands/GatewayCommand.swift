@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Logging
+import MartletConfiguration
 import MartletCore
 import MartletGateway
 import MartletOperations
@@ -20,19 +21,28 @@ struct GatewayCommand: AsyncParsableCommand {
 
             EXAMPLES
               martlet gateway --endpoint 127.0.0.1:8500 --endpoint 127.0.0.1:8501
+              martlet gateway --config gateway.yaml
               curl http://127.0.0.1:8081/v1/endpoints
             """)
 
     @Option(
+        name: [.customShort("c"), .customLong("config")],
+        help: ArgumentHelp(
+            "The traffic policy: pools, routes, access, cache. Read again on SIGHUP and when it "
+                + "changes.", valueName: "gateway.yaml"))
+    var config: String?
+
+    @Option(
         name: .customLong("endpoint"),
         help: ArgumentHelp("A node to forward to.", valueName: "host:port"))
-    var endpoints: [NetworkAddress]
+    var endpoints: [NetworkAddress] = []
 
-    @Option(help: "Port for clients; 0 for any free one.")
-    var port = 8080
+    @Option(help: "Port for clients; 0 for any free one. (default: 8080, or the policy's)")
+    var port: Int?
 
-    @Option(help: "Port for metrics, health and status; 0 for any free one.")
-    var adminPort = 8081
+    @Option(
+        help: "Port for metrics, health and status; 0 for any free one. (default: 8081, or the policy's)")
+    var adminPort: Int?
 
     @Option(help: "Address of the admin port; it has no access control, keep it private.")
     var adminHost = "127.0.0.1"
@@ -90,10 +100,13 @@ struct GatewayCommand: AsyncParsableCommand {
     @OptionGroup var logOptions: LogOptions
 
     func validate() throws {
-        try ListenOptions.validate(port: port, flag: "--port")
-        try ListenOptions.validate(port: adminPort, flag: "--admin-port")
-        guard !endpoints.isEmpty else {
-            throw ValidationError("Name at least one node with --endpoint HOST:PORT")
+        try ListenOptions.validate(port: port ?? 0, flag: "--port")
+        try ListenOptions.validate(port: adminPort ?? 0, flag: "--admin-port")
+        guard endpoints.isEmpty != (config == nil) else {
+            throw ValidationError(
+                config == nil
+                    ? "Name at least one node with --endpoint HOST:PORT, or a policy with --config FILE"
+                    : "--config has the endpoints; --endpoint cannot be given beside it")
         }
         if let repeated = endpoints.first(where: { one in
             endpoints.filter { $0 == one }.count > 1
@@ -143,12 +156,21 @@ struct GatewayCommand: AsyncParsableCommand {
         }
     }
 
-    private var gatewayConfiguration: Gateway.Configuration {
+    private func gatewayConfiguration() throws -> Gateway.Configuration {
+        let reading = try config.map { try TrafficPolicy.load(file: $0) }
+        let clients = reading?.policy.listenAddress
+        let operators = reading?.policy.adminAddress
         var configuration = Gateway.Configuration(
             endpoints: endpoints.map { UpstreamAddress(host: $0.host, port: $0.port) },
-            listen: UpstreamAddress(host: listen.host, port: port),
-            admin: UpstreamAddress(host: adminHost, port: adminPort))
+            listen: UpstreamAddress(
+                host: clients?.host ?? listen.host, port: port ?? clients?.port ?? 8080),
+            admin: UpstreamAddress(
+                host: operators?.host ?? adminHost, port: adminPort ?? operators?.port ?? 8081))
+        configuration.policy = reading
+        configuration.policyFile = config
         configuration.tls = tlsOptions.tls
+        // Unlike nodes, which old clients reach directly.
+        configuration.tls?.minimumVersion = .tls13
         configuration.balancing = balancing
         configuration.attemptsMax = maxAttempts
         configuration.outliers =
@@ -173,15 +195,30 @@ struct GatewayCommand: AsyncParsableCommand {
     private func forward(accessLog: AccessLog) async throws {
         let logger = Logger(label: "martlet.gateway")
         let gateway = try await Gateway.start(
-            gatewayConfiguration,
+            try gatewayConfiguration(),
             eventLoops: EventLoops(count: ProcessorAllowance.ofProcess.cores),
             accessLog: accessLog, logger: logger)
         try ListenOptions.write(port: gateway.port, to: listen.portFile)
         try ListenOptions.write(port: gateway.adminPort, to: adminPortFile)
         try await ServiceGroup(
-            services: [gateway], gracefulShutdownSignals: [.sigterm, .sigint],
+            services: [gateway, PolicyReloadSignal(gateway: gateway)],
+            gracefulShutdownSignals: [.sigterm, .sigint],
             logger: Logger(label: "martlet.lifecycle")
         ).run()
         logger.info("stopped")
+    }
+}
+
+/// Reads the policy again on SIGHUP, as long as the gateway runs.
+private struct PolicyReloadSignal: Service {
+    let gateway: Gateway
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            // A policy that cannot be used is logged, and changes nothing.
+            for await _ in await UnixSignalsSequence(trapping: .sighup) {
+                try? await gateway.reload()
+            }
+        }
     }
 }

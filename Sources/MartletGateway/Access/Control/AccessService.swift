@@ -51,6 +51,9 @@ final class AccessService: Service {
         try await reload(access)
     }
 
+    /// Whether anybody has to show anything.
+    var isInUse: Bool { state.withLock { $0.access != nil } }
+
     /// Looks again and again for changes, until shutdown.
     func run() async throws {
         await cancelWhenGracefulShutdown { [self] in

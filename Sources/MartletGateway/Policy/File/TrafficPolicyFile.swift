@@ -63,6 +63,12 @@ extension TrafficPolicy {
     /// All keys of the file as tables in Markdown.
     public static var reference: String { ConfigurationReference(description).text }
 
+    /// Where clients reach the gateway.
+    public var listenAddress: HostAndPort { HostAndPort(host: listen.host, port: listen.port) }
+
+    /// Where operators reach the gateway.
+    public var adminAddress: HostAndPort { HostAndPort(host: admin.host, port: admin.port) }
+
     /// What differs from another policy and takes effect only at the next start, as keys.
     public func changesThatNeedRestart(from other: TrafficPolicy) -> [String] {
         [

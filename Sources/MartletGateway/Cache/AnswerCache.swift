@@ -1,0 +1,135 @@
+import MartletCore
+import MartletTransport
+import Synchronization
+
+/// The response cache at work: lookups, and those who wait for each other's answers.
+final class AnswerCache: Sendable {
+    private struct State {
+        var cache: ResponseCache<HTTPResponse>
+        var ledger = ModelVersionLedger()
+        /// What is to be called when a flight that somebody follows ends.
+        var waiting: [FlightTicket: @Sendable (Outcome) -> Void] = [:]
+    }
+
+    /// What becomes of one who waited.
+    enum Outcome: Sendable {
+        /// Somebody else's answer.
+        case answer(HTTPResponse)
+        /// It is the turn of who waited to ask a node.
+        case lead
+    }
+
+    /// What a request gets from the cache.
+    enum Lookup: Sendable {
+        /// An answer, of this age.
+        case hit(HTTPResponse, age: Duration)
+        /// Nothing: a node is to be asked, and the answer to be told of where there is a ticket.
+        case miss(FlightTicket?)
+        /// Nothing yet: ``Outcome`` follows.
+        case wait(FlightTicket)
+    }
+
+    private let digester = InputDigester.sha256()
+    private let state: Mutex<State>
+    private let origin = ContinuousClock.now
+
+    /// An empty cache as the policy describes it.
+    init(_ settings: TrafficPolicy.Cache) {
+        let configuration = CacheConfiguration(
+            capacityBytes: settings.memoryBytes,
+            timeToLive: AdaptiveTTL(
+                minimum: settings.timeToLiveMin, maximum: settings.timeToLiveMax),
+            staleWindow: settings.staleTime)
+        state = Mutex(
+            State(
+                cache: ResponseCache(
+                    configuration: configuration, seed: .random(in: .min ... .max))))
+    }
+
+    private var now: Duration { ContinuousClock.now - origin }
+
+    /// The key of a request; `nil` for one that is not cacheable after all.
+    func key(_ caching: RequestState.Caching, body: [UInt8]) -> CacheKey? {
+        guard let target = caching.call.target, let input = digester.digest(json: body) else {
+            return nil
+        }
+        return CacheKey(
+            tenant: caching.tenant, model: target.model, version: target.version,
+            operation: caching.call.operation + " " + caching.coding, input: input)
+    }
+
+    /// Looks for an answer.
+    ///
+    /// - Parameters:
+    ///   - key: what is asked for.
+    ///   - ageMax: the age below which it has to be; `nil` for any.
+    ///   - completion: takes the outcome of ``Lookup/wait(_:)``.
+    func lookup(
+        _ key: CacheKey, ageMax: Duration?, completion: @escaping @Sendable (Outcome) -> Void
+    ) -> Lookup {
+        let now = now
+        return state.withLock { state in
+            switch state.cache.lookup(key, ageMax: ageMax, now: now) {
+            case .hit(let answer):
+                // One asker at a time gets a new answer in place of a stale one, and the others the
+                // stale one meanwhile.
+                if let ticket = answer.revalidation { return .miss(ticket) }
+                return .hit(answer.value, age: answer.age)
+            case .lead(let ticket): return .miss(ticket)
+            case .detour: return .miss(nil)
+            case .follow(let ticket):
+                state.waiting[ticket] = completion
+                return .wait(ticket)
+            }
+        }
+    }
+
+    /// The answer of who leads: kept if it may be, and given to those who wait if it is good.
+    func answered(_ ticket: FlightTicket, _ answer: HTTPResponse, isKept: Bool) {
+        let now = now
+        let bytes = AnswerCache.bytes(of: answer)
+        let waiting = state.withLock { state in
+            let followers =
+                isKept
+                ? state.cache.fulfil(ticket, with: answer, bytes: bytes, now: now)
+                : state.cache.share(ticket)
+            return followers.compactMap { state.waiting.removeValue(forKey: $0) }
+        }
+        for completion in waiting { completion(.answer(answer)) }
+    }
+
+    /// Who leads has no answer, or who waits does not wait any more.
+    func failed(_ ticket: FlightTicket) {
+        let now = now
+        let next = state.withLock { state in
+            state.waiting[ticket] = nil
+            return state.cache.fail(ticket, now: now)
+                .flatMap { state.waiting.removeValue(forKey: $0) }
+        }
+        next?(.lead)
+    }
+
+    /// Takes in what an endpoint serves: what a model answered before it changed is of the past.
+    func note(_ models: [ModelStatus], at endpoint: EndpointID) {
+        let now = now
+        var versions: [String: Set<Int64>] = [:]
+        for model in models {
+            let available = model.versions.filter { $0.state == "AVAILABLE" }
+            versions[model.name] = Set(available.compactMap { Int64($0.version) })
+        }
+        state.withLock { state in
+            for model in state.ledger.report(versions, by: endpoint) {
+                state.cache.invalidate(model: model, now: now)
+            }
+        }
+    }
+
+    /// What it has done, and what it holds.
+    var counters: CacheCounters { state.withLock { $0.cache.counters } }
+
+    private static func bytes(of answer: HTTPResponse) -> Int {
+        answer.headers.fields.reduce(answer.body.count + 64) {
+            $0 + $1.name.utf8.count + $1.value.utf8.count + 64
+        }
+    }
+}

@@ -1,0 +1,64 @@
+import MartletCore
+import MartletTransport
+
+/// What a policy may say, and this gateway cannot do yet.
+extension TrafficPolicy {
+    /// Refuses what must not be left undone in silence.
+    ///
+    /// - Throws: `ServingError` (`UNIMPLEMENTED`) that names the key.
+    func checkSupport() throws(ServingError) {
+        if tls?.revocationFile != nil { throw TrafficPolicy.missing("tls.revocation_file") }
+        if tls?.clientCertificates == .optional {
+            throw TrafficPolicy.missing(
+                "tls.client_certificates: optional", instead: "'none' or 'required'")
+        }
+        for pool in pools {
+            let place = "pools[\(pool.name)]"
+            if pool.tls != nil { throw TrafficPolicy.missing("\(place).tls") }
+            if pool.dns != nil { throw TrafficPolicy.missing("\(place).dns", instead: "endpoints") }
+            if pool.health.checkProtocol != .http {
+                throw TrafficPolicy.missing("\(place).health.protocol", instead: "http")
+            }
+        }
+    }
+
+    /// Keys that have no effect yet.
+    var keysWithoutEffect: [String] {
+        var keys: [String] = []
+        if cache.redis != nil { keys.append("cache.redis") }
+        if let tls, !tls.tenants.isEmpty { keys.append("tls.tenants") }
+        for pool in pools {
+            if pool.breakers != Breakers() { keys.append("pools[\(pool.name)].breakers") }
+            if pool.nearness != Nearness() { keys.append("pools[\(pool.name)].nearness") }
+        }
+        for route in routes {
+            if route.shadow != nil { keys.append("routes[\(route.name)].shadow") }
+            if route.hedging != nil { keys.append("routes[\(route.name)].hedging") }
+        }
+        return keys
+    }
+
+    private static func missing(_ key: String, instead: String? = nil) -> ServingError {
+        let advice = instead.map { "; use \($0)" } ?? ""
+        return ServingError(.unimplemented, "\(key) is not supported yet\(advice)")
+    }
+
+    /// What the listener needs; `nil` to serve in the clear.
+    var serverTLS: ServerTLS? {
+        guard let tls else { return nil }
+        var server = ServerTLS(
+            certificateChain: .file(tls.certificateFile), privateKey: .file(tls.keyFile))
+        server.minimumVersion = tls.minimumVersion == .tls13 ? .tls13 : .tls12
+        if tls.clientCertificates == .required, let file = tls.clientCAFile {
+            server.clientVerification = .required(authorities: .file(file))
+        }
+        return server
+    }
+}
+
+extension GatewayRules {
+    /// All endpoints as the admin API shows them.
+    var status: EndpointsStatus {
+        EndpointsStatus(endpoints: pools.flatMap { $0.directory.status.endpoints })
+    }
+}

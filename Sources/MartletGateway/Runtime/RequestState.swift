@@ -1,0 +1,57 @@
+import MartletTransport
+import Synchronization
+
+/// What the gateway knows of one request while it lasts.
+final class RequestState: Sendable {
+    let route: RouteRuntime
+    let pool: PoolRuntime
+    /// Which version of a canary answers.
+    let arm: CanaryController.Arm?
+    let affinityKey: UInt64?
+    /// Who asks, and what is to be released in the end.
+    let grant: AccessGrant?
+    /// Whether the route counts it.
+    let isCounted: Bool
+    /// What the cache may do for it.
+    let caching: Caching?
+
+    /// What the cache has to know of a request.
+    struct Caching: Sendable {
+        let call: PredictionCall
+        let tenant: String
+        let coding: String
+        let ageMax: Duration?
+        let policy: CachePolicy
+        let cache: AnswerCache
+    }
+
+    /// The request's place in the cache's flights.
+    let ticket = Mutex<FlightTicket?>(nil)
+
+    init(
+        route: RouteRuntime, pool: PoolRuntime, arm: CanaryController.Arm? = nil,
+        affinityKey: UInt64? = nil, grant: AccessGrant? = nil, isCounted: Bool = false,
+        caching: Caching? = nil
+    ) {
+        self.route = route
+        self.pool = pool
+        self.arm = arm
+        self.affinityKey = affinityKey
+        self.grant = grant
+        self.isCounted = isCounted
+        self.caching = caching
+    }
+}
+
+/// A request whose route its body decides.
+final class UndecidedRequest: Sendable {
+    let request: ForwardedRequest
+    let path: RequestPath
+    let grant: AccessGrant?
+
+    init(_ request: ForwardedRequest, _ path: RequestPath, _ grant: AccessGrant?) {
+        self.request = request
+        self.path = path
+        self.grant = grant
+    }
+}

@@ -1,0 +1,156 @@
+import MartletConfiguration
+import MartletCore
+import MartletTransport
+import Synchronization
+
+/// A route at work.
+final class RouteRuntime: Sendable {
+    /// What the policy says of it.
+    let settings: TrafficPolicy.Route
+    /// Its pools, by their parts of the requests.
+    let pools: [PoolRuntime]
+
+    private let choice: WeightedChoice
+    private let requestChanges: FieldChanges
+    private let responseChanges: FieldChanges
+    private let limits: QuotaLimits
+    private let quota = Mutex(QuotaTable())
+    private let canary: CanaryRuntime?
+
+    /// A route to pools that are there.
+    ///
+    /// - Parameters:
+    ///   - settings: what the policy says.
+    ///   - pools: all pools by name.
+    ///   - now: the time, since the gateway's origin.
+    init(_ settings: TrafficPolicy.Route, pools: [String: PoolRuntime], now: Duration) {
+        self.settings = settings
+        let targets =
+            settings.split.isEmpty
+            ? [TrafficPolicy.SplitTarget(pool: settings.pool ?? pools.keys.first ?? "", weight: 1)]
+            : settings.split
+        let known = targets.filter { pools[$0.pool] != nil }
+        self.pools = known.compactMap { pools[$0.pool] }
+        choice = WeightedChoice(weights: known.map(\.weight))
+        requestChanges = FieldChanges(settings.requestHeaders)
+        responseChanges = FieldChanges(settings.responseHeaders)
+        limits = QuotaLimits(
+            rate: settings.limits.requestsPerSecond.map {
+                TokenRate(perSecond: $0, burst: settings.limits.burst)
+            },
+            concurrent: settings.limits.concurrentRequests)
+        canary = settings.canary.map {
+            CanaryRuntime(CanaryController($0, seed: StableHash.hash(settings.name), now: now))
+        }
+    }
+
+    /// The pool of a request.
+    func pool(_ random: UInt64) -> PoolRuntime? {
+        pools.count == 1 ? pools.first : choice.index(of: random).map { pools[$0] }
+    }
+
+    // MARK: Limits
+
+    private static let quotaKey = QuotaKey(key: "")
+
+    /// Counts a request in; why it may not come, if so.
+    func admit(now: Duration) -> QuotaRefusal? {
+        guard limits != QuotaLimits() else { return nil }
+        let decision = quota.withLock {
+            $0.admit(RouteRuntime.quotaKey, limits, now: now)
+        }
+        if case .refused(let refusal) = decision { return refusal }
+        return nil
+    }
+
+    /// A request that was counted in is over.
+    func release() {
+        guard limits != QuotaLimits() else { return }
+        quota.withLock { $0.release(RouteRuntime.quotaKey) }
+    }
+
+    // MARK: Changes
+
+    /// What is changed in a request, but for its canary; `nil` for nothing.
+    func changes(
+        _ path: RequestPath, _ naming: ModelNaming, arm: CanaryController.Arm?,
+        priority: RequestPriority
+    ) -> ForwardingChanges? {
+        var changes = ForwardingChanges()
+        changes.request = requestChanges
+        changes.response = responseChanges
+        if let rewrite = settings.rewrite {
+            let new = rewrite.path(of: path, rule: settings.match.path, naming: naming)
+            if new != path.raw { changes.path = new }
+        }
+        if let arm, case .path(let target) = naming, let canary {
+            changes.path = target.path(version: canary.controller.withLock { $0.version(of: arm) })
+        }
+        if priority != .normal {
+            // Nodes know no priority above high.
+            let value = (priority == .critical ? .high : priority).rawValue
+            changes.request.removed.insert(AccessRequest.priorityField)
+            changes.request.added.append(.init(AccessRequest.priorityField, value))
+        }
+        return changes.isEmpty ? nil : changes
+    }
+
+    // MARK: Canary
+
+    /// The version that answers a request; `nil` where the canary is not about it.
+    func arm(
+        of request: ForwardedRequest, _ naming: ModelNaming, random: UInt64
+    ) -> CanaryController.Arm? {
+        guard let canary, let settings = settings.canary, case .path(let target) = naming,
+            target.model == settings.model, target.verb.isPrediction,
+            target.version == .latest
+                || TrafficPolicy.VersionName(target.version) == settings.baseline
+        else { return nil }
+        return canary.controller.withLock { canary in
+            guard let key = settings.stickyHeader.flatMap({ request.fields.first($0) }) else {
+                return canary.arm(of: random)
+            }
+            return canary.arm(ofKey: key)
+        }
+    }
+
+    /// Takes in how a request ended; what came of that, if anything.
+    func record(
+        _ arm: CanaryController.Arm, isError: Bool, latency: Duration, now: Duration
+    ) -> CanaryController.Event? {
+        canary?.controller.withLock { $0.record(arm, isError: isError, latency: latency, now: now) }
+    }
+
+    /// Looks whether a step is over.
+    func tick(now: Duration) -> CanaryController.Event? {
+        canary?.controller.withLock { $0.tick(now: now) }
+    }
+
+    /// Takes the candidate back; what came of that, if anything.
+    func rollBack() -> CanaryController.Event? {
+        canary?.controller.withLock { $0.rollBackByOperator() }
+    }
+
+    /// How the canary stands; `nil` without one.
+    var canaryState: (state: CanaryController.State, weight: Double, answers: Int)? {
+        canary?.controller.withLock { ($0.state, $0.weight, $0.candidateAnswers) }
+    }
+}
+
+/// A canary at work.
+private final class CanaryRuntime: Sendable {
+    let controller: Mutex<CanaryController>
+
+    init(_ controller: CanaryController) {
+        self.controller = Mutex(controller)
+    }
+}
+
+extension FieldChanges {
+    /// Changes as the policy says them.
+    init(_ changes: TrafficPolicy.HeaderChanges) {
+        self.init()
+        removed = Set((changes.remove + changes.set.map(\.key)).map { $0.lowercased() })
+        added = (changes.set + changes.add).map { Field($0.key.lowercased(), $0.value) }
+    }
+}

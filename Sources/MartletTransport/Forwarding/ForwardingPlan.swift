@@ -1,0 +1,165 @@
+public import MartletCore
+
+/// The head of a request, as policies look at it.
+public struct ForwardedRequest: Sendable {
+    /// Which protocol it came by.
+    public let api: RequestAPI
+
+    /// The method, such as `POST`.
+    public let method: String
+
+    /// The path without the query, as received.
+    public let path: String
+
+    /// The host that it is for, as received; empty where it names none.
+    public let authority: String
+
+    /// The header fields.
+    public let fields: HeaderFields
+
+    /// What the client's certificate is for: its subject alternative names, where TLS has verified
+    /// it.
+    public let clientNames: [ClientName]
+
+    /// What surrounds it.
+    public let context: RequestContext
+
+    /// Creates the head of a request.
+    public init(
+        api: RequestAPI, method: String, path: String, authority: String = "",
+        fields: HeaderFields = [:], clientNames: [ClientName] = [], context: RequestContext
+    ) {
+        self.api = api
+        self.method = method
+        self.path = path
+        self.authority = authority
+        self.fields = fields
+        self.clientNames = clientNames
+        self.context = context
+    }
+}
+
+/// A subject alternative name of a client's certificate (RFC 5280, section 4.2.1.6).
+public enum ClientName: Sendable, Hashable {
+    case uri(String)
+    case dns(String)
+    case email(String)
+}
+
+/// What is changed in a request and its response.
+public struct ForwardingChanges: Sendable, Equatable {
+    /// The path that the upstream gets; `nil` for that which came.
+    public var path: String?
+
+    /// Fields of the request.
+    public var request = FieldChanges()
+
+    /// Fields of the response.
+    public var response = FieldChanges()
+
+    /// Changes nothing.
+    public init() {}
+
+    /// Whether nothing is changed.
+    public var isEmpty: Bool { path == nil && request.isEmpty && response.isEmpty }
+}
+
+/// Which fields are taken away, and which are added behind the others.
+public struct FieldChanges: Sendable, Equatable {
+    /// Names, in lower case.
+    public var removed: Set<String> = []
+
+    /// Names and values.
+    public var added: [Field] = []
+
+    /// A field.
+    public struct Field: Sendable, Equatable {
+        /// The name, in lower case.
+        public let name: String
+        /// The value.
+        public let value: String
+
+        /// Creates a field.
+        public init(_ name: String, _ value: String) {
+            self.name = name
+            self.value = value
+        }
+    }
+
+    /// Changes nothing.
+    public init() {}
+
+    /// Whether nothing is changed.
+    public var isEmpty: Bool { removed.isEmpty && added.isEmpty }
+}
+
+/// Why a request is not forwarded, as its client is told.
+public struct ForwardingRefusal: Error {
+    /// What is wrong; its code decides the status.
+    public let error: ServingError
+
+    /// Fields of the answer, or metadata, that help the client to do better.
+    public let fields: HeaderFields
+
+    /// Creates a refusal.
+    public init(_ error: ServingError, fields: HeaderFields = [:]) {
+        self.error = error
+        self.fields = fields
+    }
+}
+
+/// What becomes of a request whose body was awaited.
+public enum ForwardingDecision: Sendable {
+    /// It is forwarded, as this plan says.
+    case forward(ForwardingPlan)
+    /// It is answered by this, without an upstream.
+    case answer(HTTPResponse)
+    /// It is refused.
+    case refuse(ForwardingRefusal)
+}
+
+/// What a gateway may do with a request.
+public struct ForwardingPlan: Sendable {
+    /// Whether the request may run twice without harm, so that it can be sent again after it has
+    /// been sent whole.
+    public var isIdempotent: Bool
+
+    /// Whether its answer is short enough in time to be held back until it is complete, so that an
+    /// endpoint that dies half-way costs the client nothing.
+    public var holdsResponse: Bool
+
+    /// How long one attempt may take while there are others; `nil` for as long as the request may.
+    public var attemptTimeout: Duration?
+
+    /// Longest time for the request as a whole; `nil` for what the gateway's limits say.
+    public var timeout: Duration?
+
+    /// Largest body of the request; `nil` for what the gateway's limits say.
+    public var bodyBytesMax: Int?
+
+    /// What is changed in the request and its response; `nil` for nothing.
+    public var changes: ForwardingChanges?
+
+    /// Up to how many bytes the body is waited for, to decide by it; `nil` for not at all.
+    public var awaitedBodyBytes: Int?
+
+    /// Up to how many bytes the answer is told of in the end; `nil` for not at all.
+    public var keptAnswerBytes: Int?
+
+    /// Why the request is not forwarded at all; `nil` when it is.
+    public var refusal: ForwardingRefusal?
+
+    /// What the policy knows of the request, for itself.
+    public var state: (any AnyObject & Sendable)?
+
+    /// Creates a plan.
+    public init(
+        isIdempotent: Bool, holdsResponse: Bool, refusal: ForwardingRefusal? = nil,
+        state: (any AnyObject & Sendable)? = nil
+    ) {
+        self.isIdempotent = isIdempotent
+        self.holdsResponse = holdsResponse
+        self.refusal = refusal
+        self.state = state
+    }
+}
