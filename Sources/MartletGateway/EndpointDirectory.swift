@@ -10,6 +10,9 @@ final class EndpointDirectory: Sendable {
     fileprivate struct Endpoint {
         let address: UpstreamAddress
         var health: HealthTracker
+        /// Whether it has answered before, and only its checks fail: perhaps it is just slow.
+        var isSuspect = false
+        var wasHealthy = false
         /// Lives and serves some of its models, not all.
         var isDegraded = false
         /// Passive failures seen, to tell checks apart that began before the last one.
@@ -251,9 +254,18 @@ extension EndpointDirectory.State {
     /// With no endpoint fully ready, one that serves some of its models is better than none.
     fileprivate mutating func nextDegraded() -> UpstreamAddress? {
         let degraded = endpoints.filter(\.value.isDegraded).sorted { $0.key < $1.key }
-        guard !degraded.isEmpty else { return nil }
+        guard !degraded.isEmpty else { return nextSuspect() }
         degradedTurn = (degradedTurn + 1) % degraded.count
         return degraded[degradedTurn].value.address
+    }
+
+    /// With no endpoint at all, checks are perhaps misjudged: one that answered before is tried.
+    /// Source: Envoy's panic threshold, at no healthy endpoint.
+    private mutating func nextSuspect() -> UpstreamAddress? {
+        let suspects = endpoints.filter(\.value.isSuspect).sorted { $0.key < $1.key }
+        guard !suspects.isEmpty else { return nil }
+        degradedTurn = (degradedTurn + 1) % suspects.count
+        return suspects[degradedTurn].value.address
     }
 
     /// Takes an endpoint out of use, or back.
@@ -303,6 +315,13 @@ extension EndpointDirectory.State {
     ) -> EndpointDirectory.HealthChange? {
         guard let transition = endpoints[address.id]?.health.handle(event) else { return nil }
         let isHealthy = transition == .becameHealthy
+        if case .becameUnhealthy(.checksFailed) = transition {
+            let wasHealthy = endpoints[address.id]?.wasHealthy ?? false
+            endpoints[address.id]?.isSuspect = wasHealthy
+        } else {
+            endpoints[address.id]?.isSuspect = false
+            if isHealthy { endpoints[address.id]?.wasHealthy = true }
+        }
         apply(outliers?.setHealthy(address.id, isHealthy), now: now)
         updateUse(of: address.id, now: now)
         return EndpointDirectory.HealthChange(address: address, transition: transition)

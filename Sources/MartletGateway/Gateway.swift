@@ -50,6 +50,7 @@ public struct Gateway: Service {
     private let checker: HealthChecker
     private let reloader: PolicyReloader
     private let access: AccessService
+    private let redis: RedisClient?
 
     /// The port that is bound for clients.
     public var port: Int { listener.port }
@@ -74,14 +75,20 @@ public struct Gateway: Service {
             eventLoops: eventLoops, limits: configuration.forwarding)
         let access = try await AccessService(
             traffic.access, fetch: keyFetcher(eventLoops: eventLoops), logger: logger)
+        pools.setEncryption(try traffic.upstreamEncryption())
+        let redis = try traffic.sharedCache.map {
+            try RedisClient(try RedisConfiguration($0), eventLoops: eventLoops, logger: logger)
+        }
+        let shared = redis.map { SharedAnswers($0) }
         let policy = GatewayPolicy(
-            rules: GatewayRules(traffic, now: .zero), journal: journal, access: access,
+            rules: GatewayRules(traffic, shared: shared, now: .zero), journal: journal, access: access,
             pools: pools, attemptTimeout: configuration.forwarding.attemptTimeout, logger: logger)
         GatewayMetrics.register(in: metrics, policy: policy)
         GatewayMetrics.registerCache(in: metrics, policy: policy)
         let (changes, didChange) = AsyncStream<Void>.makeStream()
         let reloader = PolicyReloader(
-            file: configuration.policyFile, policy: policy, didChange: didChange, logger: logger)
+            file: configuration.policyFile, policy: policy, didChange: didChange,
+            shared: shared, logger: logger)
         var options = ListenerOptions()
         options.tls = configuration.tls ?? traffic.serverTLS
         let listener = try await Listener.bind(
@@ -95,19 +102,20 @@ public struct Gateway: Service {
                 token: try traffic.admin.token()),
             limits: configuration.limits, eventLoops: eventLoops, logger: logger)
         let checker = HealthChecker(
-            policy: policy, client: ControlClient(eventLoops: eventLoops), changes: changes)
+            policy: policy, eventLoops: eventLoops, changes: changes)
         logger.info(
             "listening",
             metadata: ["address": "\(listener.address)", "admin_address": "\(admin.address)"])
         return Gateway(
             listener: listener, admin: admin, checker: checker, reloader: reloader,
-            access: access)
+            access: access, redis: redis)
     }
 
     private init(
         listener: Listener, admin: Listener, checker: HealthChecker, reloader: PolicyReloader,
-        access: AccessService
+        access: AccessService, redis: RedisClient?
     ) {
+        self.redis = redis
         self.listener = listener
         self.admin = admin
         self.checker = checker
@@ -146,6 +154,7 @@ public struct Gateway: Service {
             group.addTask { try await checker.run() }
             group.addTask { try await reloader.run() }
             group.addTask { try await access.run() }
+            if let redis { group.addTask { try await redis.run() } }
             try await group.waitForAll()
         }
     }

@@ -9,11 +9,13 @@ final class GatewayJournal: Sendable {
     private struct Labels: Hashable {
         let api: RequestAPI
         let endpoint: UpstreamAddress?
-        let code: String
+        /// The status of HTTP or gRPC.
+        let code: Int
     }
 
     private let requests: CounterFamily
-    private let durations: [RequestAPI: Histogram]
+    private let restDurations: Histogram
+    private let grpcDurations: Histogram
     private let retries: [AttemptFailure: Counter]
     private let ejections: CounterFamily
     private let refusals: CounterFamily
@@ -40,10 +42,8 @@ final class GatewayJournal: Sendable {
         refusals = metrics.counterFamily(
             "martlet_gateway_refusals_total",
             help: "Requests that were not let in, by why.", labelNames: ["reason"])
-        durations = [
-            .rest: durationFamily.with(RequestAPI.rest.rawValue),
-            .grpc: durationFamily.with(RequestAPI.grpc.rawValue),
-        ]
+        restDurations = durationFamily.with(RequestAPI.rest.rawValue)
+        grpcDurations = durationFamily.with(RequestAPI.grpc.rawValue)
         retries = Dictionary(
             uniqueKeysWithValues: AttemptFailure.allCases.map {
                 ($0, retryFamily.with($0.rawValue))
@@ -78,7 +78,8 @@ final class GatewayJournal: Sendable {
     func didFinish(_ outcome: ForwardedOutcome) {
         let elapsed = ContinuousClock.now - outcome.context.start
         let status = status(of: outcome)
-        durations[outcome.api]?.observe(seconds: elapsed.seconds)
+        let durations = outcome.api == .rest ? restDurations : grpcDurations
+        durations.observe(seconds: elapsed.seconds)
         counter(outcome, status).increment()
         guard accessLog.isEnabled else { return }
         accessLog.record(
@@ -106,16 +107,21 @@ final class GatewayJournal: Sendable {
     private func counter(
         _ outcome: ForwardedOutcome, _ status: AccessLogEntry.Status
     ) -> Counter {
-        let code =
+        let number =
             switch status {
-            case .http(let number): String(number)
-            case .grpc(let name): name
+            case .http(let number): number
+            case .grpc: outcome.grpcStatus?.rawValue ?? StatusCode.cancelled.rawValue
             }
-        let labels = Labels(api: outcome.api, endpoint: outcome.tried.last, code: code)
+        let labels = Labels(api: outcome.api, endpoint: outcome.tried.last, code: number)
         return counters.withLock { counters in
             if let known = counters[labels] { return known }
+            let code =
+                switch status {
+                case .http(let number): String(number)
+                case .grpc(let name): name
+                }
             let made = requests.with(
-                labels.api.rawValue, labels.endpoint?.description ?? "", labels.code)
+                labels.api.rawValue, labels.endpoint?.description ?? "", code)
             counters[labels] = made
             return made
         }

@@ -222,17 +222,30 @@ final class GatewayPolicy: ForwardingPolicy {
             switch outcome {
             case .lead: completion(.forward(plan))
             case .answer(let answer):
-                state.ticket.withLock { $0 = nil }
+                state.flight.withLock { $0 = nil }
                 completion(.answer(answer.fromCache("shared", age: nil)))
             }
         }
         switch lookup {
-        case .hit(let answer, let age):
-            completion(.answer(answer.fromCache("hit", age: age)))
-        case .miss(let ticket):
-            state.ticket.withLock { $0 = ticket }
-            completion(.forward(plan))
-        case .wait(let ticket): state.ticket.withLock { $0 = ticket }
+        case .hit(let answer, let age): completion(.answer(answer.fromCache("hit", age: age)))
+        case .wait(let ticket): state.flight.withLock { $0 = (ticket, key) }
+        case .miss(nil): completion(.forward(plan))
+        case .miss(let ticket?):
+            state.flight.withLock { $0 = (ticket, key) }
+            // Whoever wants a new answer does not want another gateway's.
+            guard caching.ageMax == nil else {
+                completion(.forward(plan))
+                return
+            }
+            caching.cache.lookupShared(key) { found in
+                guard let found else {
+                    completion(.forward(plan))
+                    return
+                }
+                state.flight.withLock { $0 = nil }
+                caching.cache.answered(ticket, found.answer, isKept: true)
+                completion(.answer(found.answer.fromCache("hit", age: found.age)))
+            }
         }
     }
 
@@ -328,15 +341,18 @@ final class GatewayPolicy: ForwardingPolicy {
         if state.isCounted { state.route.release() }
         release(state.grant)
         if let arm = state.arm { record(arm, outcome, state.route) }
-        guard let ticket = state.ticket.withLock({ ticket in
-            defer { ticket = nil }
-            return ticket
-        }), let caching = state.caching else { return }
+        let flight = state.flight.withLock { flight in
+            defer { flight = nil }
+            return flight
+        }
+        guard let flight, let caching = state.caching else { return }
         guard let answer = outcome.answer, answer.status < 500, answer.status != 429 else {
-            caching.cache.failed(ticket)
+            caching.cache.failed(flight.ticket)
             return
         }
-        caching.cache.answered(ticket, answer, isKept: caching.policy.keeps(.init(answer)))
+        let isKept = caching.policy.keeps(.init(answer))
+        caching.cache.answered(flight.ticket, answer, isKept: isKept)
+        if isKept { caching.cache.share(answer, for: flight.key) }
     }
 
     private func record(

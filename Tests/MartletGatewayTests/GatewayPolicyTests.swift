@@ -14,10 +14,12 @@ struct GatewayPolicyTests {
     private let a = UpstreamAddress(host: "a", port: 1)
     private let b = UpstreamAddress(host: "b", port: 2)
 
-    init() {
-        directory = EndpointDirectory(addresses: [a, b], attemptsMax: 3, seed: 1)
+    init() throws {
+        let traffic = try TrafficPolicy.parse("endpoints: [a:1, b:2]\n", file: "g.yaml").policy
+        let rules = GatewayRules(traffic, now: .zero)
+        directory = try #require(rules.pools.first).directory
         policy = GatewayPolicy(
-            directory: directory, journal: GatewayJournal(metrics: metrics, accessLog: .disabled),
+            rules: rules, journal: GatewayJournal(metrics: metrics, accessLog: .disabled),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         let ready = HealthCheckOutcome(isReady: true, isDegraded: false, load: nil, models: [])
         for address in [a, b] {
@@ -50,16 +52,28 @@ struct GatewayPolicyTests {
     func plan_allowsRepeatingAndHoldingForWhatOnlyReads(
         api: RequestAPI, method: String, path: String, isUnary: Bool
     ) {
-        let plan = policy.plan(api: api, method: method, path: path)
+        let plan = policy.plan(for: request(api, method, path))
         #expect(plan.isIdempotent == isUnary)
         #expect(plan.holdsResponse == isUnary)
+    }
+
+    private func request(
+        _ api: RequestAPI, _ method: String, _ path: String
+    ) -> ForwardedRequest {
+        ForwardedRequest(
+            api: api, method: method, path: path, authority: "g",
+            context: RequestContext(remoteAddress: "1.2.3.4:5"))
+    }
+
+    private var plan: ForwardingPlan {
+        policy.plan(for: request(.rest, "POST", "/v1/models/m:predict"))
     }
 
     private func next(_ failure: ForwardingFailure) -> UpstreamAddress? {
         policy.nextUpstream(
             after: FailedForwarding(
-                tried: [a], plan: ForwardingPlan(isIdempotent: true, holdsResponse: true),
-                isReplayable: true, responseStarted: false, failure: failure))
+                tried: [a], plan: plan, isReplayable: true,
+                responseStarted: false, failure: failure))
     }
 
     private func retries(_ reason: String) -> Bool {
@@ -87,10 +101,34 @@ struct GatewayPolicyTests {
         #expect(directory.status.endpoints.map(\.failures) == [1, 0])
     }
 
+    /// One that is lost, full or failing is asked again elsewhere, and not itself.
+    @Test(arguments: [
+        (ForwardingFailure.upstreamLost, "endpoint_lost"), (.refused, "refused"),
+        (.serverError, "server_error"), (.attemptTimedOut, "attempt_timeout"),
+    ])
+    func endpointThatCannotAnswer_isPassedOver(failure: ForwardingFailure, reason: String) {
+        #expect(next(failure) == b)
+        #expect(retries(reason))
+        let again = policy.nextUpstream(
+            after: FailedForwarding(
+                tried: [a, b], plan: plan, isReplayable: true, responseStarted: false,
+                failure: failure))
+        #expect(again == nil)
+    }
+
+    /// One that has just had no room gets only what no other takes.
+    @Test func endpointWithoutRoom_isSparedForAWhile() {
+        #expect(next(.refused) == b)
+        for _ in 0..<20 { #expect(policy.firstUpstream(plan) == b) }
+        _ = directory.connectionFailed(b)
+        #expect(policy.firstUpstream(plan) == a)
+    }
+
     @Test func attempts_areCountedWhileTheyLast() {
-        policy.didBegin(at: a)
-        policy.didBegin(at: a)
-        policy.didEnd(EndedAttempt(upstream: a, result: .abandoned, duration: .zero))
+        policy.didBegin(at: a, plan)
+        policy.didBegin(at: a, plan)
+        policy.didEnd(
+            EndedAttempt(upstream: a, result: .abandoned, duration: .zero), plan)
         #expect(directory.status.endpoints.map(\.inFlight) == [1, 0])
         #expect(directory.status.endpoints.map(\.requests) == [2, 0])
     }

@@ -33,8 +33,12 @@ final class AnswerCache: Sendable {
     private let state: Mutex<State>
     private let origin = ContinuousClock.now
 
+    /// What other gateways keep, too; `nil` where nothing is shared.
+    private let shared: SharedAnswers?
+
     /// An empty cache as the policy describes it.
-    init(_ settings: TrafficPolicy.Cache) {
+    init(_ settings: TrafficPolicy.Cache, shared: SharedAnswers? = nil) {
+        self.shared = shared
         let configuration = CacheConfiguration(
             capacityBytes: settings.memoryBytes,
             timeToLive: AdaptiveTTL(
@@ -82,6 +86,32 @@ final class AnswerCache: Sendable {
                 return .wait(ticket)
             }
         }
+    }
+
+    /// Looks for what other gateways have kept, before a node is asked.
+    ///
+    /// - Parameter completion: takes the answer and its age, or `nil`; it may be called before this
+    ///   returns.
+    func lookupShared(
+        _ key: CacheKey,
+        completion: @escaping @Sendable ((answer: HTTPResponse, age: Duration)?) -> Void
+    ) {
+        guard let shared else {
+            completion(nil)
+            return
+        }
+        let versions = state.withLock { $0.ledger.fingerprint(of: key.model) }
+        shared.find(key, versions: versions, completion: completion)
+    }
+
+    /// Lets other gateways have an answer.
+    func share(_ answer: HTTPResponse, for key: CacheKey) {
+        guard let shared else { return }
+        let now = now
+        let (versions, life) = state.withLock {
+            ($0.ledger.fingerprint(of: key.model), $0.cache.timeToLive(of: key.model, now: now))
+        }
+        shared.keep(answer, for: key, versions: versions, life: life)
     }
 
     /// The answer of who leads: kept if it may be, and given to those who wait if it is good.

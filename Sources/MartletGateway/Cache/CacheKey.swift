@@ -68,6 +68,16 @@ struct CacheKey: Hashable, Sendable {
         hashed = hasher.finalize()
     }
 
+    /// All of the key as bytes, different for different keys.
+    var bytes: [UInt8] {
+        var bytes = identity
+        bytes.append(input.form.rawValue)
+        for word in [input.words.first, input.words.second, input.words.third, input.words.fourth] {
+            bytes.append(number: word)
+        }
+        return bytes
+    }
+
     /// Bytes of memory that the key's texts take, roughly.
     var textBytes: Int { identity.count + tenant.utf8.count + model.utf8.count }
 

@@ -22,6 +22,13 @@ struct ModelVersionLedger: Sendable {
         }
     }
 
+    /// What endpoints serve of a model, in words that change whenever that does at any of them.
+    func fingerprint(of model: String) -> String {
+        served.values.compactMap { $0[model] }
+            .map { $0.sorted().map(String.init).joined(separator: ",") }
+            .sorted().joined(separator: "|")
+    }
+
     /// An endpoint is no longer part of the cluster.
     mutating func forget(_ endpoint: EndpointID) { served[endpoint] = nil }
 

@@ -227,6 +227,15 @@ struct ResponseCache<Value: Sendable>: Sendable {
         }
     }
 
+    /// How long an answer of a model that is stored now stays fresh.
+    mutating func timeToLive(of model: String, now: Duration) -> Duration {
+        let record = models.hold(model, now: now)
+        defer { models.release(record) }
+        return configuration.timeToLive.duration(
+            hitRate: models.hitRate(record), stableFor: now - models.changedAt(record),
+            pressure: max(configuration.pressure(bytes: entries.bytes), memoryPressure))
+    }
+
     // MARK: Removal
 
     /// A model has changed, such as by a new version: what it answered before is of the past at

@@ -6,7 +6,7 @@ import Synchronization
 /// Checks the endpoints of all pools at their intervals until shutdown, and looks after canaries.
 struct HealthChecker: Service {
     let policy: GatewayPolicy
-    let client: ControlClient
+    let eventLoops: EventLoops
     /// Tells of rules that took the place of others.
     let changes: AsyncStream<Void>
 
@@ -46,6 +46,11 @@ struct HealthChecker: Service {
     private func check(_ address: UpstreamAddress, of checked: CheckedPool) async {
         let directory = checked.pool.directory
         let health = checked.pool.settings.health
+        let tls = checked.pool.settings.tls
+        // Files were read before, for requests; a client in the clear would only fail.
+        guard let client = try? ControlClient(eventLoops: eventLoops, tls: tls?.clientTLS) else {
+            return
+        }
         while !Task.isCancelled, !checked.isOver.load(ordering: .relaxed) {
             let token = directory.checkBegins(address)
             let outcome = await HealthCheckOutcome.check(

@@ -17,8 +17,12 @@ final class GatewayRules: Sendable {
     /// - Parameters:
     ///   - policy: a policy without mistakes.
     ///   - earlier: the rules that are replaced: what has not changed keeps what it has learnt.
+    ///   - shared: what gateways share of their caches.
     ///   - now: the time, since the gateway's origin.
-    init(_ policy: TrafficPolicy, after earlier: GatewayRules? = nil, now: Duration) {
+    init(
+        _ policy: TrafficPolicy, after earlier: GatewayRules? = nil, shared: SharedAnswers? = nil,
+        now: Duration
+    ) {
         self.policy = policy
         let pools = policy.pools.map { settings in
             earlier?.pools.first { $0.settings == settings }
@@ -37,7 +41,9 @@ final class GatewayRules: Sendable {
         let usesCache = policy.routes.contains(where: \.usesCache)
         let isSameCache = earlier?.policy.cache == policy.cache
         cache =
-            usesCache ? (isSameCache ? earlier?.cache : nil) ?? AnswerCache(policy.cache) : nil
+            usesCache
+            ? (isSameCache ? earlier?.cache : nil) ?? AnswerCache(policy.cache, shared: shared)
+            : nil
         onlyPool = GatewayRules.onlyPool(policy, routes)
     }
 

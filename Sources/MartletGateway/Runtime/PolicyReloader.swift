@@ -14,17 +14,19 @@ final class PolicyReloader: Service {
     private let didChange: AsyncStream<Void>.Continuation
     private let logger: Logger
     private let interval: Duration
+    private let shared: SharedAnswers?
     /// The text that was looked at last.
     private let seen: Mutex<String?>
 
     init(
         file: String?, policy: GatewayPolicy, didChange: AsyncStream<Void>.Continuation,
-        interval: Duration = .seconds(1), logger: Logger
+        shared: SharedAnswers? = nil, interval: Duration = .seconds(1), logger: Logger
     ) {
         self.file = file
         self.policy = policy
         self.didChange = didChange
         self.interval = interval
+        self.shared = shared
         self.logger = logger
         seen = Mutex(file.flatMap { PolicyReloader.text(of: $0) })
     }
@@ -58,8 +60,12 @@ final class PolicyReloader: Service {
             let reading = try TrafficPolicy.load(file: file)
             try reading.policy.checkSupport()
             let earlier = policy.current
+            let encryption = try reading.policy.upstreamEncryption()
             try await policy.access?.reload(reading.policy.access)
-            policy.replace(GatewayRules(reading.policy, after: earlier, now: policy.now))
+            policy.pools?.setEncryption(encryption)
+            policy.replace(
+                GatewayRules(
+                    reading.policy, after: earlier, shared: shared, now: policy.now))
             didChange.yield()
             let late = reading.policy.changesThatNeedRestart(from: earlier.policy)
             logger.info(

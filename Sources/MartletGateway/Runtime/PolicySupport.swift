@@ -14,7 +14,6 @@ extension TrafficPolicy {
         }
         for pool in pools {
             let place = "pools[\(pool.name)]"
-            if pool.tls != nil { throw TrafficPolicy.missing("\(place).tls") }
             if pool.dns != nil { throw TrafficPolicy.missing("\(place).dns", instead: "endpoints") }
             if pool.health.checkProtocol != .http {
                 throw TrafficPolicy.missing("\(place).health.protocol", instead: "http")
@@ -25,7 +24,6 @@ extension TrafficPolicy {
     /// Keys that have no effect yet.
     var keysWithoutEffect: [String] {
         var keys: [String] = []
-        if cache.redis != nil { keys.append("cache.redis") }
         if let tls, !tls.tenants.isEmpty { keys.append("tls.tenants") }
         for pool in pools {
             if pool.breakers != Breakers() { keys.append("pools[\(pool.name)].breakers") }

@@ -25,8 +25,8 @@ final class RequestState: Sendable {
         let cache: AnswerCache
     }
 
-    /// The request's place in the cache's flights.
-    let ticket = Mutex<FlightTicket?>(nil)
+    /// The request's place in the cache's flights, and what it asks for.
+    let flight = Mutex<(ticket: FlightTicket, key: CacheKey)?>(nil)
 
     init(
         route: RouteRuntime, pool: PoolRuntime, arm: CanaryController.Arm? = nil,

@@ -2,6 +2,7 @@ public import Logging
 public import MartletCore
 import NIOCore
 import NIOPosix
+import Synchronization
 
 /// What all exchanges of a gateway share.
 struct ForwarderCore: Sendable {
@@ -16,6 +17,17 @@ struct ForwarderCore: Sendable {
     }
 }
 
+/// How upstreams are spoken to, for the pools of all event loops.
+final class SharedEncryption: Sendable {
+    let all = Mutex<[UpstreamAddress: UpstreamEncryption]>([:])
+
+    /// Encrypts a new connection where that is wanted.
+    func configure(_ channel: any Channel, to address: UpstreamAddress, isHTTP2: Bool) throws {
+        let encryption = all.withLock { $0[address] }
+        try encryption?.configure(channel, to: address, isHTTP2: isHTTP2)
+    }
+}
+
 /// Connections to upstreams, a set for each event loop: a request never changes threads.
 public final class UpstreamPools: Sendable {
     private let eventLoops: EventLoops
@@ -23,21 +35,31 @@ public final class UpstreamPools: Sendable {
     private let http2: [ObjectIdentifier: NIOLoopBound<HTTP2UpstreamPool>]
 
     let limits: ForwardingLimits
+    private let encryption: SharedEncryption
+
+    /// How upstreams are spoken to from now on that are not spoken to in the clear.
+    public func setEncryption(_ encryption: [UpstreamAddress: UpstreamEncryption]) {
+        self.encryption.all.withLock { $0 = encryption }
+    }
 
     /// Begins without connections.
     public init(eventLoops: EventLoops, limits: ForwardingLimits) async throws {
         self.eventLoops = eventLoops
         self.limits = limits
+        let encryption = SharedEncryption()
+        self.encryption = encryption
         var http1: [ObjectIdentifier: NIOLoopBound<HTTP1UpstreamPool>] = [:]
         var http2: [ObjectIdentifier: NIOLoopBound<HTTP2UpstreamPool>] = [:]
         for eventLoop in eventLoops.group.makeIterator() {
             let pools = try await eventLoop.submit {
                 (
                     NIOLoopBound(
-                        HTTP1UpstreamPool(eventLoop: eventLoop, limits: limits),
+                        HTTP1UpstreamPool(
+                            eventLoop: eventLoop, limits: limits, encryption: encryption),
                         eventLoop: eventLoop),
                     NIOLoopBound(
-                        HTTP2UpstreamPool(eventLoop: eventLoop, limits: limits),
+                        HTTP2UpstreamPool(
+                            eventLoop: eventLoop, limits: limits, encryption: encryption),
                         eventLoop: eventLoop)
                 )
             }.get()

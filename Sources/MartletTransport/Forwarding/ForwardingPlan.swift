@@ -12,7 +12,9 @@ public struct ForwardedRequest: Sendable {
     public let path: String
 
     /// The host that it is for, as received; empty where it names none.
-    public let authority: String
+    public var authority: String { namedAuthority ?? fields.first("host") ?? "" }
+
+    private let namedAuthority: String?
 
     /// The header fields.
     public let fields: HeaderFields
@@ -26,13 +28,13 @@ public struct ForwardedRequest: Sendable {
 
     /// Creates the head of a request.
     public init(
-        api: RequestAPI, method: String, path: String, authority: String = "",
+        api: RequestAPI, method: String, path: String, authority: String? = nil,
         fields: HeaderFields = [:], clientNames: [ClientName] = [], context: RequestContext
     ) {
         self.api = api
         self.method = method
         self.path = path
-        self.authority = authority
+        namedAuthority = authority
         self.fields = fields
         self.clientNames = clientNames
         self.context = context

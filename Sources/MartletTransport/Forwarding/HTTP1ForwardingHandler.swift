@@ -80,8 +80,7 @@ final class HTTP1ForwardingHandler: HTTP1ConnectionHandler {
         let exchange = Exchange<HTTP1Wire>(
             subject: ForwardedRequest(
                 api: .rest, method: head.method, path: head.path,
-                authority: head.first("host") ?? "", fields: HeaderFields(head),
-                clientNames: clientNames,
+                fields: HeaderFields(head), clientNames: clientNames,
                 context: RequestContext(remoteAddress: remoteAddress, start: start)),
             client: self, forwarder: core, connector: pool, eventLoop: eventLoop)
         self.exchange = exchange

@@ -20,6 +20,8 @@ final class HTTP1UpstreamHandler: ChannelDuplexHandler, UpstreamExchange {
     private var isPaused = false
     private var owesRead = false
     private var isRetired = false
+    /// Until it closes; asking the channel for each request would cost.
+    private var isOpen = false
 
     init(address: UpstreamAddress, pool: HTTP1UpstreamPool) {
         self.address = address
@@ -28,14 +30,18 @@ final class HTTP1UpstreamHandler: ChannelDuplexHandler, UpstreamExchange {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        isOpen = true
         pool.add(self)
     }
 
-    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+    func handlerRemoved(context: ChannelHandlerContext) {
+        isOpen = false
+        self.context = nil
+    }
 
     /// Takes an attempt on; `false` when the connection is of no use any more.
     func begin(_ exchange: Exchange<HTTP1Wire>, attempt: Int) -> Bool {
-        guard let context, context.channel.isActive, !reader.hasStrayBytes else { return false }
+        guard isOpen, !reader.hasStrayBytes else { return false }
         self.exchange = exchange
         self.attempt = attempt
         return true
@@ -52,7 +58,7 @@ final class HTTP1UpstreamHandler: ChannelDuplexHandler, UpstreamExchange {
 
     // MARK: UpstreamExchange
 
-    var isWritable: Bool { context?.channel.isWritable ?? false }
+    private(set) var isWritable = true
 
     func send(_ parts: [RequestPart<HTTP1Wire>]) {
         for part in parts {
@@ -96,8 +102,8 @@ final class HTTP1UpstreamHandler: ChannelDuplexHandler, UpstreamExchange {
     func didFinish(isReusable: Bool) {
         exchange = nil
         setReading(true)
-        guard let context, isReusable, !isRetired, reader.isReusable, !reader.hasStrayBytes,
-            context.channel.isActive, pool.giveBack(self)
+        guard isOpen, isReusable, !isRetired, reader.isReusable, !reader.hasStrayBytes,
+            pool.giveBack(self)
         else {
             self.context?.close(promise: nil)
             return
@@ -142,6 +148,7 @@ final class HTTP1UpstreamHandler: ChannelDuplexHandler, UpstreamExchange {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
+        isOpen = false
         pool.remove(self)
         if reader.receiveEnd() {
             exchange?.receive(.end(nil), attempt: attempt)
@@ -151,7 +158,8 @@ final class HTTP1UpstreamHandler: ChannelDuplexHandler, UpstreamExchange {
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        exchange?.upstreamWritabilityChanged(context.channel.isWritable, attempt: attempt)
+        isWritable = context.channel.isWritable
+        exchange?.upstreamWritabilityChanged(isWritable, attempt: attempt)
         context.fireChannelWritabilityChanged()
     }
 

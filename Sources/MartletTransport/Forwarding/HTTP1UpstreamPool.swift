@@ -11,13 +11,15 @@ final class HTTP1UpstreamPool: UpstreamConnector {
 
     private let eventLoop: any EventLoop
     private let limits: ForwardingLimits
+    private let encryption: SharedEncryption
     private var idle: [UpstreamAddress: [HTTP1UpstreamHandler]] = [:]
     /// All connections, those in use too.
     private var open: [UpstreamAddress: [ObjectIdentifier: HTTP1UpstreamHandler]] = [:]
     private var sweep: Scheduled<Void>?
 
-    init(eventLoop: any EventLoop, limits: ForwardingLimits) {
+    init(eventLoop: any EventLoop, limits: ForwardingLimits, encryption: SharedEncryption) {
         self.eventLoop = eventLoop
+        self.encryption = encryption
         self.limits = limits
     }
 
@@ -33,6 +35,7 @@ final class HTTP1UpstreamPool: UpstreamConnector {
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let (pool, _) = bound.value
+                    try pool.encryption.configure(channel, to: address, isHTTP2: false)
                     try channel.pipeline.syncOperations.addHandler(
                         HTTP1UpstreamHandler(address: address, pool: pool))
                 }

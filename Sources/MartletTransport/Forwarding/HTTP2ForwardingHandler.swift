@@ -97,8 +97,7 @@ final class HTTP2ForwardingHandler: ChannelInboundHandler {
         let exchange = Exchange<HTTP2Wire>(
             subject: ForwardedRequest(
                 api: request.isGRPC ? .grpc : .rest, method: request.method, path: request.path,
-                authority: frame.headers.first(name: ":authority")
-                    ?? frame.headers.first(name: "host") ?? "",
+                authority: frame.headers.first(name: ":authority"),
                 fields: HeaderFields(
                     frame.headers.compactMap { name, value, _ in
                         name.hasPrefix(":") ? nil : (name: name, value: value)

@@ -10,10 +10,12 @@ final class HTTP2UpstreamPool: UpstreamConnector {
 
     private let eventLoop: any EventLoop
     private let limits: ForwardingLimits
+    fileprivate let encryption: SharedEncryption
     private var connections: [UpstreamAddress: HTTP2UpstreamConnection] = [:]
 
-    init(eventLoop: any EventLoop, limits: ForwardingLimits) {
+    init(eventLoop: any EventLoop, limits: ForwardingLimits, encryption: SharedEncryption) {
         self.eventLoop = eventLoop
+        self.encryption = encryption
         self.limits = limits
     }
 
@@ -60,6 +62,8 @@ private final class HTTP2UpstreamConnection {
         limits.bootstrap(on: eventLoop)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    try bound.value.pool.encryption.configure(
+                        channel, to: address, isHTTP2: true)
                     _ = try channel.pipeline.syncOperations.configureHTTP2Pipeline(
                         mode: .client, connectionConfiguration: HTTP2Tuning.client,
                         streamConfiguration: HTTP2Tuning.stream

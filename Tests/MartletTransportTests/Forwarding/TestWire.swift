@@ -22,6 +22,8 @@ enum TestWire: ForwardingWire {
 
     static func isStream(_ head: TestStatus) -> Bool { false }
 
+    static func fields(of head: TestStatus) -> HeaderFields { [:] }
+
     static func grpcStatus(head: TestStatus?, trailers: String?) -> StatusCode? { nil }
 }
 

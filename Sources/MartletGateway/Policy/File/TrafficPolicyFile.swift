@@ -76,6 +76,8 @@ extension TrafficPolicy {
             ("listen.port", listen.port != other.listen.port),
             ("admin.host", admin.host != other.admin.host),
             ("admin.port", admin.port != other.admin.port),
+            ("tls", tls != other.tls),
+            ("cache.redis", cache.redis != other.cache.redis),
         ].filter(\.1).map(\.0)
     }
 }

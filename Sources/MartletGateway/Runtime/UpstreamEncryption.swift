@@ -1,0 +1,36 @@
+import MartletConfiguration
+import MartletTransport
+
+extension TrafficPolicy {
+    /// How the endpoints of pools are spoken to that are not spoken to in the clear.
+    ///
+    /// - Throws: `ServingError` that names the file of a certificate or key that cannot be used.
+    func upstreamEncryption() throws -> [UpstreamAddress: UpstreamEncryption] {
+        var all: [UpstreamAddress: UpstreamEncryption] = [:]
+        for pool in pools {
+            guard let tls = pool.tls else { continue }
+            let encryption = try UpstreamEncryption(tls.clientTLS, serverName: tls.serverName)
+            for endpoint in pool.endpoints {
+                let address = UpstreamAddress(
+                    host: endpoint.address.host, port: endpoint.address.port)
+                all[address] = encryption
+            }
+        }
+        return all
+    }
+
+    /// The servers that gateways share cached answers through; `nil` for none.
+    var sharedCache: Redis? { cache.redis }
+}
+
+extension TrafficPolicy.UpstreamTLS {
+    /// What the gateway shows and trusts.
+    var clientTLS: ClientTLS {
+        var client = ClientTLS(authorities: caFile.map { .file($0) })
+        if let certificateFile, let keyFile {
+            client.identity = .init(
+                certificateChain: .file(certificateFile), privateKey: .file(keyFile))
+        }
+        return client
+    }
+}

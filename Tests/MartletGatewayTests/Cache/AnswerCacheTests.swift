@@ -1,0 +1,108 @@
+import MartletCore
+import MartletTransport
+import Synchronization
+import Testing
+
+@testable import MartletGateway
+
+@Suite("Answers given out of the cache")
+struct AnswerCacheTests {
+    private let cache = AnswerCache(TrafficPolicy.Cache())
+
+    private func caching(_ tenant: String = "t") throws -> RequestState.Caching {
+        let call = try #require(
+            PredictionCall(restMethod: "POST", path: "/v1/models/m:predict"))
+        return RequestState.Caching(
+            call: call, tenant: tenant, coding: "", ageMax: nil,
+            policy: CachePolicy(isEnabled: true), cache: cache)
+    }
+
+    private func key(_ body: String, tenant: String = "t") throws -> CacheKey {
+        try #require(cache.key(try caching(tenant), body: Array(body.utf8)))
+    }
+
+    private func answer(_ text: String) -> HTTPResponse {
+        HTTPResponse(status: 200, contentType: "application/json", body: Array(text.utf8))
+    }
+
+    private func ticket(_ lookup: AnswerCache.Lookup) -> FlightTicket? {
+        switch lookup {
+        case .miss(let ticket): ticket
+        case .wait(let ticket): ticket
+        case .hit: nil
+        }
+    }
+
+    @Test func answer_isGivenAgainToTheSameTenantAlone() throws {
+        let first = try key(#"{"instances": [1, 2]}"#)
+        let led = try #require(ticket(cache.lookup(first, ageMax: nil) { _ in }))
+        cache.answered(led, answer("a"), isKept: true)
+        guard
+            case .hit(let hit, _) = cache.lookup(
+                try key(#"{ "instances":[1,2] }"#), ageMax: nil, completion: { _ in })
+        else {
+            Issue.record("the same input in other words is not found")
+            return
+        }
+        #expect(hit.body == Array("a".utf8))
+        let other = cache.lookup(
+            try key(#"{"instances": [1, 2]}"#, tenant: "u"), ageMax: nil) { _ in }
+        #expect(ticket(other) != nil)
+    }
+
+    /// Tells what became of one who waits.
+    private final class Waiter: Sendable {
+        let outcome = Mutex<AnswerCache.Outcome?>(nil)
+
+        func take(_ new: AnswerCache.Outcome) { outcome.withLock { $0 = new } }
+    }
+
+    @Test func whoAsksTheSame_getsTheAnswerOfWhoLeads() throws {
+        let key = try key("[1]")
+        let led = try #require(ticket(cache.lookup(key, ageMax: nil) { _ in }))
+        let waiter = Waiter()
+        guard case .wait = cache.lookup(key, ageMax: nil, completion: waiter.take) else {
+            Issue.record("the second asks the node, too")
+            return
+        }
+        cache.answered(led, answer("a"), isKept: false)
+        guard case .answer(let shared)? = waiter.outcome.withLock({ $0 }) else {
+            Issue.record("who waited has no answer")
+            return
+        }
+        #expect(shared.body == Array("a".utf8))
+    }
+
+    @Test func whoWaits_leadsWhereTheLeaderFails() throws {
+        let key = try key("[1]")
+        let led = try #require(ticket(cache.lookup(key, ageMax: nil) { _ in }))
+        let (gone, waiter) = (Waiter(), Waiter())
+        let left = try #require(ticket(cache.lookup(key, ageMax: nil, completion: gone.take)))
+        _ = cache.lookup(key, ageMax: nil, completion: waiter.take)
+        // The one whose client has hung up is passed over.
+        cache.failed(left)
+        cache.failed(led)
+        #expect(gone.outcome.withLock { $0 == nil })
+        guard case .lead? = waiter.outcome.withLock({ $0 }) else {
+            Issue.record("nobody leads")
+            return
+        }
+    }
+
+    @Test func newVersion_makesAnswersOfThePast() throws {
+        func serves(_ versions: [String]) -> [ModelStatus] {
+            [
+                ModelStatus(
+                    name: "m",
+                    versions: versions.map { ModelVersionStatus(version: $0, state: "AVAILABLE") })
+            ]
+        }
+        let endpoint = EndpointID("a:1")
+        cache.note(serves(["1"]), at: endpoint)
+        let key = try key("[1]")
+        let led = try #require(ticket(cache.lookup(key, ageMax: nil) { _ in }))
+        cache.answered(led, answer("a"), isKept: true)
+        cache.note(serves(["1", "2"]), at: endpoint)
+        #expect(ticket(cache.lookup(key, ageMax: nil) { _ in }) != nil)
+    }
+}
