@@ -16,6 +16,11 @@ struct AdminResponder: RequestResponder {
             return
         }
         guard isAuthorised(request) else {
+            guard token != nil else {
+                reply.send(
+                    error(403, "Without admin.token_file this is for the machine itself alone"))
+                return
+            }
             var refusal = error(401, "Send the admin token as 'Authorization: Bearer TOKEN'")
             refusal.headers.add("www-authenticate", "Bearer realm=\"martlet-admin\"")
             reply.send(refusal)
@@ -48,14 +53,17 @@ struct AdminResponder: RequestResponder {
 
     private func rollBack(_ name: String) -> HTTPResponse {
         guard let route = policy.current.routes.first(where: { $0.settings.name == name }),
-            route.canaryState != nil
+            let canary = route.canaryState
         else { return error(404, "There is no route '\(name)' with a canary") }
+        guard !canary.state.isFinal else {
+            return error(409, "The canary of route '\(name)' is \(canary.state.word) already")
+        }
         policy.journal.note(route.rollBack(), of: name, policy.logger)
         return json(200, "{\"route\": \"\(name)\", \"weight\": 0}\n")
     }
 
     private func isAuthorised(_ request: HTTPRequest) -> Bool {
-        guard let token else { return true }
+        guard let token else { return request.context.isFromThisMachine }
         guard let shown = request.headers.first("authorization"), shown.hasPrefix("Bearer ") else {
             return false
         }
@@ -130,6 +138,15 @@ extension CanaryController.State {
         case .held: "held"
         case .completed: "completed"
         case .rolledBack: "rolled_back"
+        }
+    }
+}
+
+extension RequestContext {
+    /// Whether the client is on this machine.
+    fileprivate var isFromThisMachine: Bool {
+        ["127.", "[::1]", "::1", "[::ffff:127.", "::ffff:127.", "unix"].contains {
+            remoteAddress.hasPrefix($0)
         }
     }
 }

@@ -89,8 +89,11 @@ final class EndpointDirectory: Sendable {
 
     /// The endpoint of another attempt, and what failed in the budget's words.
     func pickNext(
-        after failed: FailedForwarding, attemptsMax: Int? = nil, affinityKey: UInt64? = nil
+        after failed: FailedForwarding, attemptsMax: Int? = nil,
+        failures: Set<AttemptFailure>? = nil, affinityKey: UInt64? = nil
     ) -> UpstreamAddress? {
+        let failure = failed.failure.asAttemptFailure
+        guard failures?.contains(failure) ?? true else { return nil }
         let now = now
         let attempt = FailedAttempt(
             tried: Set(failed.tried.map(\.id)), attempt: failed.tried.count,
@@ -158,6 +161,21 @@ final class EndpointDirectory: Sendable {
         state.withLock { state in
             !state.balancer.healthyEndpoints.isEmpty
                 || state.endpoints.values.contains(where: \.isDegraded)
+        }
+    }
+
+    /// Uses the endpoints that another directory has found to be healthy, before they are checked.
+    func inherit(from other: EndpointDirectory) {
+        let healthy = other.state.withLock { state in
+            state.endpoints.values.filter { $0.health.state == .healthy }
+                .map { (address: $0.address, models: $0.models) }
+        }
+        let now = now
+        state.withLock { state in
+            for endpoint in healthy where state.endpoints[endpoint.address.id] != nil {
+                state.endpoints[endpoint.address.id]?.models = endpoint.models
+                _ = state.handle(.checkSucceeded, at: endpoint.address, now: now)
+            }
         }
     }
 

@@ -44,6 +44,8 @@ final class GatewayPolicy: ForwardingPolicy {
         if let only = rules.onlyPool {
             var plan = GatewayPolicy.basicPlan(for: request)
             plan.state = only
+            let total = only.route.settings.timeouts.total
+            if total != TrafficPolicy.Timeouts().total { plan.timeout = total }
             plan.attemptTimeout = only.route.settings.timeouts.perTry ?? attemptTimeout
             return plan
         }
@@ -57,7 +59,9 @@ final class GatewayPolicy: ForwardingPolicy {
     /// The gRPC services all of whose methods are unary and idempotent.
     private static let unaryServices = [
         "/tensorflow.serving.PredictionService/", "/tensorflow.serving.ModelService/",
-        "/grpc.health.v1.Health/Check",
+        "/grpc.health.v1.Health/Check", "/inference.GRPCInferenceService/ModelInfer",
+        "/inference.GRPCInferenceService/ModelReady",
+        "/inference.GRPCInferenceService/ModelMetadata",
     ]
 
     /// What the protocol alone says of a request.
@@ -77,7 +81,9 @@ final class GatewayPolicy: ForwardingPolicy {
             }
             // A prediction changes nothing, though it is a POST.
             let isPrediction =
-                request.method == "POST" && request.path.hasPrefixIgnoringCase("/v1/models/")
+                request.method == "POST"
+                && (request.path.hasPrefixIgnoringCase("/v1/models/")
+                    || request.path.hasPrefix("/v2/models/") && request.path.hasSuffix("/infer"))
             let isRead = request.method == "GET" || request.method == "HEAD"
             return ForwardingPlan(
                 isIdempotent: isPrediction || isRead, holdsResponse: isPrediction || isRead)
@@ -127,6 +133,7 @@ final class GatewayPolicy: ForwardingPolicy {
         var plan = basicPlan(for: request)
         plan.state = UndecidedRequest(request, path, grant)
         plan.awaitedBodyBytes = .max
+        plan.awaitsFirstMessage = request.api == .grpc
         return plan
     }
 
@@ -147,6 +154,11 @@ final class GatewayPolicy: ForwardingPolicy {
         let priority = route.settings.priority.priority
         plan.changes = route.changes(
             path, naming, arm: arm, priority: min(grant?.priority ?? priority, priority))
+        if let grant, !grant.fields.isEmpty {
+            var changes = plan.changes ?? ForwardingChanges()
+            changes.response.added += grant.fields.map { .init($0.name, $0.value) }
+            plan.changes = changes
+        }
         plan.timeout = route.settings.timeouts.total
         plan.attemptTimeout = route.settings.timeouts.perTry ?? attemptTimeout
         plan.bodyBytesMax = route.settings.limits.bodyBytes
@@ -191,7 +203,15 @@ final class GatewayPolicy: ForwardingPolicy {
     ) {
         if let undecided = plan.state as? UndecidedRequest {
             do throws(ForwardingRefusal) {
-                let decided = try decide(undecided, body: body ?? [])
+                guard let body else {
+                    release(undecided.grant)
+                    throw ForwardingRefusal(
+                        ServingError(
+                            .resourceExhausted,
+                            "This request goes by the model that its body names, which is longer "
+                                + "than what is kept of requests (--replay-bytes)"))
+                }
+                let decided = try decide(undecided, body: body)
                 // A body that is at hand already is not awaited again.
                 guard decided.awaitedBodyBytes != nil else {
                     completion(.forward(decided))
@@ -288,7 +308,10 @@ final class GatewayPolicy: ForwardingPolicy {
     ) throws(ForwardingRefusal) -> String? {
         guard request.api == .grpc else { return MessageModel.model(inJSON: body) }
         do throws(ServingError) {
-            return try MessageModel.model(inCall: request.path, frame: body)
+            // What follows is of a stream whose first message decides.
+            let length = body.dropFirst().prefix(4).reduce(0) { $0 << 8 | Int($1) }
+            return try MessageModel.model(
+                inCall: request.path, frame: Array(body.prefix(5 + length)))
         } catch {
             throw ForwardingRefusal(error)
         }
@@ -313,6 +336,7 @@ final class GatewayPolicy: ForwardingPolicy {
         }
         let next = directory.pickNext(
             after: failed, attemptsMax: state.route.settings.retries.attemptsMax,
+            failures: state.route.retriedFailures,
             affinityKey: state.affinityKey)
         if next != nil { journal.didRetry(failed.failure.asAttemptFailure) }
         return next

@@ -26,7 +26,8 @@ final class GatewayRules: Sendable {
         self.policy = policy
         let pools = policy.pools.map { settings in
             earlier?.pools.first { $0.settings == settings }
-                ?? PoolRuntime(settings, seed: .random(in: .min ... .max))
+                ?? PoolRuntime(
+                    settings, after: earlier?.pools ?? [], seed: .random(in: .min ... .max))
         }
         self.pools = pools
         let byName = Dictionary(pools.map { ($0.settings.name, $0) }) { first, _ in first }

@@ -15,8 +15,18 @@ final class PolicyReloader: Service {
     private let logger: Logger
     private let interval: Duration
     private let shared: SharedAnswers?
-    /// The text that was looked at last.
-    private let seen: Mutex<String?>
+    private let state: Mutex<State>
+
+    private struct State {
+        /// The text that was taken in, or refused, last.
+        var seen: String?
+        /// Reloads that began, and the last that was taken in: they may overtake each other.
+        var begun = 0
+        var taken = 0
+    }
+
+    /// What the gateway was started with.
+    private let started: TrafficPolicy
 
     init(
         file: String?, policy: GatewayPolicy, didChange: AsyncStream<Void>.Continuation,
@@ -28,7 +38,8 @@ final class PolicyReloader: Service {
         self.interval = interval
         self.shared = shared
         self.logger = logger
-        seen = Mutex(file.flatMap { PolicyReloader.text(of: $0) })
+        started = policy.current.policy
+        state = Mutex(State(seen: file.flatMap { PolicyReloader.text(of: $0) }))
     }
 
     /// Looks again and again whether the file has changed, until shutdown.
@@ -37,11 +48,7 @@ final class PolicyReloader: Service {
             while !Task.isCancelled {
                 try? await Task.sleep(for: interval)
                 guard let file, let text = PolicyReloader.text(of: file) else { continue }
-                let isNew = seen.withLock { seen in
-                    defer { seen = text }
-                    return seen != text
-                }
-                if isNew { _ = try? await reload() }
+                if state.withLock({ $0.seen != text }) { _ = try? await reload() }
             }
         }
     }
@@ -56,32 +63,50 @@ final class PolicyReloader: Service {
             throw ServingError(
                 .failedPrecondition, "This gateway was started without --config FILE")
         }
+        let turn = state.withLock { state in
+            state.begun += 1
+            return state.begun
+        }
+        let text = PolicyReloader.text(of: file)
         do {
-            let reading = try TrafficPolicy.load(file: file)
-            try reading.policy.checkSupport()
-            let earlier = policy.current
-            let encryption = try reading.policy.upstreamEncryption()
-            try await policy.access?.reload(reading.policy.access)
-            policy.pools?.setEncryption(encryption)
-            policy.replace(
-                GatewayRules(
-                    reading.policy, after: earlier, shared: shared, now: policy.now))
-            didChange.yield()
-            let late = reading.policy.changesThatNeedRestart(from: earlier.policy)
-            logger.info(
-                "policy read again",
-                metadata: [
-                    "file": "\(file)", "routes": "\(reading.policy.routes.count)",
-                    "needs_restart": "\(late.joined(separator: ", "))",
-                ])
-            PolicyReloader.warn(of: reading, logger)
-            return late
+            return try await take(TrafficPolicy.load(file: file), text, turn)
         } catch {
+            state.withLock { $0.seen = text }
             logger.error(
                 "policy is not taken; the one before stays",
                 metadata: ["file": "\(file)", "error": "\(error)"])
             throw error
         }
+    }
+
+    private func take(
+        _ reading: TrafficPolicy.Reading, _ text: String?, _ turn: Int
+    ) async throws -> [String] {
+        try reading.policy.checkSupport()
+        let encryption = try reading.policy.upstreamEncryption()
+        try await policy.access?.reload(reading.policy.access)
+        let late = reading.policy.changesThatNeedRestart(from: started)
+        // One that began later has read what is newer.
+        let isOvertaken = state.withLock { state in
+            guard state.taken < turn else { return true }
+            state.taken = turn
+            state.seen = text
+            policy.pools?.setEncryption(encryption)
+            policy.replace(
+                GatewayRules(
+                    reading.policy, after: policy.current, shared: shared, now: policy.now))
+            return false
+        }
+        guard !isOvertaken else { return late }
+        didChange.yield()
+        logger.info(
+            "policy read again",
+            metadata: [
+                "routes": "\(reading.policy.routes.count)",
+                "needs_restart": "\(late.joined(separator: ", "))",
+            ])
+        PolicyReloader.warn(of: reading, logger)
+        return late
     }
 
     /// Logs what is probably not meant, or not done yet.

@@ -8,8 +8,8 @@ final class PoolRuntime: Sendable {
     /// What is known of its endpoints.
     let directory: EndpointDirectory
 
-    /// A pool of which nothing is known yet.
-    init(_ settings: TrafficPolicy.Pool, seed: UInt64) {
+    /// A pool, of whose endpoints is known what is known of them in other pools.
+    init(_ settings: TrafficPolicy.Pool, after earlier: [PoolRuntime] = [], seed: UInt64) {
         self.settings = settings
         directory = EndpointDirectory(
             addresses: settings.endpoints.map {
@@ -21,6 +21,7 @@ final class PoolRuntime: Sendable {
                 failuresToUnhealthy: settings.health.failuresToUnhealthy,
                 successesToHealthy: settings.health.successesToHealthy),
             seed: seed)
+        for pool in earlier { directory.inherit(from: pool.directory) }
     }
 
     /// The number that requests with the same of something share, for pools that go by that.

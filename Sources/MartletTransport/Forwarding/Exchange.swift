@@ -19,6 +19,12 @@ protocol ExchangeClient<Wire>: AnyObject {
     /// Answers without an upstream.
     func sendAnswer(_ answer: HTTPResponse)
 
+    /// The exchange has another plan.
+    func didDecide()
+
+    /// An attempt has begun that has a time of its own.
+    func didBegin()
+
     /// Breaks a response off that has been begun.
     func abort()
 
@@ -81,6 +87,8 @@ final class Exchange<Wire: ForwardingWire> {
     private var attemptStart: ContinuousClock.Instant?
     private var isStarting = false
     private var isAwaitingBody = false
+    /// Bytes of an answer that no upstream gave.
+    private var ownBytes = 0
     private var isAnswered = false
     /// The answer as it is told of in the end; `nil` where it is not, or no longer.
     private var answer: HTTPResponse?
@@ -167,8 +175,11 @@ final class Exchange<Wire: ForwardingWire> {
     /// Asks the policy when all of the body is there, or more than it asked for.
     private func decideByBody() {
         guard isAwaitingBody, let limit = plan.awaitedBodyBytes else { return }
-        let isTooLong = machine.requestBytes > limit
-        guard isTooLong || machine.requestEnded else { return }
+        // More than is kept would never come.
+        let isTooLong = machine.requestBytes > min(limit, machine.replayLimit)
+        guard
+            isTooLong || machine.requestEnded || plan.awaitsFirstMessage && machine.hasFirstMessage
+        else { return }
         isAwaitingBody = false
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         let eventLoop = eventLoop
@@ -186,12 +197,16 @@ final class Exchange<Wire: ForwardingWire> {
         switch decision {
         case .forward(let plan):
             self.plan = plan
+            client.didDecide()
+            // The body may be too long for what was decided.
+            guard self.client != nil else { return }
             forward()
             // Nobody else lets go what was decided between two reads.
             upstream?.flush()
         case .refuse(let refusal): giveUp(refusal.error, fields: refusal.fields)
         case .answer(let answer):
             machine.giveUp()
+            ownBytes = answer.body.count
             httpStatus = answer.status
             client.sendAnswer(answer.changed(by: plan.changes?.response ?? FieldChanges()))
             finish()
@@ -208,6 +223,13 @@ final class Exchange<Wire: ForwardingWire> {
     func clientClosed() {
         if let action = machine.clientClosed() { perform(action) }
         finish()
+    }
+
+    /// The client was told by the connection itself why its request is refused.
+    func refused(status: Int, code: StatusCode) {
+        httpStatus = status
+        grpcStatus = code
+        clientClosed()
     }
 
     /// The client has said all it has to say for now: head and body go out in one write.
@@ -365,6 +387,7 @@ final class Exchange<Wire: ForwardingWire> {
         attemptStart = now
         attemptDeadline = plan.attemptTimeout.map { now + $0 }
         policy.didBegin(at: address, plan)
+        if attemptDeadline != nil { client?.didBegin() }
         connector.open(address, for: self, attempt: tried.count)
     }
 
@@ -461,7 +484,8 @@ final class Exchange<Wire: ForwardingWire> {
             ForwardedOutcome(
                 api: subject.api, method: subject.method, path: subject.path,
                 httpStatus: httpStatus, grpcStatus: grpcStatus, tried: tried,
-                requestBytes: machine.requestBytes, responseBytes: machine.responseBytes,
+                requestBytes: machine.requestBytes,
+                responseBytes: machine.responseBytes + ownBytes,
                 context: subject.context, answer: isAnswered ? answer : nil), plan)
     }
 }

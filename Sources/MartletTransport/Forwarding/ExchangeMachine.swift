@@ -42,7 +42,8 @@ struct ExchangeMachine<Wire: ForwardingWire> {
     }
 
     private var holdLimit: Int
-    private let replayLimit: Int
+    /// Bytes of a request kept for another attempt.
+    let replayLimit: Int
     private var upstream = Upstream.none
     private var request: [RequestPart<Wire>] = []
     private var requestKept = 0
@@ -84,6 +85,16 @@ struct ExchangeMachine<Wire: ForwardingWire> {
     var keptBytes: Int {
         let held = if case .held(_, let bytes) = response { bytes } else { 0 }
         return held + requestKept
+    }
+
+    /// Whether the first message of a gRPC call is at hand: its prefix says how long it is.
+    var hasFirstMessage: Bool {
+        var start: [UInt8] = []
+        for case .body(let bytes) in request where start.count < 5 {
+            start.append(contentsOf: bytes.readableBytesView.prefix(5 - start.count))
+        }
+        guard start.count == 5 else { return false }
+        return requestBytes >= 5 + start.dropFirst().reduce(0) { $0 << 8 | Int($1) }
     }
 
     /// The body of the request, as far as it is at hand.

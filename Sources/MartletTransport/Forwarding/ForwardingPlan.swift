@@ -145,6 +145,9 @@ public struct ForwardingPlan: Sendable {
     /// Up to how many bytes the body is waited for, to decide by it; `nil` for not at all.
     public var awaitedBodyBytes: Int?
 
+    /// Whether the first message of a gRPC call is awaited in place of the whole body.
+    public var awaitsFirstMessage = false
+
     /// Up to how many bytes the answer is told of in the end; `nil` for not at all.
     public var keptAnswerBytes: Int?
 

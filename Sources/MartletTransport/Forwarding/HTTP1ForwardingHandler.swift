@@ -87,7 +87,7 @@ final class HTTP1ForwardingHandler: HTTP1ConnectionHandler {
         deadline = now + exchange.patience(core.limits.requestTimeout)
         bodyBytesMax = min(exchange.plan.bodyBytesMax ?? .max, limits.messageBytes)
         if case .length(let length) = head.framing, length > bodyBytesMax {
-            refuse(RequestFault(RequestValidation(limits: limits).bodyTooLarge))
+            refuse(bodyTooLarge)
             return
         }
         exchange.receiveHead(isEnd: isEnd) { self.forwarded(head, $0) }
@@ -112,11 +112,18 @@ final class HTTP1ForwardingHandler: HTTP1ConnectionHandler {
         guard let exchange else { return }
         requestBytes += bytes.readableBytes
         guard requestBytes <= bodyBytesMax || connection.isTunnel else {
-            refuse(RequestFault(RequestValidation(limits: limits).bodyTooLarge))
+            refuse(bodyTooLarge)
             return
         }
         if bytes.readableBytes > 0 { exchange.receive(.body(bytes)) }
         if isEnd { exchange.receive(.end(connection.trailers)) }
+    }
+
+    private var bodyTooLarge: RequestFault {
+        RequestFault(
+            bodyBytesMax < limits.messageBytes
+                ? RequestValidation.bodyTooLarge(limit: bodyBytesMax)
+                : RequestValidation(limits: limits).bodyTooLarge)
     }
 
     private func refuse(_ fault: RequestFault) {
@@ -128,7 +135,7 @@ final class HTTP1ForwardingHandler: HTTP1ConnectionHandler {
         let refused = exchange
         exchange = nil
         deadline = nil
-        refused?.clientClosed()
+        refused?.refused(status: fault.status, code: fault.error.code)
         connection.refuse(fault.httpResponse)
     }
 }
@@ -163,6 +170,28 @@ extension HTTP1ForwardingHandler: ExchangeClient {
                 connection.refuse(answer)
             }
         }
+    }
+
+    func didDecide() {
+        guard let exchange else { return }
+        bodyBytesMax = min(exchange.plan.bodyBytesMax ?? .max, limits.messageBytes)
+        deadline = now + exchange.patience(core.limits.requestTimeout)
+        if requestBytes > bodyBytesMax { work { refuseComplete(bodyTooLarge) } }
+    }
+
+    func didBegin() { if !isAtWork { work {} } }
+
+    /// Refuses a request of which all may have come.
+    private func refuseComplete(_ fault: RequestFault) {
+        guard connection.isAnswerable else {
+            refuse(fault)
+            return
+        }
+        let refused = exchange
+        exchange = nil
+        deadline = nil
+        refused?.refused(status: fault.status, code: fault.error.code)
+        connection.answer(fault.httpResponse)
     }
 
     func abort() {

@@ -16,7 +16,11 @@ enum HTTP1Wire: ForwardingWire {
 
 extension HTTP1Wire {
     static func fields(of head: HTTP1AnswerHead) -> HeaderFields {
-        HeaderFields(head.fields.filter { !$0.name.equalsIgnoringASCIICase("date") })
+        HeaderFields(
+            head.fields.compactMap { field in
+                let name = field.name.lowercased()
+                return name == "date" ? nil : (name: name, value: field.value)
+            })
     }
 }
 

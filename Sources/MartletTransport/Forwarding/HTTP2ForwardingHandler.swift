@@ -48,9 +48,7 @@ final class HTTP2ForwardingHandler: ChannelInboundHandler {
             guard case .byteBuffer(let bytes) = frame.data else { return }
             requestBytes += bytes.readableBytes
             guard requestBytes <= bodyBytesMax else {
-                let refused = exchange
-                refuse(RequestFault(RequestValidation(limits: limits).bodyTooLarge))
-                refused?.clientClosed()
+                refuseBody()
                 return
             }
             if bytes.readableBytes > 0 { exchange?.receive(.body(bytes)) }
@@ -94,6 +92,14 @@ final class HTTP2ForwardingHandler: ChannelInboundHandler {
             refuse(RequestFault(fault))
             return
         }
+        // What a route goes by and what a node goes by must be the same (RFC 9113, section 8.3.1).
+        if let host = frame.headers.first(name: "host"),
+            let authority = frame.headers.first(name: ":authority"),
+            !host.equalsIgnoringASCIICase(authority)
+        {
+            refuse(RequestFault(.invalidArgument("The host field is not that of :authority")))
+            return
+        }
         let exchange = Exchange<HTTP2Wire>(
             subject: ForwardedRequest(
                 api: request.isGRPC ? .grpc : .rest, method: request.method, path: request.path,
@@ -115,19 +121,42 @@ final class HTTP2ForwardingHandler: ChannelInboundHandler {
             if let address { headers.add(name: "x-forwarded-for", value: address) }
             return headers
         }
-        let patience = exchange.patience(core.limits.requestTimeout)
-        timer = context.eventLoop.assumeIsolated().scheduleTask(in: patience) {
-            self.exchange?.timedOut()
-        }
+        watchRequest()
         exchange.start()
-        watchAttempt()
     }
 }
 
 extension HTTP2ForwardingHandler {
+    /// Ends the request when the client's patience is at its end.
+    private func watchRequest() {
+        guard let context, let exchange else { return }
+        timer?.cancel()
+        let patience = exchange.patience(core.limits.requestTimeout)
+        timer = context.eventLoop.assumeIsolated().scheduleTask(in: patience) {
+            self.exchange?.timedOut()
+        }
+    }
+
+    private func refuseBody() {
+        let refused = exchange
+        let fault = RequestFault(RequestValidation.bodyTooLarge(limit: bodyBytesMax))
+        refuse(fault)
+        refused?.refused(status: fault.status, code: fault.error.code)
+    }
+
+    func didDecide() {
+        guard let exchange else { return }
+        bodyBytesMax = exchange.plan.bodyBytesMax ?? .max
+        watchRequest()
+        if requestBytes > bodyBytesMax { refuseBody() }
+    }
+
+    func didBegin() { watchAttempt() }
+
     /// Looks at the attempt that is under way when its time is up, and at those that follow.
     private func watchAttempt() {
         guard let context, let deadline = exchange?.attemptDeadline else { return }
+        attemptTimer?.cancel()
         let wait = TimeAmount(max(deadline - .now, .zero))
         attemptTimer = context.eventLoop.assumeIsolated().scheduleTask(in: wait) {
             guard let exchange = self.exchange else { return }

@@ -142,7 +142,9 @@ private final class HTTP2UpstreamConnection {
                     type: HTTP2UpstreamHandler.self)
             else {
                 connection.retire()
-                exchange.failed(.connectFailed, attempt: attempt)
+                // A connection that stands, and takes no more streams, says nothing of the upstream.
+                exchange.failed(
+                    connection.channel == nil ? .connectFailed : .unprocessed, attempt: attempt)
                 return
             }
             exchange.opened(handler, attempt: attempt)
@@ -212,15 +214,22 @@ final class HTTP2UpstreamHandler: ChannelInboundHandler, UpstreamExchange {
     var isWritable: Bool { context?.channel.isWritable ?? false }
 
     func send(_ parts: [RequestPart<HTTP2Wire>]) {
+        hasBegun = hasBegun || !parts.isEmpty
         for part in parts { context?.write(wrapOutboundOut(.init(part)), promise: nil) }
     }
+
+    /// Whether the upstream knows of the stream.
+    private var hasBegun = false
 
     func flush() { context?.flush() }
 
     func cancel() {
         exchange = nil
         guard let context else { return }
-        context.writeAndFlush(wrapOutboundOut(.rstStream(.cancel)), promise: nil)
+        // What was never begun cannot be reset (RFC 9113, section 5.1).
+        if hasBegun {
+            context.writeAndFlush(wrapOutboundOut(.rstStream(.cancel)), promise: nil)
+        }
         context.close(promise: nil)
     }
 

@@ -4,6 +4,12 @@ import MartletCore
 struct RequestValidation {
     let limits: Limits
 
+    /// The error for a body that is over the limit of its route.
+    static func bodyTooLarge(limit: Int) -> ServingError {
+        ServingError(
+            .resourceExhausted, "Request body exceeds the limit of \(limit) bytes on this route")
+    }
+
     /// The error for a body that is, or says it will be, over the limit.
     var bodyTooLarge: ServingError {
         ServingError(
