@@ -265,6 +265,8 @@ def test_answers_of_a_canary_are_of_their_own_version(martlet, tmp_path):
     add_version(tmp_path / "m", 2, HALF_PLUS_THREE)
     models = {"m": (tmp_path / "m", "model_version_policy { all {} }")}
     node = martlet.serve({}, "--model-config-file", config_file(tmp_path / "models", models))
+    for version in (1, 2):
+        node.await_state("m", version, "AVAILABLE")
     canary = {
         "model": "m",
         "baseline": {"version": 1},

@@ -27,6 +27,7 @@ from harness.policies import (
     reload_by_signal,
     routes,
 )
+from harness.raw_nodes import raw_node
 from harness.stand_ins import stand_in
 from harness.tensors import array_of, tensor
 from harness.waiting import await_until
@@ -419,16 +420,31 @@ def test_header_fields_of_grpc_answers_are_changed(following, gateway):
 # Limits
 
 
-def test_bodies_beyond_the_route_s_limit_are_refused(mirroring, mirror, echo):
-    mirroring(limits={"body_bytes": 1000})
-    before = len(echo.requests)
-    assert mirror.rest.post(PREDICT, "x" * 1001).status_code == 413
+@pytest.fixture
+def small(martlet):
+    """A gateway that takes bodies of up to 1000 bytes, and the node behind it."""
+    with raw_node() as node:
+        route = {"name": "r", "limits": {"body_bytes": 1000}}
+        yield follow(martlet, {"pools": [pool("main", node)], "routes": [route]}), node
+
+
+def test_bodies_beyond_the_route_s_limit_are_refused(small):
+    gateway, node = small
+    assert gateway.rest.post(PREDICT, b"x" * 1001).status_code == 413
+    assert node.heads == []
     chunks = iter([b"x" * 600, b"x" * 600])
-    with contextlib.suppress(requests.ConnectionError):
-        response = mirror.rest.session.post(mirror.rest.url + PREDICT, data=chunks, timeout=5)
-        assert response.status_code == 413
-    assert [body for _, _, body in echo.requests[before:] if len(body) > 1000] == []
-    assert seen(mirror, body="x" * 1000)["body"] == "x" * 1000
+    response = gateway.rest.session.post(gateway.rest.url + PREDICT, data=chunks, timeout=5)
+    assert response.status_code == 413
+    assert node.bodies == []
+    assert gateway.rest.post(PREDICT, b"x" * 1000).content == b"good"
+    assert node.bodies == [b"x" * 1000]
+
+
+def test_bodies_that_are_refused_are_counted_as_what_they_are(small):
+    gateway, _ = small
+    assert gateway.rest.post(PREDICT, b"x" * 1001).status_code == 413
+    codes = gateway.admin.metrics().by("martlet_gateway_requests_total", "code")
+    assert codes == {"413": 1}
 
 
 def test_limits_of_bodies_hold_for_routes_by_model_too(following, gateway):
@@ -622,7 +638,11 @@ def versions(module_martlet, tmp_path_factory):
     add_version(folder / "m", 3, fixture("multi_input") / "1")
     more = "model_version_policy { all {} }"
     file = config_file(folder / "models", {"m": (folder / "m", more)})
-    return module_martlet.serve({}, "--model-config-file", file)
+    node = module_martlet.serve({}, "--model-config-file", file)
+    # It is ready with the first one.
+    for version in (1, 2, 3):
+        node.await_state("m", version, "AVAILABLE")
+    return node
 
 
 @pytest.fixture
@@ -787,6 +807,23 @@ routes:
     timeouts:
       total_seconds: -1
 """
+
+
+def test_policy_that_was_read_last_stays_in_force(martlet, left, right):
+    pools = [pool("left", left), pool("right", right)]
+    policies = {
+        name: {"pools": pools, "routes": [{"name": "r", "pool": name}]}
+        for name in ("left", "right")
+    }
+    gateway = follow(martlet, policies["left"])
+    for _ in range(60):
+        # Read twice at once: what was read first must not come out on top.
+        gateway.policy.write(policies["left"])
+        reload_by_signal(gateway)
+        change(gateway, policies["right"])
+        assert value(gateway) == RIGHT
+        time.sleep(0.01)
+        assert value(gateway) == RIGHT
 
 
 @pytest.mark.parametrize("way", RELOADS)
