@@ -10,7 +10,6 @@ import time
 
 import grpc
 import pytest
-import requests
 from harness.certificates import curl
 from harness.clients import SECONDS, RestClient, assert_rest_error, predict_request, refused
 from harness.faults import paused, well_by_its_word
