@@ -15,6 +15,7 @@ from harness.paths import REPOSITORY
 from harness.processes import Gateway
 
 PAGE = (REPOSITORY / "docs" / "gateway.md").read_text(encoding="utf-8")
+README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 
 SECTION = re.compile(r"^## (.+)\n((?:(?!^## ).*\n?)*)", re.MULTILINE)
 WHOLE_FILE = re.compile(r"<!-- whole file: (\S+) -->\n```yaml\n(.*?)```\n", re.DOTALL)
@@ -55,8 +56,9 @@ WITHOUT_EFFECT = {
 
 
 def sections():
-    """The whole files of each section that has any, by name."""
-    found = {title: dict(WHOLE_FILE.findall(text)) for title, text in SECTION.findall(PAGE)}
+    """The whole files of each section that has any, by name; of the README, too."""
+    parts = SECTION.findall(PAGE) + SECTION.findall(README)
+    found = {title: dict(WHOLE_FILE.findall(text)) for title, text in parts}
     return {title: files for title, files in found.items() if files}
 
 
@@ -67,6 +69,7 @@ def surroundings(module_martlet, tmp_path_factory):
     for command in (
         ("certs", "init"),
         ("certs", "node", "--host", "localhost", "--host", "127.0.0.1"),
+        ("certs", "node", "--host", "gateway.example"),
         ("certs", "crl"),
     ):
         ended = module_martlet.run(*command, cwd=folder)
@@ -122,8 +125,9 @@ def test_the_files_of_a_section_start_a_gateway_without_a_warning(title, martlet
 
 def test_every_step_of_the_page_has_its_file():
     missing = {"One line", "TLS", "Keys", "Tokens", "Client certificates", "Routes", "Canary"}
-    missing |= {"Cache", "Limits and timeouts", "Health checks", "Reload"}
+    missing |= {"Cache", "Limits and timeouts", "Balancing", "Health checks", "Reload"}
     assert sections().keys() >= missing
+    assert PAGE.count("```yaml\n") == len(WHOLE_FILE.findall(PAGE))
 
 
 @pytest.mark.parametrize("key", REFUSED)
