@@ -28,10 +28,11 @@ build: ## Build martlet for use: .build/release/martlet
 	@$(setup) packages swift
 	swift build -c release --product martlet
 
-demo: ## Start a cluster with a real model and send it requests
+demo: ## Start clusters with models, and break them under load
 	@$(setup) packages swift engine litert openvino clients demo-model
 	swift build -c release --product martlet
 	$(python) Examples/transcription/demo.py --martlet .build/release/martlet
+	$(python) Examples/front-door/demo.py --martlet .build/release/martlet
 
 test: test-swift test-end-to-end ## Run all tests
 
