@@ -20,8 +20,6 @@ final class EndpointDirectory: Sendable {
         var inFlight = 0
         var requests = 0
         var failures = 0
-        /// When it last answered a request.
-        var lastAnswer = Duration.zero
         var models: [ModelStatus] = []
     }
 
@@ -29,6 +27,7 @@ final class EndpointDirectory: Sendable {
         var balancer: any Balancer
         /// `nil` where endpoints are not ejected for how they answer.
         var outliers: OutlierDetection?
+        var silence = SilenceWatch()
         var budget = RetryBudget()
         var endpoints: [EndpointID: Endpoint] = [:]
         var degradedTurn = 0
@@ -187,6 +186,7 @@ final class EndpointDirectory: Sendable {
             $0.endpoints[address.id]?.inFlight += 1
             $0.endpoints[address.id]?.requests += 1
             $0.balancer.didBegin(address.id, now: now)
+            $0.silence.didBegin(address.id, now: now)
         }
     }
 
@@ -216,6 +216,11 @@ final class EndpointDirectory: Sendable {
         return state.withLock { state in
             if isReady { state.apply(state.outliers?.checkSucceeded(address.id), now: now) }
             for change in state.outliers?.sweep(now: now) ?? [] { state.apply(change, now: now) }
+            if let (requests, time) = state.silence.silence(of: address.id, now: now) {
+                let change = state.outliers?.recordSilence(
+                    at: address.id, requests: requests, for: time, now: now)
+                state.apply(change, now: now)
+            }
             return state.takeNews()
         }
     }
@@ -277,10 +282,13 @@ extension EndpointDirectory.State {
         return degraded[degradedTurn].value.address
     }
 
-    /// With no endpoint at all, checks are perhaps misjudged: one that answered before is tried.
+    /// With no endpoint at all, checks are perhaps misjudged, or still to come: one that answered
+    /// before, or was never asked, is tried.
     /// Source: Envoy's panic threshold, at no healthy endpoint.
     private mutating func nextSuspect() -> UpstreamAddress? {
-        let suspects = endpoints.filter(\.value.isSuspect).sorted { $0.key < $1.key }
+        let suspects = endpoints.filter { _, endpoint in
+            endpoint.isSuspect || endpoint.health.state == .unknown
+        }.sorted { $0.key < $1.key }
         guard !suspects.isEmpty else { return nil }
         degradedTurn = (degradedTurn + 1) % suspects.count
         return suspects[degradedTurn].value.address
@@ -303,21 +311,19 @@ extension EndpointDirectory.State {
     }
 
     /// How long a client must have waited for its going to tell of the endpoint.
-    private static let silence = Duration.seconds(1)
+    private static let patience = Duration.seconds(1)
 
     /// An attempt that the client gave up counts as one that took too long where its endpoint has
     /// answered nothing at all meanwhile, and others have: checks are answered by another part of a
     /// node than the one that hangs.
     fileprivate mutating func judged(_ attempt: EndedAttempt, now: Duration) -> EndedAttempt {
         let id = attempt.upstream.id
-        guard attempt.result == .abandoned else {
-            if case .answered = attempt.result { endpoints[id]?.lastAnswer = now }
+        let isAnswered = if case .answered = attempt.result { true } else { false }
+        let isSilent = silence.isSilent(id, since: now - attempt.duration)
+        silence.didEnd(id, answeredIn: isAnswered ? attempt.duration : nil, now: now)
+        guard attempt.result == .abandoned, attempt.duration >= Self.patience, isSilent else {
             return attempt
         }
-        let began = now - attempt.duration
-        let isSilent = endpoints[id].map { $0.lastAnswer < began } ?? false
-        let othersAnswer = endpoints.contains { $0.key != id && $0.value.lastAnswer > began }
-        guard attempt.duration >= Self.silence, isSilent, othersAnswer else { return attempt }
         return EndedAttempt(
             upstream: attempt.upstream, result: .failed(.timedOut), duration: attempt.duration)
     }

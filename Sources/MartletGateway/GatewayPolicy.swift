@@ -209,7 +209,7 @@ final class GatewayPolicy: ForwardingPolicy {
                         ServingError(
                             .resourceExhausted,
                             "This request goes by the model that its body names, which is longer "
-                                + "than what is kept of requests (--replay-bytes)"))
+                                + "than messages may be (--max-message-bytes)"))
                 }
                 let decided = try decide(undecided, body: body)
                 // A body that is at hand already is not awaited again.

@@ -40,7 +40,6 @@ REFUSED = {
     "  client_ca_file: certs/ca.pem\n  revocation_file: certs/crl.pem\n",
     "tls.client_certificates: optional": f"{NODES}{TLS}  client_certificates: optional\n"
     "  client_ca_file: certs/ca.pem\n",
-    "pools[].tls": pool("tls: {ca_file: certs/ca.pem}"),
     "pools[].dns": "pools:\n  - name: main\n    dns: {name: nodes.example, port: 8500}\n",
     "pools[].health.protocol: grpc": pool("health: {protocol: grpc}"),
 }
@@ -48,8 +47,7 @@ WITHOUT_EFFECT = {
     "routes[].hedging": route("hedging: {delay_seconds: 1}"),
     "routes[].shadow": route("shadow: {version: 2}"),
     "pools[].breakers": pool("breakers: {requests_max: 10}"),
-    "pools[].nearness": pool("nearness: {prefer: zone}") + "locality: {region: eu, zone: eu-1}\n",
-    "cache.redis": route("cache: true") + "cache: {redis: {addresses: [127.0.0.1:6379]}}\n",
+    "pools[].nearness": pool("nearness: {prefer: zone}"),
     "tls.tenants": f"{NODES}{TLS}  client_certificates: required\n"
     "  client_ca_file: certs/ca.pem\n  tenants: {alice.example: team-a}\n",
 }

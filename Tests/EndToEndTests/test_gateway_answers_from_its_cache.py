@@ -3,6 +3,9 @@
 import contextlib
 import hashlib
 import json
+import shutil
+import socket
+import subprocess
 import threading
 import time
 
@@ -44,6 +47,54 @@ def origin():
     """What stands in for a node, and answers by how often it was asked."""
     with counting_node() as server:
         yield server
+
+
+@contextlib.contextmanager
+def redis(folder):
+    """A Redis server without a memory of its own; `None` behind the scope."""
+    # Debian's redis-tools has the server under another name, by which it would check a file.
+    program = folder / "redis-server"
+    program.symlink_to(shutil.which("redis-server") or shutil.which("redis-check-rdb"))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    arguments = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder]
+    with subprocess.Popen(arguments, stdout=subprocess.DEVNULL) as server:
+        try:
+            await_until(lambda: is_open(port), "Redis to listen")
+            yield f"127.0.0.1:{port}", server
+        finally:
+            server.kill()
+
+
+def keys_of(address):
+    """How many keys a Redis server has."""
+    host, port = address.split(":")
+    with socket.create_connection((host, int(port)), timeout=5) as connection:
+        connection.sendall(b"DBSIZE\r\n")
+        return int(connection.recv(64).decode("ascii").strip().lstrip(":"))
+
+
+def is_open(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_gateways_share_what_they_keep_and_need_nobody_for_it(martlet, origin, tmp_path):
+    with redis(tmp_path) as (address, server):
+        policy = cached(origin)
+        policy["cache"] = {**KEEPING, "redis": {"addresses": [address], "timeout_seconds": 2}}
+        one, other = (follow(martlet, policy) for _ in range(2))
+        _, source = ask(one)
+        assert source is None
+        # It is kept behind the answer, not before it.
+        await_until(lambda: keys_of(address) == 1, "the answer to be kept")
+        assert ask(other) == (1, "hit")
+        server.kill()
+        server.wait()
+        for number in range(20):
+            _, source = ask(other, f'{{"instances": [{number}.5]}}')
+            assert source is None
 
 
 @pytest.fixture

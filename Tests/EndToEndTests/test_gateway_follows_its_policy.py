@@ -696,20 +696,6 @@ def test_bad_canary_is_rolled_back_by_itself(canaries):
     assert any("rolled back" in line for line in gateway.log_lines())
 
 
-def test_bad_canary_in_requests_by_grpc_is_rolled_back_too(canaries):
-    gateway = canaries(3)
-    failures = []
-    while canary(gateway, "predictions")["state"] != "rolled_back":
-        assert len(failures) < 400
-        try:
-            gateway.grpc.predict("m", ONE)
-            failures.append(None)
-        except grpc.RpcError as error:
-            failures.append(error.code())
-    assert set(failures) == {None, grpc.StatusCode.INVALID_ARGUMENT}
-    for _ in range(20):
-        gateway.grpc.predict("m", ONE)
-
 
 def test_operator_takes_a_canary_back(canaries):
     gateway = canaries(2, interval_seconds=600)

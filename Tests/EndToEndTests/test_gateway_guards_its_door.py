@@ -205,18 +205,23 @@ def test_clients_must_show_a_certificate_when_asked(martlet, node, certificates,
     assert_served(gateway, certificates, certificates.client("alice"))
 
 
-def test_revoked_certificates_are_turned_away(martlet, node, certificates):
-    alice, mallory = certificates.client("alice"), certificates.client("mallory")
-    certificates.run("revoke", mallory[0])
-    settings = tls(
-        certificates.node(),
-        client_certificates="required",
-        client_ca_file=str(certificates.certificate),
-        revocation_file=str(certificates.folder / "certs" / "crl.pem"),
+
+def test_nodes_are_spoken_to_by_mutual_tls(martlet, certificates):
+    server, shown = certificates.node(), certificates.client("gateway")
+    node = martlet.serve(
+        ("half_plus_two",),
+        *("--tls-certificate", server[0], "--tls-key", server[1]),
+        *("--tls-client-ca", certificates.certificate),
+        ready=None,
     )
-    gateway = follow(martlet, {"tls": settings, "pools": [pool("main", node)]})
-    assert_served(gateway, certificates, alice)
-    assert_turned_away(gateway, certificates, mallory)
+    secure = {
+        "ca_file": str(certificates.certificate),
+        "certificate_file": str(shown[0]),
+        "key_file": str(shown[1]),
+    }
+    gateway = follow(martlet, {"pools": [pool("main", node.address, tls=secure)]})
+    # By REST and by gRPC.
+    assert_unharmed(gateway)
 
 
 def write_credentials(path, credentials):
@@ -279,20 +284,6 @@ def test_names_in_certificates_say_whose_requests_they_are(martlet, node, certif
         with refused(grpc.StatusCode.PERMISSION_DENIED, re.compile("other")):
             client.predict("other", ONE)
 
-
-def test_clients_without_a_certificate_may_show_a_key_where_it_is_optional(
-    martlet, node, certificates, strangers, keyed_policy
-):
-    settings = tls(
-        certificates.node(),
-        client_certificates="optional",
-        client_ca_file=str(certificates.certificate),
-    )
-    gateway = follow(martlet, {"tls": settings, **keyed_policy([key("alice", ALICE)])})
-    with secure_rest(gateway.address, certificates) as rest:
-        assert rest.post(PREDICT, BODY).status_code == 401
-        assert rest.post(PREDICT, BODY, headers={"X-API-Key": ALICE}).status_code == 200
-    assert_turned_away(gateway, certificates, strangers.client("eve"))
 
 
 # API keys

@@ -139,9 +139,22 @@ struct EndpointDirectoryTests {
         #expect(check(directory, a, .unreachable) == nil)
         #expect(directory.pickFirst() == a)
         #expect(check(directory, a, .unreachable) == .becameUnhealthy(.checksFailed(count: 2)))
-        #expect(directory.pickFirst() == nil)
+        #expect(!directory.isReady)
         #expect(check(directory, a, ready) == .becameHealthy)
         #expect(directory.pickFirst() == a)
+    }
+
+    /// Checks may be misjudged: where there is no other, one that has answered before is tried.
+    @Test func endpointWhoseChecksFail_isTriedWhereThereIsNoOther() {
+        let directory = healthy([a, b])
+        for _ in 0..<2 { _ = check(directory, a, .unreachable) }
+        for _ in 0..<10 { #expect(directory.pickFirst() == b) }
+        for _ in 0..<2 { _ = check(directory, b, .unreachable) }
+        #expect(Set((0..<10).compactMap { _ in directory.pickFirst() }) == [a, b])
+        // One that cannot even be connected to is not.
+        _ = check(directory, b, ready)
+        _ = directory.connectionFailed(b)
+        for _ in 0..<10 { #expect(directory.pickFirst() == a) }
     }
 
     @Test func connectionThatFails_takesTheEndpointOutAtOnce() {

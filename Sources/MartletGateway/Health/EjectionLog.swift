@@ -14,6 +14,8 @@ extension EjectionCause {
         case .latency(let own, let others):
             "half of its answers took over \(own.secondsText) s, those of the others "
                 + "\(others.secondsText) s"
+        case .silence(let requests, let time):
+            "none of \(requests) requests was answered for \(time.secondsText) s"
         }
     }
 

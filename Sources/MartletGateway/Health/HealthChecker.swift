@@ -72,6 +72,8 @@ struct HealthChecker: Service {
         if let models = outcome.models { policy.current.cache?.note(models, at: address.id) }
         for change in directory.sweep(checked: address, isReady: outcome.isReady) {
             policy.journal.note(change, policy.logger)
+            // What it was asked is asked elsewhere.
+            if case .ejected(_, .silence, _) = change { policy.pools?.retire(address) }
         }
     }
 

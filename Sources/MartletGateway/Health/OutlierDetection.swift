@@ -87,6 +87,16 @@ struct OutlierDetection: Sendable {
         return eject(id, cause, now: now)
     }
 
+    /// An endpoint has answered none of the requests it has, for a time that tells.
+    ///
+    /// That it answers checks disproves nothing: another part of it does.
+    mutating func recordSilence(
+        at id: EndpointID, requests: Int, for time: Duration, now: Duration
+    ) -> EjectionChange? {
+        guard members[id]?.ejection == nil else { return nil }
+        return eject(id, .silence(requests: requests, time), now: now)
+    }
+
     // MARK: Time
 
     /// Lets endpoints return whose time is over and, where an interval is over, compares endpoints

@@ -8,6 +8,8 @@ enum EjectionCause: Sendable, Hashable {
     case failureShare(Double)
     /// Its median latency, and the median of the others' medians.
     case latency(Duration, others: Duration)
+    /// It answered none of so many requests for so long, while others answered theirs.
+    case silence(requests: Int, Duration)
 
     /// The label in metrics and logs.
     var label: String {
@@ -16,6 +18,7 @@ enum EjectionCause: Sendable, Hashable {
         case .successRate: "success_rate"
         case .failureShare: "failure_share"
         case .latency: "latency"
+        case .silence: "silence"
         }
     }
 

@@ -77,6 +77,8 @@ final class Exchange<Wire: ForwardingWire> {
     /// Makes what the upstream gets of the head, where that is still to be decided.
     private var pendingHead: ((ForwardingChanges?) -> Wire.RequestHead)?
     private let eventLoop: any EventLoop
+    /// The longest body that is waited for to decide by it.
+    private let messageBytesMax: Int
     private let policy: any ForwardingPolicy
     private let connector: any UpstreamConnector<Wire>
     private let budget: ReplayBudget
@@ -99,8 +101,9 @@ final class Exchange<Wire: ForwardingWire> {
 
     init(
         subject: ForwardedRequest, client: any ExchangeClient<Wire>, forwarder: ForwarderCore,
-        connector: any UpstreamConnector<Wire>, eventLoop: any EventLoop
+        connector: any UpstreamConnector<Wire>, messageBytesMax: Int, eventLoop: any EventLoop
     ) {
+        self.messageBytesMax = messageBytesMax
         self.eventLoop = eventLoop
         self.subject = subject
         self.client = client
@@ -148,6 +151,7 @@ final class Exchange<Wire: ForwardingWire> {
             giveUp(refusal.error, fields: refusal.fields)
         } else if plan.awaitedBodyBytes != nil {
             isAwaitingBody = true
+            machine.awaitedBytes = min(plan.awaitedBodyBytes ?? 0, messageBytesMax)
             decideByBody()
         } else {
             forward()
@@ -175,8 +179,7 @@ final class Exchange<Wire: ForwardingWire> {
     /// Asks the policy when all of the body is there, or more than it asked for.
     private func decideByBody() {
         guard isAwaitingBody, let limit = plan.awaitedBodyBytes else { return }
-        // More than is kept would never come.
-        let isTooLong = machine.requestBytes > min(limit, machine.replayLimit)
+        let isTooLong = machine.requestBytes > min(limit, messageBytesMax)
         guard
             isTooLong || machine.requestEnded || plan.awaitsFirstMessage && machine.hasFirstMessage
         else { return }

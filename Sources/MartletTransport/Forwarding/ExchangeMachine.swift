@@ -76,7 +76,7 @@ struct ExchangeMachine<Wire: ForwardingWire> {
     var wantsMoreRequest: Bool {
         switch upstream {
         case .open: true
-        case .none, .opening: requestBytes <= replayLimit
+        case .none, .opening: requestBytes <= max(replayLimit, awaitedBytes)
         case .ended: false
         }
     }
@@ -142,6 +142,9 @@ struct ExchangeMachine<Wire: ForwardingWire> {
             return nil
         }
     }
+
+    /// So much of the request is waited for before the first attempt, whatever is kept for others.
+    var awaitedBytes = 0
 
     /// The request has no content; its head is still to come.
     mutating func endWithHead() { requestEnded = true }

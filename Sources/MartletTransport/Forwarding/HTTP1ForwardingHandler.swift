@@ -82,7 +82,8 @@ final class HTTP1ForwardingHandler: HTTP1ConnectionHandler {
                 api: .rest, method: head.method, path: head.path,
                 fields: HeaderFields(head), clientNames: clientNames,
                 context: RequestContext(remoteAddress: remoteAddress, start: start)),
-            client: self, forwarder: core, connector: pool, eventLoop: eventLoop)
+            client: self, forwarder: core, connector: pool,
+            messageBytesMax: limits.messageBytes, eventLoop: eventLoop)
         self.exchange = exchange
         deadline = now + exchange.patience(core.limits.requestTimeout)
         bodyBytesMax = min(exchange.plan.bodyBytesMax ?? .max, limits.messageBytes)

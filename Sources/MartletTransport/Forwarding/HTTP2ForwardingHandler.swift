@@ -110,7 +110,8 @@ final class HTTP2ForwardingHandler: ChannelInboundHandler {
                     }),
                 clientNames: context.channel.parent.map { ClientName.names(of: $0) } ?? [],
                 context: request.context),
-            client: self, forwarder: core, connector: pool, eventLoop: context.eventLoop)
+            client: self, forwarder: core, connector: pool,
+            messageBytesMax: limits.messageBytes, eventLoop: context.eventLoop)
         self.exchange = exchange
         isHead = request.method == "HEAD"
         bodyBytesMax = exchange.plan.bodyBytesMax ?? .max

@@ -104,7 +104,7 @@ final class RedisServer: Sendable {
         for _ in 0..<5 {
             let ports = try await freeRedisPorts(2)
             let options = [
-                "--cluster-enabled", "yes", "--cluster-node-timeout", "1000",
+                "--cluster-enabled", "yes", "--cluster-node-timeout", "3000",
                 "--cluster-replica-validity-factor", "0", "--cluster-require-full-coverage", "no",
                 "--cluster-port", "\(ports[1])",
                 "--port", "\(ports[0])",
