@@ -64,10 +64,15 @@ struct EndpointDirectoryTests {
 
     // MARK: Picking
 
-    @Test func pick_beforeAnythingIsKnown_isNone() {
+    /// One that was never asked may be well; one whose checks have only ever failed is not tried.
+    @Test func pick_beforeAnythingIsKnown_triesAll() {
         let directory = makeDirectory([a, b])
-        #expect(directory.pickFirst() == nil)
+        #expect(Set((0..<10).compactMap { _ in directory.pickFirst() }) == [a, b])
         #expect(!directory.isReady)
+        for _ in 0..<2 { _ = check(directory, a, .unreachable) }
+        for _ in 0..<10 { #expect(directory.pickFirst() == b) }
+        for _ in 0..<2 { _ = check(directory, b, .unreachable) }
+        #expect(directory.pickFirst() == nil)
     }
 
     @Test func pick_amongHealthyOnes_isSharedEvenly() {
