@@ -46,8 +46,8 @@ REFUSED = {
 WITHOUT_EFFECT = {
     "routes[].hedging": route("hedging: {delay_seconds: 1}"),
     "routes[].shadow": route("shadow: {version: 2}"),
+    "locality": f"{NODES}locality: {{region: eu, zone: eu-1}}\n",
     "pools[].breakers": pool("breakers: {requests_max: 10}"),
-    "pools[].nearness": pool("nearness: {prefer: zone}"),
     "tls.tenants": f"{NODES}{TLS}  client_certificates: required\n"
     "  client_ca_file: certs/ca.pem\n  tenants: {alice.example: team-a}\n",
 }
