@@ -40,7 +40,9 @@ struct AdminResponder: RequestResponder {
                     reply.send(json(200, "{\"needs_restart\": [\(list)]}\n"))
                 } catch {
                     let fault = error as? ServingError
-                    reply.send(self.error(fault?.code.httpStatus ?? 400, "\(fault?.message ?? "\(error)")"))
+                    reply.send(
+                        self.error(fault?.code.httpStatus ?? 400, "\(fault?.message ?? "\(error)")")
+                    )
                 }
             }
         } else if request.path.hasPrefix(rollback), request.path.hasSuffix("/canary:rollback") {

@@ -77,11 +77,14 @@ final class EndpointDirectory: Sendable {
     /// The endpoint of a request's first attempt.
     ///
     /// - Parameter affinityKey: the same for requests that should meet at one endpoint.
+    /// - Returns: the endpoint; `nil` when there is none.
     func pickFirst(affinityKey: UInt64? = nil) -> UpstreamAddress? {
         let now = now
         return state.withLock { state in
             state.budget.deposit(now: now)
-            return state.pick(for: PickRequest(affinityKey: affinityKey), now: now).flatMap { state.endpoints[$0]?.address }
+            return state.pick(for: PickRequest(affinityKey: affinityKey), now: now).flatMap {
+                state.endpoints[$0]?.address
+            }
                 ?? state.nextDegraded()
         }
     }
@@ -265,7 +268,7 @@ extension EndpointDirectory.State {
         if !refusedUntil.isEmpty {
             refusedUntil = refusedUntil.filter { $0.value > now }
             let full = excluded.union(refusedUntil.keys)
-            if full.count > excluded.count, 
+            if full.count > excluded.count,
                 let id = balancer.pick(for: request, excluding: full, now: now)
             {
                 return id
@@ -282,8 +285,9 @@ extension EndpointDirectory.State {
         return degraded[degradedTurn].value.address
     }
 
-    /// With no endpoint at all, checks are perhaps misjudged, or still to come: one that answered
-    /// before, or was never asked, is tried.
+    /// With no endpoint at all, one that answered before, or was never asked, is tried.
+    ///
+    /// Checks are then perhaps misjudged, or still to come.
     /// Source: Envoy's panic threshold, at no healthy endpoint.
     private mutating func nextSuspect() -> UpstreamAddress? {
         let suspects = endpoints.filter { _, endpoint in

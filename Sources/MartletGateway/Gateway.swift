@@ -81,7 +81,8 @@ public struct Gateway: Service {
         }
         let shared = redis.map { SharedAnswers($0) }
         let policy = GatewayPolicy(
-            rules: GatewayRules(traffic, shared: shared, now: .zero), journal: journal, access: access,
+            rules: GatewayRules(traffic, shared: shared, now: .zero), journal: journal,
+            access: access,
             pools: pools, attemptTimeout: configuration.forwarding.attemptTimeout, logger: logger)
         GatewayMetrics.register(in: metrics, policy: policy)
         GatewayMetrics.registerCache(in: metrics, policy: policy)

@@ -696,7 +696,6 @@ def test_bad_canary_is_rolled_back_by_itself(canaries):
     assert any("rolled back" in line for line in gateway.log_lines())
 
 
-
 def test_operator_takes_a_canary_back(canaries):
     gateway = canaries(2, interval_seconds=600)
     assert {value(gateway, M) for _ in range(40)} == {LEFT, RIGHT}

@@ -205,7 +205,6 @@ def test_clients_must_show_a_certificate_when_asked(martlet, node, certificates,
     assert_served(gateway, certificates, certificates.client("alice"))
 
 
-
 def test_nodes_are_spoken_to_by_mutual_tls(martlet, certificates):
     server, shown = certificates.node(), certificates.client("gateway")
     node = martlet.serve(
@@ -283,7 +282,6 @@ def test_names_in_certificates_say_whose_requests_they_are(martlet, node, certif
         client.predict("half_plus_two", ONE)
         with refused(grpc.StatusCode.PERMISSION_DENIED, re.compile("other")):
             client.predict("other", ONE)
-
 
 
 # API keys

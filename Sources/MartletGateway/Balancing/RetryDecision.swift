@@ -117,7 +117,9 @@ public enum RetryDecision: Sendable, Equatable {
         case .timeout, .badResponse:
             return .fail(.failureNotRetryable)
         }
-        if attempt.attempt >= min(attempt.attemptsMax, attempt.failure.attemptsMax) { return .fail(.attemptsExhausted) }
+        if attempt.attempt >= min(attempt.attemptsMax, attempt.failure.attemptsMax) {
+            return .fail(.attemptsExhausted)
+        }
         return .retry(excluding: attempt.tried)
     }
 

@@ -68,6 +68,7 @@ final class AnswerCache: Sendable {
     ///   - key: what is asked for.
     ///   - ageMax: the age below which it has to be; `nil` for any.
     ///   - completion: takes the outcome of ``Lookup/wait(_:)``.
+    /// - Returns: what there is.
     func lookup(
         _ key: CacheKey, ageMax: Duration?, completion: @escaping @Sendable (Outcome) -> Void
     ) -> Lookup {
@@ -90,8 +91,9 @@ final class AnswerCache: Sendable {
 
     /// Looks for what other gateways have kept, before a node is asked.
     ///
-    /// - Parameter completion: takes the answer and its age, or `nil`; it may be called before this
-    ///   returns.
+    /// - Parameters:
+    ///   - key: what is asked for.
+    ///   - completion: takes the answer and its age, or `nil`; it may be called before this returns.
     func lookupShared(
         _ key: CacheKey,
         completion: @escaping @Sendable ((answer: HTTPResponse, age: Duration)?) -> Void

@@ -13,6 +13,7 @@ enum AnswerCoding {
     /// - Parameters:
     ///   - answer: the answer.
     ///   - storedAt: seconds since 1970, to tell its age by.
+    /// - Returns: the bytes.
     static func encode(_ answer: HTTPResponse, storedAt: Int64) -> [UInt8] {
         var bytes: [UInt8] = [form]
         bytes.append(UInt64(bitPattern: storedAt), count: 8)

@@ -56,9 +56,10 @@ final class SharedAnswers: Sendable {
 
     private static func name(_ key: CacheKey, versions: String) -> [UInt8] {
         let digest = SHA256.hash(data: key.bytes + Array(versions.utf8))
-        return Array("martlet:1:".utf8) + digest.flatMap { byte in
-            [SharedAnswers.digits[Int(byte >> 4)], SharedAnswers.digits[Int(byte & 15)]]
-        }
+        return Array("martlet:1:".utf8)
+            + digest.flatMap { byte in
+                [SharedAnswers.digits[Int(byte >> 4)], SharedAnswers.digits[Int(byte & 15)]]
+            }
     }
 }
 

@@ -9,6 +9,7 @@ extension GatewayRules {
     ///   - route: its route.
     ///   - path: the path that its node is asked for.
     ///   - tenant: whose request it is.
+    /// - Returns: what the cache has to know of it.
     func caching(
         of request: ForwardedRequest, route: RouteRuntime, path: String, tenant: String
     ) -> RequestState.Caching? {

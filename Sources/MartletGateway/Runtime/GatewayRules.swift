@@ -1,7 +1,9 @@
 import MartletCore
 import MartletTransport
 
-/// A policy at work: pools, routes, cache. Replaced as a whole by the next.
+/// A policy at work: pools, routes, cache.
+///
+/// It is replaced as a whole by the next.
 final class GatewayRules: Sendable {
     /// What it was made of.
     let policy: TrafficPolicy

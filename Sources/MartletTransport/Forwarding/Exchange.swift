@@ -161,7 +161,8 @@ final class Exchange<Wire: ForwardingWire> {
     private func forward() {
         if let pendingHead {
             machine.putFirst(
-                .head(pendingHead(plan.changes), isEnd: machine.requestEnded && !machine.hasContent))
+                .head(pendingHead(plan.changes), isEnd: machine.requestEnded && !machine.hasContent)
+            )
             self.pendingHead = nil
         }
         guard let first = policy.firstUpstream(plan) else {

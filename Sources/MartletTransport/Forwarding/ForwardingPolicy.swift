@@ -18,10 +18,12 @@ public struct UpstreamAddress: Sendable, Hashable, CustomStringConvertible {
         description = "\(host):\(port)"
     }
 
+    /// Whether both are the same host and port.
     public static func == (left: UpstreamAddress, right: UpstreamAddress) -> Bool {
         left.description == right.description
     }
 
+    /// Takes host and port in.
     public func hash(into hasher: inout Hasher) { hasher.combine(description) }
 }
 

@@ -96,7 +96,8 @@ struct HTTP1HeadParser<Head: HTTP1ReadableHead> {
         while inbox.getInteger(at: inbox.readerIndex, as: UInt16.self) == line {
             emptyLines += 1
             guard emptyLines <= limits.emptyLines else {
-                throw .malformed("There are too many empty lines in front of a \(Head.Draft.subject)")
+                throw .malformed(
+                    "There are too many empty lines in front of a \(Head.Draft.subject)")
             }
             inbox.moveReaderIndex(forwardBy: 2)
         }
@@ -108,7 +109,8 @@ struct HTTP1HeadParser<Head: HTTP1ReadableHead> {
         let before = scanned
         while let end = bytes.firstIndex(of: HTTP1Characters.lineFeed, from: scanned) {
             guard end > lineStart, bytes[end - 1] == HTTP1Characters.carriageReturn else {
-                throw .malformed("A line of the \(Head.Draft.subject)'s head does not end with CR LF")
+                throw .malformed(
+                    "A line of the \(Head.Draft.subject)'s head does not end with CR LF")
             }
             let line = lineStart..<end - 1
             lineStart = end + 1

@@ -41,7 +41,9 @@ struct GatewayCommand: AsyncParsableCommand {
     var port: Int?
 
     @Option(
-        help: "Port for metrics, health and status; 0 for any free one. (default: 8081, or the policy's)")
+        help:
+            "Port for metrics, health and status; 0 for any free one. (default: 8081, or the policy's)"
+    )
     var adminPort: Int?
 
     @Option(help: "Address of the admin port; it has no access control, keep it private.")

@@ -46,7 +46,8 @@ struct AnswerCacheTests {
         }
         #expect(hit.body == Array("a".utf8))
         let other = cache.lookup(
-            try key(#"{"instances": [1, 2]}"#, tenant: "u"), ageMax: nil) { _ in }
+            try key(#"{"instances": [1, 2]}"#, tenant: "u"), ageMax: nil
+        ) { _ in }
         #expect(ticket(other) != nil)
     }
 

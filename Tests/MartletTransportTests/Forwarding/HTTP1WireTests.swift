@@ -7,7 +7,8 @@ import Testing
 struct HTTP1WireTests {
     /// What an upstream gets of a request's head, line by line.
     private func forwarded(
-        _ lines: String..., method: String = "POST", target: String = "/a?b", version: String = "1.1",
+        _ lines: String..., method: String = "POST", target: String = "/a?b",
+        version: String = "1.1",
         client: String? = nil
     ) throws -> [String] {
         let head = try requestHead(

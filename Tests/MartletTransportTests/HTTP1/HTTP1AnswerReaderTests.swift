@@ -46,7 +46,8 @@ struct HTTP1AnswerReaderTests {
                 } else {
                     events.append("'" + text)
                 }
-            case .end(let trailers): events.append("end" + (trailers.map { " " + String(buffer: $0) } ?? ""))
+            case .end(let trailers):
+                events.append("end" + (trailers.map { " " + String(buffer: $0) } ?? ""))
             }
         }
     }
@@ -130,7 +131,8 @@ struct HTTP1AnswerReaderTests {
     }
 
     @Test(arguments: [
-        "SSH-2.0-x\r\n\r\n", "HTTP/2 200 OK\r\n\r\n", "HTTP/1.1 20 OK\r\n\r\n", "HTTP/1.1 099 \r\n\r\n",
+        "SSH-2.0-x\r\n\r\n", "HTTP/2 200 OK\r\n\r\n", "HTTP/1.1 20 OK\r\n\r\n",
+        "HTTP/1.1 099 \r\n\r\n",
         "HTTP/1.1 200OK\r\n\r\n", "HTTP/1.1 200 OK\n\n",
     ])
     func firstLine_thatIsNone_fails(text: String) {

@@ -11,7 +11,9 @@ struct HTTP1StreamedAnswerTests {
         return try #require(try parser.next(from: &bytes))
     }
 
-    private func connection(_ request: String, limits: HTTP1Limits = HTTP1Limits()) -> HTTP1Connection {
+    private func connection(_ request: String, limits: HTTP1Limits = HTTP1Limits())
+        -> HTTP1Connection
+    {
         var connection = HTTP1Connection(limits: limits, keepsTrailers: true)
         connection.receive(ByteBuffer(string: request))
         while connection.next() != nil {}
