@@ -31,11 +31,10 @@ public final class TFRecordReader {
             throw ServingError.notFound("\(path) cannot be read: \(reason)")
         }
         file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-        var status = stat()
-        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+        guard let status = OpenFileStatus(descriptor: descriptor), status.isRegular else {
             throw ServingError.invalidArgument("\(path) is not a regular file")
         }
-        fileBytes = Int(status.st_size)
+        fileBytes = status.size
         self.maximumRecordBytes = min(
             max(0, maximumRecordBytes), Int.max - TFRecordFraming.overheadBytes)
     }

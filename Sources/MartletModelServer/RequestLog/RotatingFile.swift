@@ -1,6 +1,6 @@
-internal import CoreFoundation
 internal import Foundation
 import MartletCore
+import MartletRepository
 
 /// Files of bounded size and number, of which the newest is written to.
 ///
@@ -58,8 +58,7 @@ struct RotatingFile: ~Copyable {
     /// Whether somebody removed the file: as long as it is open, its space on the disk is taken.
     private var isRemoved: Bool {
         guard let descriptor else { return false }
-        var status = stat()
-        return fstat(descriptor, &status) == 0 && status.st_nlink == 0
+        return OpenFileStatus(descriptor: descriptor)?.linkCount == 0
     }
 
     private mutating func closeFile() {

@@ -1,6 +1,6 @@
-internal import CoreFoundation
 internal import Foundation
 import MartletCore
+import MartletRepository
 
 /// An open shared memory object.
 ///
@@ -24,8 +24,7 @@ final class SharedMemoryObject: Sendable {
         let isWritable = opened >= 0
         if opened < 0, errno == EACCES { opened = shm_open(key.path, O_RDONLY | flags, 0) }
         guard opened >= 0 else { throw SharedMemoryObject.unopened(key, errno) }
-        var status = stat()
-        guard fstat(opened, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+        guard OpenFileStatus(descriptor: opened)?.isRegular == true else {
             close(opened)
             throw ServingError.invalidArgument("'\(key.path)' is not shared memory")
         }
@@ -50,10 +49,7 @@ final class SharedMemoryObject: Sendable {
     deinit { close(descriptor) }
 
     /// Its size now, in bytes.
-    var byteCount: Int {
-        var status = stat()
-        return fstat(descriptor, &status) == 0 ? Int(status.st_size) : 0
-    }
+    var byteCount: Int { OpenFileStatus(descriptor: descriptor)?.size ?? 0 }
 
     /// Copies bytes out; the caller has checked that memory may be taken for so many.
     ///

@@ -1,4 +1,3 @@
-import CoreFoundation
 import Foundation
 import MartletCore
 import NIOCore
@@ -27,8 +26,10 @@ struct UnixSocketFile: Sendable {
                 "The socket path '\(path)' has \(path.utf8.count) bytes; "
                     + "use 1 to \(UnixSocketFile.pathBytesMax)")
         }
-        guard let status = status() else { return }
-        guard status.st_mode & S_IFMT == S_IFSOCK else {
+        // Of a link itself, not of what it leads to.
+        let attributes = try? FileManager.default.attributesOfItem(atPath: path)
+        guard let attributes else { return }
+        guard attributes[.type] as? FileAttributeType == .typeSocket else {
             throw ServingError.invalidArgument(
                 "Cannot listen on unix:\(path): the path exists and is not a socket; "
                     + "remove it or choose another")
@@ -61,10 +62,5 @@ struct UnixSocketFile: Sendable {
             // A server with a full backlog does not answer either, but lives.
             return false
         }
-    }
-
-    private func status() -> stat? {
-        var status = stat()
-        return lstat(path, &status) == 0 ? status : nil
     }
 }
