@@ -33,7 +33,8 @@ from clients import (
 from cluster import Cluster, ClusterError
 from load import DIFFERENCE_MAX, Load, Sample, difference
 from outage import Outage, kill_and_watch
-from report import Findings, show_phases, show_transcription
+from promises import Promises
+from report import show_phases, show_transcription
 from terminal import heading, say, table
 from windows import SAMPLE_RATE, FloatArray, Windowing
 
@@ -61,19 +62,19 @@ def main() -> int:
     arguments = parse_arguments()
     stop_on_signals()
     began = time.monotonic()
-    findings = Findings()
+    promises = Promises()
     interrupted = False
     try:
         arguments.output_dir.mkdir(parents=True, exist_ok=True)
-        run(arguments, findings)
+        run(arguments, promises)
     except KeyboardInterrupt:
         interrupted = True
-        findings.fail("interrupted")
+        promises.fail("interrupted")
     heading(f"Result, after {time.monotonic() - began:.0f} s")
-    findings.show()
+    promises.show()
     if interrupted:
         return 130
-    return 0 if findings.all_good else 1
+    return 0 if promises.all_good else 1
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -129,18 +130,18 @@ def stop_on_signals() -> None:
         signal.signal(each, stop)
 
 
-def run(arguments: argparse.Namespace, findings: Findings) -> None:
+def run(arguments: argparse.Namespace, promises: Promises) -> None:
     """Tell the story with a cluster that is stopped at its end, however it ends."""
     martlet, folder = arguments.martlet.resolve(), arguments.output_dir.resolve()
     cluster = Cluster(martlet, MODEL, arguments.model_dir, folder, environment())
     try:
         with cluster:
-            tell(cluster, folder, arguments.duration, findings)
+            tell(cluster, folder, arguments.duration, promises)
     except (ClusterError, RequestFailedError) as error:
-        findings.fail(str(error))
+        promises.fail(str(error))
     finally:
         problem = cluster.stop_problem
-        findings.check(problem is None, "the cluster stopped cleanly", problem or "")
+        promises.check(problem is None, "the cluster stopped cleanly", problem or "")
 
 
 def environment() -> dict[str, str]:
@@ -150,7 +151,7 @@ def environment() -> dict[str, str]:
     return {**default, **os.environ}
 
 
-def tell(cluster: Cluster, folder: Path, duration: float, findings: Findings) -> None:
+def tell(cluster: Cluster, folder: Path, duration: float, promises: Promises) -> None:
     """The demo's story, part by part."""
     heading("1. A cluster of two nodes behind a gateway")
     interface = start(cluster)
@@ -162,12 +163,12 @@ def tell(cluster: Cluster, folder: Path, duration: float, findings: Findings) ->
     heading("2. A clip whose notes are known")
     clip = play(interface, folder)
     heading("3. The same question by REST and by gRPC")
-    outputs = ask_both_ways(connect, clip.batch, findings)
+    outputs = ask_both_ways(connect, clip.batch, promises)
     say()
-    comparison = transcribe(clip, outputs, findings)
+    comparison = transcribe(clip, outputs, promises)
     heading("4. A node killed under load")
     samples, outage = survive(cluster, connect * 2, clip.batch, outputs, duration)
-    judge(samples, outage, findings)
+    judge(samples, outage, promises)
     heading("5. Files")
     drawing = folder / "transcription.svg"
     drawing.write_text(picture.draw(comparison, samples, outage), encoding="utf-8")
@@ -212,7 +213,7 @@ def play(interface: ModelInterface, folder: Path) -> Clip:
 
 
 def ask_both_ways(
-    connect: list[Callable[[], Client]], batch: FloatArray, findings: Findings
+    connect: list[Callable[[], Client]], batch: FloatArray, promises: Promises
 ) -> Outputs:
     """The model's outputs for the clip, asked for by each API; they must be the same."""
     rows: list[list[str]] = []
@@ -231,7 +232,7 @@ def ask_both_ways(
     values = sum(array.size for array in answers[0].values())
     agreement = f"largest difference {apart:.1e} among {values:,} values"
     say(f"  {agreement}")
-    findings.check(
+    promises.check(
         apart <= DIFFERENCE_MAX,
         f"REST and gRPC agree: {agreement}",
         f"REST and gRPC disagree: {agreement}, more than {DIFFERENCE_MAX:.0e}",
@@ -251,7 +252,7 @@ def timed(client: Client, batch: FloatArray) -> tuple[Answer, float]:
     return answer, statistics.median(waits)
 
 
-def transcribe(clip: Clip, outputs: Outputs, findings: Findings) -> notes.Comparison:
+def transcribe(clip: Clip, outputs: Outputs, promises: Promises) -> notes.Comparison:
     """Decode the notes, and show them beside the true ones."""
     join = clip.windowing.join
     times = clip.windowing.frame_times(len(clip.batch))
@@ -261,7 +262,7 @@ def transcribe(clip: Clip, outputs: Outputs, findings: Findings) -> notes.Compar
     recall, precision = comparison.recall, comparison.precision
     judged = f"recall {recall:.2f}, precision {precision:.2f}"
     say(f"  {judged}")
-    findings.check(
+    promises.check(
         recall >= RECALL_MIN and precision >= PRECISION_MIN,
         f"{len(comparison.found)} of {len(clip.notes)} notes recognised: {judged}",
         f"too few notes recognised: {judged}; at least {RECALL_MIN} and {PRECISION_MIN} expected",
@@ -293,18 +294,18 @@ def survive(
     return load.samples, outage
 
 
-def judge(samples: list[Sample], outage: Outage, findings: Findings) -> None:
+def judge(samples: list[Sample], outage: Outage, promises: Promises) -> None:
     """No request may have failed, and the node must be back."""
     problems = [sample.problem for sample in samples if sample.problem is not None]
     reasons = "".join(f"\n    {reason}" for reason in sorted(set(problems))[:3])
-    findings.check(
+    promises.check(
         bool(samples) and not problems,
         f"none of {len(samples)} requests failed, and every answer was right",
         f"{len(problems)} of {len(samples)} requests failed:{reasons}",
     )
     name, back = outage.victim.name, outage.healthy_seconds
     took = f"{back - outage.killed_seconds:.1f} s" if back is not None else ""
-    findings.check(
+    promises.check(
         back is not None,
         f"{name} served again {took} after kill -9",
         f"{name} did not come back after kill -9",

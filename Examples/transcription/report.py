@@ -1,7 +1,6 @@
-"""The tables of the demo, and the list of promises it ends with."""
+"""The tables of the demo."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
 
 import music
@@ -9,35 +8,10 @@ import numpy as np
 from load import Sample
 from notes import Comparison
 from outage import Outage
-from terminal import table, verdict
+from terminal import table
 
 PHASES = {"before": "before", "during": "node down", "after": "after"}
 APIS = ("REST", "gRPC")
-
-
-@dataclass
-class Findings:
-    """What the demo promised, and whether it was so."""
-
-    checks: list[tuple[bool, str]] = field(default_factory=list)
-
-    def check(self, good: bool, promise: str, otherwise: str) -> None:
-        """Record the promise, or the reason why it was not kept."""
-        self.checks.append((good, promise if good else otherwise))
-
-    def fail(self, reason: str) -> None:
-        """Record why the demo could not go on."""
-        self.checks.append((False, reason))
-
-    def show(self) -> None:
-        """Print every promise with ✓ or ✗."""
-        for good, text in self.checks:
-            verdict(good, text)
-
-    @property
-    def all_good(self) -> bool:
-        """Whether every promise was kept."""
-        return all(good for good, _ in self.checks)
 
 
 def show_transcription(comparison: Comparison) -> None:
