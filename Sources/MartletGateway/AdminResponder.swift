@@ -49,7 +49,7 @@ struct AdminResponder: RequestResponder {
             let name = request.path.dropFirst(rollback.count).dropLast("/canary:rollback".count)
             reply.send(rollBack(String(name)))
         } else {
-            reply.send(error(404, "Not found: \(request.method) \(request.path)"))
+            reply.send(notFound(request))
         }
     }
 
@@ -70,6 +70,10 @@ struct AdminResponder: RequestResponder {
             return false
         }
         return SecretDigest(of: String(shown.dropFirst(7))).isSame(as: SecretDigest(of: token))
+    }
+
+    private func notFound(_ request: HTTPRequest) -> HTTPResponse {
+        error(404, "Not found: \(request.method) \(request.path)")
     }
 
     private func error(_ status: Int, _ message: String) -> HTTPResponse {
@@ -95,16 +99,11 @@ struct AdminResponder: RequestResponder {
                 : json(503, "{\"status\": \"unavailable\", \"reason\": \"no healthy endpoint\"}\n")
         case ("GET", EndpointsStatus.path):
             guard let body = try? policy.current.status.json() else {
-                return HTTPResponse(
-                    status: 500, contentType: "application/json",
-                    body: errorBody("The status cannot be written as JSON"))
+                return error(500, "The status cannot be written as JSON")
             }
             return HTTPResponse(status: 200, contentType: "application/json", body: body)
         case ("GET", "/v1/policy"): return json(200, policyText)
-        default:
-            return HTTPResponse(
-                status: 404, contentType: "application/json",
-                body: errorBody("Not found: \(request.method) \(request.path)"))
+        default: return notFound(request)
         }
     }
 

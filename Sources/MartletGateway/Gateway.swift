@@ -76,7 +76,7 @@ public struct Gateway: Service {
         let access = try await AccessService(
             traffic.access, fetch: keyFetcher(eventLoops: eventLoops), logger: logger)
         pools.setEncryption(try traffic.upstreamEncryption())
-        let redis = try traffic.sharedCache.map {
+        let redis = try traffic.cache.redis.map {
             try RedisClient(try RedisConfiguration($0), eventLoops: eventLoops, logger: logger)
         }
         let shared = redis.map { SharedAnswers($0) }
@@ -85,7 +85,6 @@ public struct Gateway: Service {
             access: access,
             pools: pools, attemptTimeout: configuration.forwarding.attemptTimeout, logger: logger)
         GatewayMetrics.register(in: metrics, policy: policy)
-        GatewayMetrics.registerCache(in: metrics, policy: policy)
         let (changes, didChange) = AsyncStream<Void>.makeStream()
         let reloader = PolicyReloader(
             file: configuration.policyFile, policy: policy, didChange: didChange,

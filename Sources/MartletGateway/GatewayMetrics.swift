@@ -22,10 +22,11 @@ enum GatewayMetrics {
         endpointGauge("in_flight", "Requests the endpoint is answering.", metrics, policy) {
             Double($0.inFlight)
         }
+        registerPolicy(in: metrics, policy)
     }
 
-    /// What the cache has done, if there is one.
-    static func registerCache(in metrics: MetricsRegistry, policy: GatewayPolicy) {
+    /// What the cache has done and how canaries stand, if there are any.
+    private static func registerPolicy(in metrics: MetricsRegistry, _ policy: GatewayPolicy) {
         metrics.collector(
             "martlet_gateway_cache_lookups_total",
             help: "Lookups in the response cache, by what came of them.", labelNames: ["outcome"]

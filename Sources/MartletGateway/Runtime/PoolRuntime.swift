@@ -1,4 +1,3 @@
-import MartletConfiguration
 import MartletTransport
 
 /// A pool of endpoints at work.
@@ -12,9 +11,7 @@ final class PoolRuntime: Sendable {
     init(_ settings: TrafficPolicy.Pool, after earlier: [PoolRuntime] = [], seed: UInt64) {
         self.settings = settings
         directory = EndpointDirectory(
-            addresses: settings.endpoints.map {
-                UpstreamAddress(host: $0.address.host, port: $0.address.port)
-            },
+            addresses: settings.endpoints.map(\.upstream),
             attemptsMax: TrafficPolicy.Retries().attemptsMax,
             balancing: settings.balancing.algorithm, outliers: settings.outliers.configuration,
             health: HealthTracker.Configuration(

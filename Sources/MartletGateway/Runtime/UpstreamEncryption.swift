@@ -11,16 +11,16 @@ extension TrafficPolicy {
             guard let tls = pool.tls else { continue }
             let encryption = try UpstreamEncryption(tls.clientTLS, serverName: tls.serverName)
             for endpoint in pool.endpoints {
-                let address = UpstreamAddress(
-                    host: endpoint.address.host, port: endpoint.address.port)
-                all[address] = encryption
+                all[endpoint.upstream] = encryption
             }
         }
         return all
     }
+}
 
-    /// The servers that gateways share cached answers through; `nil` for none.
-    var sharedCache: Redis? { cache.redis }
+extension TrafficPolicy.Endpoint {
+    /// The endpoint as requests are forwarded to it.
+    var upstream: UpstreamAddress { UpstreamAddress(host: address.host, port: address.port) }
 }
 
 extension TrafficPolicy.UpstreamTLS {
