@@ -14,7 +14,7 @@ import time
 
 import grpc
 import pytest
-from harness.certificates import curl, secure_grpc, secure_rest
+from harness.certificates import Certificates, curl, secure_grpc, secure_rest, tls
 from harness.clients import (
     SECONDS,
     RestClient,
@@ -50,33 +50,6 @@ def node(module_martlet):
 # TLS
 
 
-class Certificates:
-    """An authority that `martlet certs` made, in a folder of its own."""
-
-    def __init__(self, martlet, folder):
-        folder.mkdir(exist_ok=True)
-        self.martlet = martlet
-        self.folder = folder
-        self.run("init")
-        self.certificate = folder / "certs" / "ca.pem"
-
-    def run(self, *arguments):
-        ended = self.martlet.run("certs", *arguments, cwd=self.folder)
-        assert ended.returncode == 0, ended.stderr
-
-    def node(self, *flags):
-        """The files of a certificate for this machine."""
-        self.run("node", "--host", "localhost", "--host", "127.0.0.1", *flags)
-        return self.pair("localhost")
-
-    def client(self, name, *flags):
-        self.run("client", "--name", name, *flags)
-        return self.pair(name)
-
-    def pair(self, name):
-        return tuple(self.folder / "certs" / f"{name}{suffix}" for suffix in (".pem", ".key"))
-
-
 @pytest.fixture
 def certificates(martlet, tmp_path):
     return Certificates(martlet, tmp_path / "own")
@@ -86,10 +59,6 @@ def certificates(martlet, tmp_path):
 def strangers(martlet, tmp_path):
     """An authority that nobody trusts."""
     return Certificates(martlet, tmp_path / "strange")
-
-
-def tls(pair, **settings):
-    return {"certificate_file": str(pair[0]), "key_file": str(pair[1]), **settings}
 
 
 def handshake(address, *flags):

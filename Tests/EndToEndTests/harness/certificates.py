@@ -1,9 +1,14 @@
-"""Certificates made by openssl for one test, and clients that use them."""
+"""Certificates made for one test, by openssl or by `martlet certs`, and clients that use them."""
 
 import contextlib
+import datetime
 import subprocess
 
 import grpc
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from harness.clients import CHANNEL_OPTIONS, GrpcClient, RestClient
 
@@ -39,6 +44,68 @@ class Authority:
             *("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"),
             *("-subj", f"/CN={name}", "-keyout", self.folder / f"{name}.key"),
         )
+
+
+class Certificates:
+    """An authority that `martlet certs` made, in a folder of its own."""
+
+    def __init__(self, martlet, folder):
+        folder.mkdir(exist_ok=True)
+        self.martlet = martlet
+        self.folder = folder
+        self.run("init")
+        self.certificate = folder / "certs" / "ca.pem"
+
+    def run(self, *arguments):
+        ended = self.martlet.run("certs", *arguments, cwd=self.folder)
+        assert ended.returncode == 0, ended.stderr
+
+    def node(self, *flags):
+        """The files of a certificate for this machine."""
+        self.run("node", "--host", "localhost", "--host", "127.0.0.1", *flags)
+        return self.pair("localhost")
+
+    def client(self, name, *flags):
+        self.run("client", "--name", name, *flags)
+        return self.pair(name)
+
+    def brief_client(self, name, seconds):
+        """The files of a client's certificate that expires in so many seconds, and of its key."""
+        authority = x509.load_pem_x509_certificate(self.certificate.read_bytes())
+        signer = serialization.load_pem_private_key(
+            self.certificate.with_suffix(".key").read_bytes(), password=None
+        )
+        key = ec.generate_private_key(ec.SECP256R1())
+        now = datetime.datetime.now(datetime.UTC)
+        certificate = (
+            x509.CertificateBuilder()
+            .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
+            .issuer_name(authority.subject)
+            .serial_number(x509.random_serial_number())
+            .public_key(key.public_key())
+            .not_valid_before(now - datetime.timedelta(minutes=1))
+            .not_valid_after(now + datetime.timedelta(seconds=seconds))
+            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+            .sign(signer, hashes.SHA256())
+        )
+        pair = self.pair(name)
+        pair[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        pair[1].write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            )
+        )
+        return pair
+
+    def pair(self, name):
+        return tuple(self.folder / "certs" / f"{name}{suffix}" for suffix in (".pem", ".key"))
+
+
+def tls(pair, **settings):
+    """The section `tls` of a gateway's policy."""
+    return {"certificate_file": str(pair[0]), "key_file": str(pair[1]), **settings}
 
 
 def openssl(*arguments):
