@@ -152,9 +152,10 @@ def remarks(found: Sequence[Window]) -> list[str]:
     kinds: collections.Counter[tuple[str, str, str]] = collections.Counter()
     for each in found:
         for kind, count in each.failures.items():
-            kinds[each.scenario, each.algorithm, kind] += count
+            # What differs behind that, such as names in a graph, is the same to a reader.
+            kinds[each.scenario, each.algorithm, textwrap.shorten(kind, 60)] += count
     lines = [
-        f"- {scenario}, {algorithm}: {count:,} x `{textwrap.shorten(kind, 60)}`"
+        f"- {scenario}, {algorithm}: {count:,} x `{kind}`"
         for (scenario, algorithm, kind), count in kinds.items()
     ]
     return ["", *lines] if lines else []
