@@ -5,6 +5,7 @@
 Prints Markdown tables and draws docs/images/balancing.svg. The simulation runs in the unit tests
 (`swift test`): three nodes of four workers, requests of 20 ms on average that come at random, 240 a
 second, no retries and no health checks. `--table` takes what an earlier run wrote by `--json`.
+`balancers_real.py` does the same with real nodes.
 """
 
 import argparse
@@ -13,18 +14,23 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from html import escape
 from math import log10
 from pathlib import Path
+from typing import ClassVar
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 IMAGE = REPOSITORY / "docs" / "images" / "balancing.svg"
+TITLE = "Latency and errors, by balancing algorithm"
 
 
 @dataclass(frozen=True)
 class Row:
     """What one algorithm makes of a scenario; the names are those that the simulation writes."""
+
+    COLUMNS: ClassVar = ("algorithm", "p50", "p99", "p99.9", "errors", "share of each node")
 
     scenario: str
     algorithm: str
@@ -35,6 +41,16 @@ class Row:
     errorShare: float
     # Of all requests, by node.
     shares: list[float]
+
+    def cells(self) -> list[str]:
+        """The row as text."""
+        times = (self.p50Milliseconds, self.p99Milliseconds, self.p999Milliseconds)
+        return [
+            self.algorithm,
+            *(f"{time:,.0f} ms" for time in times),
+            percent(self.errorShare),
+            " · ".join(f"{share:.1%}" for share in self.shares),
+        ]
 
 
 def simulated(seeds: int) -> list[Row]:
@@ -63,7 +79,7 @@ def read(table: Path) -> list[Row]:
 # MARK: Report
 
 
-def scenarios(rows: list[Row]) -> dict[str, list[Row]]:
+def scenarios(rows: Sequence[Row]) -> dict[str, list[Row]]:
     """The rows of each scenario, in the order of the file."""
     return {
         name: [row for row in rows if row.scenario == name]
@@ -76,30 +92,23 @@ def percent(share: float) -> str:
     return "0" if share == 0 else f"{share:.1%}" if share >= 0.001 else f"{share:.2%}"
 
 
-def markdown(rows: list[Row]) -> str:
+def markdown(rows: Sequence[Row]) -> str:
     """A table for each scenario."""
     parts = []
     for scenario, group in scenarios(rows).items():
+        columns = group[0].COLUMNS
         lines = [
             f"**{scenario[0].upper()}{scenario[1:]}**",
             "",
-            "| algorithm | p50 | p99 | p99.9 | errors | share of each node |",
-            "|---|--:|--:|--:|--:|---|",
+            f"| {' | '.join(columns)} |",
+            f"|---|{'--:|' * (len(columns) - 2)}---|",
+            *(f"| {' | '.join(row.cells())} |" for row in group),
         ]
-        for row in group:
-            times = (row.p50Milliseconds, row.p99Milliseconds, row.p999Milliseconds)
-            cells = [
-                row.algorithm,
-                *(f"{time:,.0f} ms" for time in times),
-                percent(row.errorShare),
-                " · ".join(f"{share:.1%}" for share in row.shares),
-            ]
-            lines.append(f"| {' | '.join(cells)} |")
         parts.append("\n".join(lines))
     return "\n\n".join(parts)
 
 
-def svg(rows: list[Row]) -> str:
+def svg(rows: Sequence[Row], title: str = TITLE) -> str:
     """A strip for each algorithm in each scenario: p50, p99 and p99.9, and the errors."""
     width, left, right, strip, heading, top = 760, 210, 80, 19, 30, 48
     sections = scenarios(rows)
@@ -114,8 +123,7 @@ def svg(rows: list[Row]) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
         'font-family="sans-serif" font-size="12">',
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
-        f'<text x="{left}" y="18" font-size="13" font-weight="bold">'
-        "Latency and errors, by balancing algorithm</text>",
+        f'<text x="{left}" y="18" font-size="13" font-weight="bold">{escape(title)}</text>',
         f'<circle cx="{left + 5}" cy="34" r="4" fill="#8a94a6"/>'
         f'<text x="{left + 14}" y="38">p50</text>'
         f'<circle cx="{left + 61}" cy="34" r="4" fill="#d4572a"/>'

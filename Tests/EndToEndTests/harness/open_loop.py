@@ -39,27 +39,42 @@ class OpenLoop:
 
     They come as those of many independent clients do (Poisson), on as many connections as it takes.
     Each asks for its own number, so an answer that is another's, or a second one, is found out.
+    `fields` makes header lines of a request's number; the block begins once `first` are sent.
     """
 
-    def __init__(self, address, rate=500.0, patience=PATIENCE_SECONDS, seed=1):
+    def __init__(
+        self,
+        address,
+        rate=500.0,
+        patience=PATIENCE_SECONDS,
+        seed=1,
+        fields=lambda number: b"",
+        first=250,
+    ):
         self.address = address
         self.patience = patience
+        self.fields = fields
         self.requests = []
         # Answers on connections on which nothing was asked.
         self.unasked = []
         self._gaps = random.Random(seed)
         self._rate = rate
+        self._first = first
         self._idle = []
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self):
         self._thread.start()
-        self.await_more()
+        self.await_more(self._first)
         return self
 
-    def __exit__(self, *_):
+    def stop(self):
+        """Sends no more; the end of the block awaits what is under way."""
         self._stopping.set()
+
+    def __exit__(self, *_):
+        self.stop()
         self._thread.join(self.patience + 30)
         assert not self._thread.is_alive(), "a request of the load never ended"
 
@@ -161,7 +176,8 @@ class Connection(asyncio.Protocol):
         body = b'{"instances": [%d]}' % number
         head = f"POST {PATH} HTTP/1.1\r\nHost: {self.load.address}\r\nContent-Length: {len(body)}"
         self.waiting = asyncio.get_running_loop().create_future()
-        self.transport.write(head.encode("ascii") + b"\r\n\r\n" + body)
+        lines = head.encode("ascii") + b"\r\n" + self.load.fields(number)
+        self.transport.write(lines + b"\r\n" + body)
         return self.waiting
 
     def data_received(self, data):
