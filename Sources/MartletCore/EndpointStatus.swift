@@ -82,6 +82,11 @@ public struct ModelStatus: Codable, Sendable, Equatable {
         self.name = name
         self.versions = versions
     }
+
+    /// Whether requests for it may be answered: not while all there is of it loads or is gone.
+    public var isServed: Bool {
+        versions.isEmpty || versions.contains { !["LOADING", "END"].contains($0.state) }
+    }
 }
 
 /// One version of a model, with the words of TensorFlow Serving's model status.

@@ -102,28 +102,25 @@ struct AdminResponder: RequestResponder {
                 return error(500, "The status cannot be written as JSON")
             }
             return HTTPResponse(status: 200, contentType: "application/json", body: body)
-        case ("GET", "/v1/policy"): return json(200, policyText)
+        case ("GET", "/v1/policy"): return json(200, PolicyStatus(policy.current))
+        case ("GET", let path): return shadowReport(path) ?? notFound(request)
         default: return notFound(request)
         }
     }
 
-    /// Routes, canaries and the cache, as JSON.
-    private var policyText: String {
-        let rules = policy.current
-        let routes = rules.routes.map { route -> String in
-            let canary = route.canaryState.map { canary in
-                ", \"canary\": {\"state\": \"\(canary.state.word)\", "
-                    + "\"weight\": \(canary.weight), \"answers\": \(canary.answers)}"
-            }
-            return "{\"name\": \"\(route.settings.name)\"\(canary ?? "")}"
-        }
-        let cache = rules.cache.map { cache -> String in
-            let counters = cache.counters
-            return ", \"cache\": {\"hits\": \(counters.hits), \"misses\": \(counters.misses), "
-                + "\"shared\": \(counters.follows), \"entries\": \(counters.entries), "
-                + "\"bytes\": \(counters.bytes)}"
-        }
-        return "{\"routes\": [\(routes.joined(separator: ", "))]\(cache ?? "")}\n"
+    /// What comparing the answers to copies of a route's requests has shown.
+    private func shadowReport(_ path: String) -> HTTPResponse? {
+        let prefix = "/v1/routes/"
+        guard path.hasPrefix(prefix), path.hasSuffix("/shadow") else { return nil }
+        let name = path.dropFirst(prefix.count).dropLast("/shadow".count)
+        guard let route = policy.current.routes.first(where: { $0.settings.name == name }),
+            let shadow = route.shadow
+        else { return error(404, "There is no route '\(name)' with a shadow") }
+        return json(200, ShadowStatus(route: route.settings.name, shadow.soFar))
+    }
+
+    private func json(_ status: Int, _ value: some Encodable) -> HTTPResponse {
+        HTTPResponse(status: status, contentType: "application/json", body: value.jsonBytes())
     }
 
     private func json(_ status: Int, _ text: String) -> HTTPResponse {

@@ -75,7 +75,7 @@ public struct Gateway: Service {
             eventLoops: eventLoops, limits: configuration.forwarding)
         let access = try await AccessService(
             traffic.access, fetch: keyFetcher(eventLoops: eventLoops), logger: logger)
-        pools.setEncryption(try traffic.upstreamEncryption())
+        pools.setOptions(try traffic.upstreamOptions())
         let redis = try traffic.cache.redis.map {
             try RedisClient(try RedisConfiguration($0), eventLoops: eventLoops, logger: logger)
         }
@@ -175,6 +175,8 @@ extension Gateway.Configuration {
         pool.health.timeout = healthCheckTimeout
         pool.outliers.consecutiveFailures = outliers?.consecutiveFailures ?? 0
         if let outliers { pool.outliers.ejectionTime = outliers.baseEjectionTime }
+        pool.connectTimeout = forwarding.connectTimeout
+        pool.idleTimeout = forwarding.upstreamIdleTimeout
         policy.pools = [pool]
         var route = TrafficPolicy.Route(name: TrafficPolicy.defaultPool)
         route.pool = pool.name

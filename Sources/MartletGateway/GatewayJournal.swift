@@ -19,6 +19,8 @@ final class GatewayJournal: Sendable {
     private let retries: [AttemptFailure: Counter]
     private let ejections: CounterFamily
     private let refusals: CounterFamily
+    private let hedges: CounterFamily
+    private let shed: CounterFamily
     private let accessLog: AccessLog
     // Looked up once: the lookup by label values costs more than the increment.
     private let counters = Mutex<[Labels: Counter]>([:])
@@ -42,6 +44,14 @@ final class GatewayJournal: Sendable {
         refusals = metrics.counterFamily(
             "martlet_gateway_refusals_total",
             help: "Requests that were not let in, by why.", labelNames: ["reason"])
+        hedges = metrics.counterFamily(
+            "martlet_gateway_hedges_total",
+            help: "Requests that waited long, by whether they were sent to another endpoint too, or "
+                + "why not.", labelNames: ["outcome"])
+        shed = metrics.counterFamily(
+            "martlet_gateway_shed_total",
+            help: "Requests refused as their pool has as many as it can bear, by priority.",
+            labelNames: ["priority"])
         restDurations = durationFamily.with(RequestAPI.rest.rawValue)
         grpcDurations = durationFamily.with(RequestAPI.grpc.rawValue)
         retries = Dictionary(
@@ -52,6 +62,14 @@ final class GatewayJournal: Sendable {
     }
 
     func didRetry(_ failure: AttemptFailure) { retries[failure]?.increment() }
+
+    func didHedge() { hedges.with("sent").increment() }
+
+    func didNotHedge(_ reason: HedgeDecision.LeaveReason) {
+        hedges.with(reason.rawValue).increment()
+    }
+
+    func didShed(_ priority: RequestPriority) { shed.with(priority.rawValue).increment() }
 
     /// Counts and logs that an endpoint was ejected or returned.
     func note(_ change: EjectionChange, _ logger: Logger) {

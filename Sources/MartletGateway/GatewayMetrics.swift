@@ -23,6 +23,7 @@ enum GatewayMetrics {
             Double($0.inFlight)
         }
         registerPolicy(in: metrics, policy)
+        registerProtection(in: metrics, policy)
     }
 
     /// What the cache has done and how canaries stand, if there are any.
@@ -52,6 +53,47 @@ enum GatewayMetrics {
             for route in policy.current.routes {
                 guard let canary = route.canaryState else { continue }
                 samples.add(canary.weight, labels: route.settings.name)
+            }
+        }
+    }
+
+    /// What came of copies of requests, and what limits did.
+    private static func registerProtection(in metrics: MetricsRegistry, _ policy: GatewayPolicy) {
+        metrics.collector(
+            "martlet_gateway_shadow_total",
+            help: "Copies of requests, by route and by what came of them.",
+            labelNames: ["route", "outcome"]
+        ) { samples in
+            for route in policy.current.routes {
+                guard let counts = route.shadow?.soFar else { continue }
+                let report = counts.report
+                for (outcome, count) in [
+                    ("equal", report.equal), ("different", report.compared - report.equal),
+                    ("unanswered", report.unanswered), ("dropped", counts.dropped),
+                ] {
+                    samples.add(Double(count), labels: route.settings.name, outcome)
+                }
+            }
+        }
+        metrics.collector(
+            "martlet_gateway_limit_reached_total",
+            help: "How often a pool's limit (breakers) was the reason why no endpoint was asked.",
+            labelNames: ["pool", "limit"]
+        ) { samples in
+            for pool in policy.current.pools {
+                for (limit, count) in pool.directory.limitRefusals {
+                    samples.add(Double(count), labels: pool.settings.name, limit.rawValue)
+                }
+            }
+        }
+        metrics.collector(
+            "martlet_gateway_concurrency_limit",
+            help: "Requests that a pool can bear at once, by how long its answers take.",
+            labelNames: ["pool"]
+        ) { samples in
+            for pool in policy.current.pools {
+                guard let limit = pool.concurrencyLimit else { continue }
+                samples.add(Double(limit), labels: pool.settings.name)
             }
         }
     }

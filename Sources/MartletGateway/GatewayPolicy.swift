@@ -44,6 +44,10 @@ final class GatewayPolicy: ForwardingPolicy {
         if let only = rules.onlyPool {
             var plan = GatewayPolicy.basicPlan(for: request)
             plan.state = only
+            if only.pool.directory.isUneven {
+                plan.state = RequestState(
+                    route: only.route, pool: only.pool, model: ModelNaming(request).model)
+            }
             let total = only.route.settings.timeouts.total
             if total != TrafficPolicy.Timeouts().total { plan.timeout = total }
             plan.attemptTimeout = only.route.settings.timeouts.perTry ?? attemptTimeout
@@ -94,8 +98,7 @@ final class GatewayPolicy: ForwardingPolicy {
         _ request: ForwardedRequest, _ rules: GatewayRules
     ) throws(ForwardingRefusal) -> ForwardingPlan {
         let path = try GatewayPolicy.path(of: request)
-        let naming = ModelNaming(
-            isGRPC: request.api == .grpc, method: request.method, path: request.path)
+        let naming = ModelNaming(request)
         let grant = try admit(request)
         do throws(ForwardingRefusal) {
             let query = RouteQuery(
@@ -122,7 +125,7 @@ final class GatewayPolicy: ForwardingPolicy {
         }
     }
 
-    private static func noRoute(_ request: ForwardedRequest) -> ForwardingRefusal {
+    static func noRoute(_ request: ForwardedRequest) -> ForwardingRefusal {
         ForwardingRefusal(.notFound("No route is for \(request.method) \(request.path)"))
     }
 
@@ -137,7 +140,7 @@ final class GatewayPolicy: ForwardingPolicy {
         return plan
     }
 
-    private func plan(
+    func plan(
         _ request: ForwardedRequest, _ path: RequestPath, _ naming: ModelNaming,
         _ route: RouteRuntime, _ rules: GatewayRules, _ grant: AccessGrant?
     ) throws(ForwardingRefusal) -> ForwardingPlan {
@@ -145,15 +148,12 @@ final class GatewayPolicy: ForwardingPolicy {
         guard let pool = route.pool(random) else {
             throw ForwardingRefusal(ServingError(.unavailable, "The route has no pool"))
         }
-        if let refusal = route.admit(now: now) {
-            let access = AccessRefusal.quota(refusal)
-            throw ForwardingRefusal(access.error, fields: HeaderFields(access.fields))
-        }
+        let priority = min(
+            grant?.priority ?? route.settings.priority.priority, route.settings.priority.priority)
+        try admit(to: route, pool, priority)
         let arm = route.arm(of: request, naming, random: StableHash.mixed(random))
         var plan = GatewayPolicy.basicPlan(for: request)
-        let priority = route.settings.priority.priority
-        plan.changes = route.changes(
-            path, naming, arm: arm, priority: min(grant?.priority ?? priority, priority))
+        plan.changes = route.changes(path, naming, arm: arm, priority: priority)
         if let grant, !grant.fields.isEmpty {
             var changes = plan.changes ?? ForwardingChanges()
             changes.response.added += grant.fields.map { .init($0.name, $0.value) }
@@ -162,6 +162,9 @@ final class GatewayPolicy: ForwardingPolicy {
         plan.timeout = route.settings.timeouts.total
         plan.attemptTimeout = route.settings.timeouts.perTry ?? attemptTimeout
         plan.bodyBytesMax = route.settings.limits.bodyBytes
+        if plan.isIdempotent, plan.holdsResponse {
+            plan.hedgingDelay = route.hedgingDelay(now: now)
+        }
         let caching = rules.caching(
             of: request, route: route, path: plan.changes?.path ?? request.path,
             tenant: grant?.tenant ?? AccessIdentity.anonymous.tenant)
@@ -169,10 +172,37 @@ final class GatewayPolicy: ForwardingPolicy {
             plan.awaitedBodyBytes = caching.policy.requestBytesMax
             plan.keptAnswerBytes = caching.policy.answerBytesMax
         }
+        let shadow = route.shadow(of: plan, random: StableHash.mixed(random &+ 1))
+        if let shadow {
+            plan.keepsRequest = true
+            let bytes = shadow.isComparing ? shadow.settings.bodyBytesMax : 0
+            plan.keptAnswerBytes = max(plan.keptAnswerBytes ?? 0, bytes)
+        }
         plan.state = RequestState(
             route: route, pool: pool, arm: arm, affinityKey: pool.affinityKey(of: request),
-            grant: grant, isCounted: true, caching: caching)
+            grant: grant, isCounted: true, caching: caching, model: naming.model,
+            isAdmitted: pool.isShedding, shadow: shadow)
         return plan
+    }
+
+    /// Counts a request in at its route and its pool.
+    private func admit(
+        to route: RouteRuntime, _ pool: PoolRuntime, _ priority: RequestPriority
+    ) throws(ForwardingRefusal) {
+        if let refusal = route.admit(now: now) {
+            let access = AccessRefusal.quota(refusal)
+            throw ForwardingRefusal(access.error, fields: HeaderFields(access.fields))
+        }
+        guard let retryAfter = pool.admit(priority, now: now) else { return }
+        route.release()
+        journal.didShed(priority)
+        let seconds = Int(retryAfter.seconds.rounded(.up))
+        throw ForwardingRefusal(
+            ServingError(
+                .resourceExhausted,
+                "Pool '\(pool.settings.name)' has as many requests of priority "
+                    + "'\(priority.rawValue)' as it can bear; try again in \(seconds) s"),
+            fields: ["retry-after": "\(seconds)"])
     }
 
     // MARK: Access
@@ -191,203 +221,7 @@ final class GatewayPolicy: ForwardingPolicy {
         }
     }
 
-    private func release(_ grant: AccessGrant?) {
+    func release(_ grant: AccessGrant?) {
         if let grant { access?.control.release(grant.lease) }
-    }
-
-    // MARK: Bodies
-
-    func decide(
-        _ plan: ForwardingPlan, body: [UInt8]?,
-        completion: @escaping @Sendable (ForwardingDecision) -> Void
-    ) {
-        if let undecided = plan.state as? UndecidedRequest {
-            do throws(ForwardingRefusal) {
-                guard let body else {
-                    release(undecided.grant)
-                    throw ForwardingRefusal(
-                        ServingError(
-                            .resourceExhausted,
-                            "This request goes by the model that its body names, which is longer "
-                                + "than messages may be (--max-message-bytes)"))
-                }
-                let decided = try decide(undecided, body: body)
-                // A body that is at hand already is not awaited again.
-                guard decided.awaitedBodyBytes != nil else {
-                    completion(.forward(decided))
-                    return
-                }
-                decide(decided, body: body, completion: completion)
-            } catch {
-                completion(.refuse(error))
-            }
-            return
-        }
-        guard let state = plan.state as? RequestState, let caching = state.caching, let body,
-            let key = caching.cache.key(caching, body: body)
-        else {
-            var uncached = plan
-            uncached.keptAnswerBytes = nil
-            completion(.forward(uncached))
-            return
-        }
-        look(up: key, caching, state, plan, completion)
-    }
-
-    private func look(
-        up key: CacheKey, _ caching: RequestState.Caching, _ state: RequestState,
-        _ plan: ForwardingPlan, _ completion: @escaping @Sendable (ForwardingDecision) -> Void
-    ) {
-        let lookup = caching.cache.lookup(key, ageMax: caching.ageMax) { outcome in
-            switch outcome {
-            case .lead: completion(.forward(plan))
-            case .answer(let answer):
-                state.flight.withLock { $0 = nil }
-                completion(.answer(answer.fromCache("shared", age: nil)))
-            }
-        }
-        switch lookup {
-        case .hit(let answer, let age): completion(.answer(answer.fromCache("hit", age: age)))
-        case .wait(let ticket): state.flight.withLock { $0 = (ticket, key) }
-        case .miss(nil): completion(.forward(plan))
-        case .miss(let ticket?):
-            state.flight.withLock { $0 = (ticket, key) }
-            // Whoever wants a new answer does not want another gateway's.
-            guard caching.ageMax == nil else {
-                completion(.forward(plan))
-                return
-            }
-            caching.cache.lookupShared(key) { found in
-                guard let found else {
-                    completion(.forward(plan))
-                    return
-                }
-                state.flight.withLock { $0 = nil }
-                caching.cache.answered(ticket, found.answer, isKept: true)
-                completion(.answer(found.answer.fromCache("hit", age: found.age)))
-            }
-        }
-    }
-
-    private func decide(
-        _ undecided: UndecidedRequest, body: [UInt8]
-    ) throws(ForwardingRefusal) -> ForwardingPlan {
-        let request = undecided.request
-        var grant = undecided.grant
-        do throws(ForwardingRefusal) {
-            let rules = current
-            let model = try GatewayPolicy.model(of: request, body: body)
-            if let model, let before = grant, before.awaitsModel {
-                switch access?.control.admit(model: model, to: before, now: now) {
-                case .admitted(let admitted)?: grant = admitted
-                case .refused(let refusal)?:
-                    // Its lease was given back.
-                    grant = nil
-                    journal.didRefuse(refusal.reason)
-                    throw ForwardingRefusal(
-                        refusal.error, fields: HeaderFields(refusal.fields))
-                case nil: break
-                }
-            }
-            let query = RouteQuery(
-                authority: request.authority, method: request.method, path: undecided.path,
-                model: model.map { .named($0) } ?? .none)
-            guard
-                case .route(let index) = rules.table.decide(query, fields: request.fields)
-            else { throw GatewayPolicy.noRoute(request) }
-            return try plan(
-                request, undecided.path, .nowhere, rules.routes[index], rules, grant)
-        } catch {
-            release(grant)
-            throw error
-        }
-    }
-
-    private static func model(
-        of request: ForwardedRequest, body: [UInt8]
-    ) throws(ForwardingRefusal) -> String? {
-        guard request.api == .grpc else { return MessageModel.model(inJSON: body) }
-        do throws(ServingError) {
-            // What follows is of a stream whose first message decides.
-            let length = body.dropFirst().prefix(4).reduce(0) { $0 << 8 | Int($1) }
-            return try MessageModel.model(
-                inCall: request.path, frame: Array(body.prefix(5 + length)))
-        } catch {
-            throw ForwardingRefusal(error)
-        }
-    }
-
-    // MARK: Attempts
-
-    func firstUpstream(_ plan: ForwardingPlan) -> UpstreamAddress? {
-        guard let state = plan.state as? RequestState else { return nil }
-        return state.pool.directory.pickFirst(affinityKey: state.affinityKey)
-    }
-
-    func nextUpstream(after failed: FailedForwarding) -> UpstreamAddress? {
-        guard let state = failed.plan.state as? RequestState else { return nil }
-        let directory = state.pool.directory
-        if let last = failed.tried.last {
-            directory.didFail(at: last)
-            if failed.failure == .connectFailed, let change = directory.connectionFailed(last) {
-                logger.log(change)
-                pools?.retire(last)
-            }
-        }
-        let next = directory.pickNext(
-            after: failed, attemptsMax: state.route.settings.retries.attemptsMax,
-            failures: state.route.retriedFailures,
-            affinityKey: state.affinityKey)
-        if next != nil { journal.didRetry(failed.failure.asAttemptFailure) }
-        return next
-    }
-
-    func didBegin(at upstream: UpstreamAddress, _ plan: ForwardingPlan) {
-        guard let state = plan.state as? RequestState else { return }
-        state.pool.directory.didBegin(at: upstream)
-    }
-
-    func didEnd(_ attempt: EndedAttempt, _ plan: ForwardingPlan) {
-        guard let state = plan.state as? RequestState else { return }
-        for change in state.pool.directory.didEnd(attempt) { journal.note(change, logger) }
-    }
-
-    // MARK: The end
-
-    func didFinish(_ outcome: ForwardedOutcome, _ plan: ForwardingPlan) {
-        journal.didFinish(outcome)
-        if let undecided = plan.state as? UndecidedRequest {
-            // A client that has gone before its body came; a refusal has given the lease back.
-            if outcome.httpStatus == 0 { release(undecided.grant) }
-            return
-        }
-        guard let state = plan.state as? RequestState else { return }
-        if state.isCounted { state.route.release() }
-        release(state.grant)
-        if let arm = state.arm { record(arm, outcome, state.route) }
-        let flight = state.flight.withLock { flight in
-            defer { flight = nil }
-            return flight
-        }
-        guard let flight, let caching = state.caching else { return }
-        guard let answer = outcome.answer, answer.status < 500, answer.status != 429 else {
-            caching.cache.failed(flight.ticket)
-            return
-        }
-        let isKept = caching.policy.keeps(.init(answer))
-        caching.cache.answered(flight.ticket, answer, isKept: isKept)
-        if isKept { caching.cache.share(answer, for: flight.key) }
-    }
-
-    private func record(
-        _ arm: CanaryController.Arm, _ outcome: ForwardedOutcome, _ route: RouteRuntime
-    ) {
-        // What a client did not wait for, or no endpoint was asked, tells nothing.
-        guard outcome.httpStatus != 0, !outcome.tried.isEmpty else { return }
-        let latency = ContinuousClock.now - outcome.context.start
-        let isError = outcome.httpStatus >= 400 || (outcome.grpcStatus ?? .ok) != .ok
-        journal.note(
-            route.record(arm, isError: isError, latency: latency, now: now),
-            of: route.settings.name, logger)
     }
 }

@@ -22,15 +22,19 @@ struct EndpointDirectoryTests {
     }
 
     private func makeDirectory(
-        _ addresses: [UpstreamAddress], attemptsMax: Int = 3
+        _ addresses: [UpstreamAddress],
+        _ configuration: EndpointDirectory.Configuration = .init()
     ) -> EndpointDirectory {
-        EndpointDirectory(addresses: addresses, attemptsMax: attemptsMax, seed: 1)
+        EndpointDirectory(
+            addresses.map { DiscoveredEndpoint(address: $0) }, configuration: configuration,
+            seed: 1)
     }
 
     private func healthy(
-        _ addresses: [UpstreamAddress], attemptsMax: Int = 3
+        _ addresses: [UpstreamAddress],
+        _ configuration: EndpointDirectory.Configuration = .init()
     ) -> EndpointDirectory {
-        let directory = makeDirectory(addresses, attemptsMax: attemptsMax)
+        let directory = makeDirectory(addresses, configuration)
         for address in addresses { check(directory, address, ready) }
         return directory
     }
@@ -58,7 +62,7 @@ struct EndpointDirectoryTests {
 
     private func picks(_ directory: EndpointDirectory, _ count: Int) -> [String: Int] {
         var picks: [String: Int] = [:]
-        for _ in 0..<count { picks[directory.pickFirst()?.host ?? "none", default: 0] += 1 }
+        for _ in 0..<count { picks[directory.pickFirst().address?.host ?? "none", default: 0] += 1 }
         return picks
     }
 
@@ -67,12 +71,12 @@ struct EndpointDirectoryTests {
     /// One that was never asked may be well; one whose checks have only ever failed is not tried.
     @Test func pick_beforeAnythingIsKnown_triesAll() {
         let directory = makeDirectory([a, b])
-        #expect(Set((0..<10).compactMap { _ in directory.pickFirst() }) == [a, b])
+        #expect(Set((0..<10).compactMap { _ in directory.pickFirst().address }) == [a, b])
         #expect(!directory.isReady)
         for _ in 0..<2 { _ = check(directory, a, .unreachable) }
-        for _ in 0..<10 { #expect(directory.pickFirst() == b) }
+        for _ in 0..<10 { #expect(directory.pickFirst().address == b) }
         for _ in 0..<2 { _ = check(directory, b, .unreachable) }
-        #expect(directory.pickFirst() == nil)
+        #expect(directory.pickFirst().address == nil)
     }
 
     @Test func pick_amongHealthyOnes_isSharedEvenly() {
@@ -102,39 +106,6 @@ struct EndpointDirectoryTests {
         #expect(directory.pickNext(after: failed([a], .connectFailed)) == nil)
     }
 
-    @Test func next_afterTheLastAttemptAllowed_isNone() {
-        let directory = healthy([a, b, c], attemptsMax: 2)
-        #expect(directory.pickNext(after: failed([a])) != nil)
-        #expect(directory.pickNext(after: failed([a, b])) == nil)
-    }
-
-    @Test func next_isNoneForWhatMustNotBeRepeated() {
-        let directory = healthy([a, b, c])
-        #expect(directory.pickNext(after: failed([a], isIdempotent: false)) == nil)
-        #expect(directory.pickNext(after: failed([a], isReplayable: false)) == nil)
-        #expect(directory.pickNext(after: failed([a], responseStarted: true)) == nil)
-        #expect(directory.pickNext(after: failed([a], .timedOut)) == nil)
-    }
-
-    @Test func next_forWhatTheEndpointNeverSaw_isThereThoughItMayNotRunTwice() {
-        let directory = healthy([a, b])
-        for failure in [ForwardingFailure.connectFailed, .unprocessed] {
-            let next = directory.pickNext(after: failed([a], failure, isIdempotent: false))
-            #expect(next == b, "\(failure)")
-        }
-    }
-
-    @Test func next_beyondTheRetryBudget_isNone() {
-        let directory = healthy([a, b])
-        var granted = 0
-        while granted < 1000, directory.pickNext(after: failed([a])) != nil { granted += 1 }
-        #expect(granted == RetryBudget().retriesMin)
-        // A fifth of the requests may be retries.
-        for _ in 0..<100 { _ = directory.pickFirst() }
-        while granted < 1000, directory.pickNext(after: failed([a])) != nil { granted += 1 }
-        #expect(granted == 20)
-    }
-
     // MARK: Health
 
     @Test func checks_changeTheHealthAsTheTrackerSays() {
@@ -142,24 +113,24 @@ struct EndpointDirectoryTests {
         #expect(check(directory, a, ready) == .becameHealthy)
         #expect(check(directory, a, ready) == nil)
         #expect(check(directory, a, .unreachable) == nil)
-        #expect(directory.pickFirst() == a)
+        #expect(directory.pickFirst().address == a)
         #expect(check(directory, a, .unreachable) == .becameUnhealthy(.checksFailed(count: 2)))
         #expect(!directory.isReady)
         #expect(check(directory, a, ready) == .becameHealthy)
-        #expect(directory.pickFirst() == a)
+        #expect(directory.pickFirst().address == a)
     }
 
     /// Checks may be misjudged: where there is no other, one that has answered before is tried.
     @Test func endpointWhoseChecksFail_isTriedWhereThereIsNoOther() {
         let directory = healthy([a, b])
         for _ in 0..<2 { _ = check(directory, a, .unreachable) }
-        for _ in 0..<10 { #expect(directory.pickFirst() == b) }
+        for _ in 0..<10 { #expect(directory.pickFirst().address == b) }
         for _ in 0..<2 { _ = check(directory, b, .unreachable) }
-        #expect(Set((0..<10).compactMap { _ in directory.pickFirst() }) == [a, b])
+        #expect(Set((0..<10).compactMap { _ in directory.pickFirst().address }) == [a, b])
         // One that cannot even be connected to is not.
         _ = check(directory, b, ready)
         _ = directory.connectionFailed(b)
-        for _ in 0..<10 { #expect(directory.pickFirst() == a) }
+        for _ in 0..<10 { #expect(directory.pickFirst().address == a) }
     }
 
     @Test func connectionThatFails_takesTheEndpointOutAtOnce() {
@@ -176,10 +147,10 @@ struct EndpointDirectoryTests {
         let token = directory.checkBegins(a)
         _ = directory.connectionFailed(a)
         #expect(directory.checkEnded(a, ready, begunAt: token) == nil)
-        #expect(directory.pickFirst() == nil)
+        #expect(directory.pickFirst().address == nil)
         #expect(!directory.isReady)
         #expect(check(directory, a, ready) == .becameHealthy)
-        #expect(directory.pickFirst() == a)
+        #expect(directory.pickFirst().address == a)
     }
 
     @Test func check_ofAnUnknownEndpoint_changesNothing() {
@@ -213,7 +184,7 @@ struct EndpointDirectoryTests {
         let directory = makeDirectory([a])
         check(directory, a, degraded)
         _ = directory.connectionFailed(a)
-        #expect(directory.pickFirst() == nil)
+        #expect(directory.pickFirst().address == nil)
         #expect(!directory.isReady)
     }
 
@@ -222,7 +193,7 @@ struct EndpointDirectoryTests {
             let directory = makeDirectory([a])
             check(directory, a, degraded)
             check(directory, a, outcome)
-            #expect(directory.pickFirst() == nil)
+            #expect(directory.pickFirst().address == nil)
         }
     }
 
@@ -282,10 +253,9 @@ struct EndpointDirectoryTests {
     }
 
     @Test func endpoint_thatRecoversWhileEjected_isUsedAgainWhenItReturns() {
-        let directory = EndpointDirectory(
-            addresses: [a, b, c], attemptsMax: 3,
-            outliers: OutlierDetectionConfiguration(baseEjectionTime: .milliseconds(1)), seed: 1)
-        for address in [a, b, c] { check(directory, address, ready) }
+        var configuration = EndpointDirectory.Configuration()
+        configuration.outliers = OutlierDetectionConfiguration(baseEjectionTime: .milliseconds(1))
+        let directory = healthy([a, b, c], configuration)
         #expect(end(directory, a, broken, times: 5).count == 1)
         var news: [EjectionChange] = []
         while news.isEmpty { news = directory.sweep(checked: b, isReady: true) }
@@ -294,9 +264,9 @@ struct EndpointDirectoryTests {
     }
 
     @Test func withoutOutliers_nobodyIsEjected() {
-        let directory = EndpointDirectory(
-            addresses: [a, b], attemptsMax: 3, outliers: nil, seed: 1)
-        for address in [a, b] { check(directory, address, ready) }
+        var configuration = EndpointDirectory.Configuration()
+        configuration.outliers = nil
+        let directory = healthy([a, b], configuration)
         #expect(end(directory, a, broken, times: 50).isEmpty)
         #expect(picks(directory, 10)["a"] == 5)
     }
@@ -306,7 +276,7 @@ struct EndpointDirectoryTests {
     @Test func status_countsWhatHappened() {
         let directory = makeDirectory([b, a])
         check(directory, a, ready)
-        for _ in 0..<3 { directory.didBegin(at: a) }
+        for _ in 0..<3 { #expect(directory.pickFirst() == .endpoint(a)) }
         _ = directory.didEnd(ended(a, .abandoned))
         directory.didFail(at: a)
         let endpoints = directory.status.endpoints

@@ -27,7 +27,9 @@ final class FakeNode: RequestResponder {
 
     /// Runs `body` with a node and a way to check it.
     static func run(
-        _ body: (_ check: (Condition, LoadReport?) async -> HealthCheckOutcome) async throws -> Void
+        _ body: (
+            _ check: (Condition, LoadReport?) async throws -> HealthCheckOutcome
+        ) async throws -> Void
     ) async throws {
         let node = FakeNode()
         let eventLoops = EventLoops(count: 1)
@@ -41,8 +43,8 @@ final class FakeNode: RequestResponder {
             try await body { condition, report in
                 node.condition.withLock { $0 = condition }
                 node.report.withLock { $0 = report }
-                return await HealthCheckOutcome.check(
-                    address, client: ControlClient(eventLoops: eventLoops), timeout: .seconds(10))
+                return try await HealthCheck(.patient, tls: nil, eventLoops: eventLoops)
+                    .outcome(of: address)
             }
             result = .success(())
         } catch {
@@ -57,7 +59,7 @@ final class FakeNode: RequestResponder {
         _ condition: Condition, report: LoadReport? = nil
     ) async throws -> HealthCheckOutcome {
         var outcome = HealthCheckOutcome.unreachable
-        try await run { check in outcome = await check(condition, report) }
+        try await run { check in outcome = try await check(condition, report) }
         return outcome
     }
 
@@ -108,5 +110,14 @@ final class FakeNode: RequestResponder {
 
     private func json(_ status: Int, _ text: String) -> HTTPResponse {
         HTTPResponse(status: status, contentType: "application/json", body: Array(text.utf8))
+    }
+}
+
+extension TrafficPolicy.Health {
+    /// For a machine that is busy besides.
+    static var patient: TrafficPolicy.Health {
+        var health = TrafficPolicy.Health()
+        health.timeout = .seconds(10)
+        return health
     }
 }

@@ -30,8 +30,15 @@ public protocol Balancer: Sendable {
     /// Forgets an endpoint.
     mutating func remove(_ id: EndpointID)
 
+    /// Takes what the operator says an endpoint can carry relative to the others, above zero; 1
+    /// unless said.
+    mutating func setStatedWeight(_ id: EndpointID, _ weight: Double, now: Duration)
+
     /// Says whether an endpoint can serve.
     mutating func setHealthy(_ id: EndpointID, _ isHealthy: Bool, now: Duration)
+
+    /// Takes an endpoint that can serve out of use for how it answered, or back.
+    mutating func setEjected(_ id: EndpointID, _ isEjected: Bool, now: Duration)
 
     /// Takes what an endpoint says about its own load.
     mutating func report(_ id: EndpointID, _ sample: LoadSample, now: Duration)
@@ -64,6 +71,14 @@ public protocol Balancer: Sendable {
 }
 
 extension Balancer {
+    /// The same as for health: for algorithms that do not go by load reports.
+    public mutating func setEjected(_ id: EndpointID, _ isEjected: Bool, now: Duration) {
+        setHealthy(id, !isEjected, now: now)
+    }
+
+    /// Does nothing: for algorithms that find out by themselves.
+    public mutating func setStatedWeight(_ id: EndpointID, _ weight: Double, now: Duration) {}
+
     /// Does nothing: for algorithms that do not go by load reports.
     public mutating func report(_ id: EndpointID, _ sample: LoadSample, now: Duration) {}
 

@@ -1,3 +1,5 @@
+internal import Foundation
+
 /// The balancing policy that sends requests of the same key to the same endpoint, while that is not
 /// overloaded: consistent hashing with bounded loads.
 ///
@@ -19,21 +21,29 @@
 /// Sources: Mirrokni, Thorup and Zadimoghaddam, "Consistent hashing with bounded loads", 2016;
 /// Thaler and Ravishankar, "Using name-based mappings to increase hit rates", 1998 (rendezvous).
 public struct ConsistentHashing: Balancer {
-    /// Each endpoint's note is the hash of its address.
-    private var roster: EndpointRoster<UInt64>
+    /// What is noted of each endpoint.
+    private struct Note: Sendable {
+        /// Of its address.
+        var hash: UInt64 = 0
+        /// What it is said to carry.
+        var weight = 1.0
+    }
+
+    private var roster: EndpointRoster<Note>
     private let loadFactor: Double
     private var generator: SplitMix
 
     /// A policy without endpoints.
     public init(configuration: BalancingConfiguration = BalancingConfiguration(), seed: UInt64) {
-        roster = EndpointRoster(penalty: configuration.failurePenalty, blank: 0)
+        roster = EndpointRoster(penalty: configuration.failurePenalty, blank: Note())
         loadFactor = configuration.loadFactor
         generator = SplitMix(seed: seed)
     }
 
-    /// 1 for each endpoint.
+    /// What was said of each endpoint; 1 of the others.
     public var weights: [EndpointID: Double] {
-        Dictionary(uniqueKeysWithValues: roster.members.map { ($0.id, 1) })
+        Dictionary(
+            uniqueKeysWithValues: zip(roster.members, roster.notes).map { ($0.id, $1.weight) })
     }
 
     /// The endpoints that can be picked, in order of address.
@@ -42,7 +52,13 @@ public struct ConsistentHashing: Balancer {
     /// Adds an endpoint, unhealthy until said otherwise.
     public mutating func add(_ id: EndpointID, now: Duration) {
         guard roster.add(id), let place = roster.place(of: id) else { return }
-        roster.notes[place] = id.hash(seed: 0)
+        roster.notes[place].hash = id.hash(seed: 0)
+    }
+
+    /// Takes what an endpoint is said to carry.
+    public mutating func setStatedWeight(_ id: EndpointID, _ weight: Double, now: Duration) {
+        guard weight > 0, weight.isFinite, let place = roster.place(of: id) else { return }
+        roster.notes[place].weight = weight
     }
 
     /// Forgets an endpoint.
@@ -84,38 +100,51 @@ public struct ConsistentHashing: Balancer {
 
     private mutating func pick(of candidates: [Int], key: UInt64, now: Duration) -> Int? {
         let bound = bound
-        var best: (place: Int, score: UInt64)?
-        for place in candidates where roster.load(at: place, now: now) + 1 <= bound {
+        var best: (place: Int, score: Double)?
+        for place in candidates
+        where roster.load(at: place, now: now) + 1 <= limit(of: place, bound) {
             let score = Self.score(key: key, endpoint: roster.notes[place])
             if let leader = best, score <= leader.score { continue }
             best = (place, score)
         }
         if let best { return best.place }
         // Failures and exclusions can leave no room anywhere.
-        return generator.lowest(of: candidates) { [roster] in roster.load(at: $0, now: now) }
+        return generator.lowest(of: candidates) { [roster] in
+            roster.load(at: $0, now: now) / roster.notes[$0].weight
+        }
     }
 
     private mutating func pickAny(of candidates: [Int], now: Duration) -> Int? {
         generator.betterOfTwo(candidates) { [roster] in
-            1 / (1 + roster.members[$0].debt.charged)
+            roster.notes[$0].weight / (1 + roster.members[$0].debt.charged)
         } cost: { [roster] in
-            roster.load(at: $0, now: now)
+            roster.load(at: $0, now: now) / roster.notes[$0].weight
         }
     }
 
-    /// The most requests an endpoint may have: `loadFactor` times the mean, the one to come
-    /// counted, and rounded up.
+    /// `loadFactor` times the requests in flight for each unit of weight, the one to come counted.
     ///
     /// Failures do not count here, or an endpoint that fails would make room for itself.
     private var bound: Double {
         let inFlight = roster.healthy.reduce(1) { $0 + roster.members[$1].inFlight }
-        return (loadFactor * Double(inFlight) / Double(max(roster.healthy.count, 1))).rounded(.up)
+        let weight = roster.healthy.reduce(0) { $0 + roster.notes[$1].weight }
+        return weight > 0 ? loadFactor * Double(inFlight) / weight : 0
+    }
+
+    /// The most requests that an endpoint may have, rounded up.
+    private func limit(of place: Int, _ bound: Double) -> Double {
+        (bound * roster.notes[place].weight).rounded(.up)
     }
 
     /// How far ahead an endpoint is in the order of a key.
     ///
-    /// Mixed twice: after once, two keys could exchange the scores of two endpoints.
-    private static func score(key: UInt64, endpoint: UInt64) -> UInt64 {
-        SplitMix.finished(SplitMix.finished(key ^ endpoint) &+ endpoint)
+    /// Mixed twice: after once, two keys could exchange the scores of two endpoints. The logarithm
+    /// gives each endpoint its part by weight: Schindelhauer and Schomaker, "Weighted distributed
+    /// hash tables", 2005.
+    private static func score(key: UInt64, endpoint: Note) -> Double {
+        let bits = SplitMix.finished(SplitMix.finished(key ^ endpoint.hash) &+ endpoint.hash)
+        // Above 0 and below 1.
+        let share = (Double(bits >> 11) + 0.5) * 0x1p-53
+        return endpoint.weight / -log(share)
     }
 }

@@ -50,12 +50,29 @@ public struct DynamicWeightedRoundRobin: Balancer {
     /// One that becomes healthy starts slowly, and its reports are believed only after the blackout
     /// period.
     public mutating func setHealthy(_ id: EndpointID, _ isHealthy: Bool, now: Duration) {
-        guard reported.setHealthy(id, isHealthy, now: now) else { return }
-        if isHealthy {
+        use(id, isHealthy, byEjection: false, now: now)
+    }
+
+    /// Takes an endpoint out of use, or back with the weight that it had.
+    public mutating func setEjected(_ id: EndpointID, _ isEjected: Bool, now: Duration) {
+        use(id, !isEjected, byEjection: true, now: now)
+    }
+
+    private mutating func use(
+        _ id: EndpointID, _ isUsed: Bool, byEjection: Bool, now: Duration
+    ) {
+        guard reported.setHealthy(id, isUsed, byEjection: byEjection, now: now) else { return }
+        if isUsed {
             scheduler.join(id, weight: reported.weight(of: id), rank: id.hash(seed: seed))
         } else {
             scheduler.leave(id)
         }
+        updateWeights(now: now)
+    }
+
+    /// Takes what an endpoint is said to carry, for as long as it reports nothing.
+    public mutating func setStatedWeight(_ id: EndpointID, _ weight: Double, now: Duration) {
+        reported.setStatedWeight(id, weight)
         updateWeights(now: now)
     }
 

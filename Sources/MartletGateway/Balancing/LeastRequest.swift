@@ -51,6 +51,19 @@ public struct LeastRequest: Balancer {
         updateWeights(now: now)
     }
 
+    /// Takes an endpoint out of use, or back with the weight that it had.
+    public mutating func setEjected(_ id: EndpointID, _ isEjected: Bool, now: Duration) {
+        roster.setHealthy(id, !isEjected)
+        guard reported.setHealthy(id, !isEjected, byEjection: true, now: now) else { return }
+        updateWeights(now: now)
+    }
+
+    /// Takes what an endpoint is said to carry, for as long as it reports nothing.
+    public mutating func setStatedWeight(_ id: EndpointID, _ weight: Double, now: Duration) {
+        reported.setStatedWeight(id, weight)
+        updateWeights(now: now)
+    }
+
     /// Takes a load report, to be used from the next update on.
     public mutating func report(_ id: EndpointID, _ sample: LoadSample, now: Duration) {
         reported.report(id, sample, now: now)

@@ -2,7 +2,7 @@
 ///
 /// The rules of gRFC A58 (client-side weighted round robin): what an endpoint carries now, divided
 /// by how full that makes it. Where there is nothing to go by, because an endpoint is new, silent
-/// or idle, it gets the mean of the others. A newly healthy endpoint ramps up to its weight. See
+/// or idle, it gets the mean of the others, times what its operator says of it. A newly healthy endpoint ramps up to its weight. See
 /// ``LoadSample``, ``BalancingConfiguration``.
 ///
 /// Weights change only in ``update(now:)``.
@@ -35,14 +35,22 @@ struct ReportedWeights: Sendable {
         members.removeValue(forKey: id) != nil
     }
 
+    /// Takes what an endpoint is said to carry, to be used from the next update on while it reports
+    /// nothing.
+    mutating func setStatedWeight(_ id: EndpointID, _ weight: Double) {
+        if weight > 0, weight.isFinite { members[id]?.stated = weight }
+    }
+
     /// Sets an endpoint's health; answers whether that was a change.
     ///
     /// One that becomes healthy starts slowly, and its reports are believed only after the blackout
-    /// period.
-    mutating func setHealthy(_ id: EndpointID, _ isHealthy: Bool, now: Duration) -> Bool {
+    /// period; but one that was ejected is the same as before, so what it reported then counts.
+    mutating func setHealthy(
+        _ id: EndpointID, _ isHealthy: Bool, byEjection: Bool = false, now: Duration
+    ) -> Bool {
         guard let member = members[id], member.isHealthy != isHealthy else { return false }
         members[id]?.healthySince = isHealthy ? now : nil
-        members[id]?.load = nil
+        if !byEjection { members[id]?.load = nil }
         return true
     }
 
@@ -67,10 +75,13 @@ struct ReportedWeights: Sendable {
             member.isHealthy ? member.knownWeight(now: now, configuration: configuration) : nil
         }
         let scale = WeightScale(known: known, spread: configuration.weightSpread)
+        let stated = members.values.map(\.stated)
+        let mean = stated.reduce(0, +) / Double(max(stated.count, 1))
         for (id, member) in members {
             let known = member.knownWeight(now: now, configuration: configuration)
             let factor = member.healthySince.map { configuration.slowStartFactor(age: now - $0) }
-            members[id]?.weight = scale.weight(for: known) * (factor ?? 1)
+            let share = known == nil && mean > 0 ? member.stated / mean : 1
+            members[id]?.weight = scale.weight(for: known) * share * (factor ?? 1)
         }
     }
 }
@@ -80,6 +91,8 @@ extension ReportedWeights {
     private struct Member: Sendable {
         /// Since when it has been healthy without a break; nil while it is not.
         var healthySince: Duration?
+        /// What its operator says that it carries.
+        var stated: Double = 1
         /// What its reports say; nil before the first, and after its health changed.
         var load: Load?
         /// The weight as of the last update.

@@ -24,26 +24,23 @@ struct HealthCheckOutcome {
     static let unreachable = HealthCheckOutcome(
         isReady: false, isDegraded: false, load: nil, models: nil, hasAnswered: false)
 
-    /// Asks an endpoint for its readiness, its load and its models.
-    static func check(
-        _ address: UpstreamAddress, path: String = "/healthz/ready", client: ControlClient,
-        timeout: Duration
-    ) async -> HealthCheckOutcome {
-        do {
-            let answer = try await client.get(
-                host: address.host, port: address.port, path: path, timeout: timeout)
-            let listing = try await client.get(
-                host: address.host, port: address.port, path: "/v1/models", timeout: timeout)
-            return HealthCheckOutcome(readiness: answer, listing: listing)
-        } catch {
-            return .unreachable
-        }
-    }
+    /// The outcome of a check that found an endpoint well, and could not learn more.
+    static let well = HealthCheckOutcome(
+        isReady: true, isDegraded: false, load: nil, models: nil)
 
-    private init(readiness: HTTPResponse, listing: HTTPResponse) {
+    /// The outcome of a check that was answered by a refusal.
+    static let unwell = HealthCheckOutcome(
+        isReady: false, isDegraded: false, load: nil, models: nil)
+
+    /// Reads what a node answered.
+    ///
+    /// - Parameters:
+    ///   - readiness: the answer that tells whether it is ready.
+    ///   - listing: its list of models; `nil` where it was not asked for it.
+    init(readiness: HTTPResponse, listing: HTTPResponse?) {
         hasAnswered = true
         isReady = readiness.status == 200
-        models = NodeListing.models(listing.body)
+        models = listing.flatMap { NodeListing.models($0.body) }
         let isDraining = NodeReadiness.isDraining(readiness.body)
         let servesSomething =
             models?.contains { $0.versions.contains { $0.state == "AVAILABLE" } } ?? false

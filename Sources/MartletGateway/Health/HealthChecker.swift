@@ -48,13 +48,11 @@ struct HealthChecker: Service {
         let health = checked.pool.settings.health
         let tls = checked.pool.settings.tls
         // Files were read before, for requests; a client in the clear would only fail.
-        guard let client = try? ControlClient(eventLoops: eventLoops, tls: tls?.clientTLS) else {
-            return
-        }
+        guard let check = try? HealthCheck(health, tls: tls?.clientTLS, eventLoops: eventLoops)
+        else { return }
         while !Task.isCancelled, !checked.isOver.load(ordering: .relaxed) {
             let token = directory.checkBegins(address)
-            let outcome = await HealthCheckOutcome.check(
-                address, path: health.path, client: client, timeout: health.timeout)
+            let outcome = await check.outcome(of: address)
             guard !Task.isCancelled else { return }
             take(outcome, of: address, begunAt: token, in: directory)
             try? await Task.sleep(for: health.interval)

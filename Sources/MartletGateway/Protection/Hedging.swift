@@ -5,6 +5,10 @@ public struct HedgingConfiguration: Sendable, Equatable {
     /// The share of recent latencies that a request must have outlasted, from 0.5 to 0.999 (default
     /// 0.95).
     public let percentile: Double
+    /// The wait before a hedge, where it is not to follow latencies; nil to go by the percentile.
+    public let fixedDelay: Duration?
+    /// Attempts at a request at once, the first one included, at least 2 (default 2).
+    public let attemptsMax: Int
     /// The part of requests that may be hedged, from 0 to 1 (default 0.05); 0 for none.
     public let budgetShare: Double
     /// Hedges that quiet times save up, at least 1 (default 10).
@@ -18,11 +22,14 @@ public struct HedgingConfiguration: Sendable, Equatable {
 
     /// The defaults, but for what is given.
     public init(
-        percentile: Double = 0.95, budgetShare: Double = 0.05, burst: Int = 10,
+        percentile: Double = 0.95, fixedDelay: Duration? = nil, attemptsMax: Int = 2,
+        budgetShare: Double = 0.05, burst: Int = 10,
         delayMin: Duration = .milliseconds(2), window: Duration = .seconds(20),
         samplesMin: Int = 100
     ) {
         self.percentile = min(max(0.5, percentile), 0.999)
+        self.fixedDelay = fixedDelay.map { max(.milliseconds(1), $0) }
+        self.attemptsMax = min(max(2, attemptsMax), 16)
         self.budgetShare = min(max(0, budgetShare), 1)
         self.burst = min(max(1, burst), 1_000_000)
         self.delayMin = max(.zero, delayMin)
@@ -119,6 +126,7 @@ struct Hedging: Sendable {
 
     /// How long after a request was sent to ask about it; nil as long as that is not known.
     mutating func delay(now: Duration) -> Duration? {
+        if let fixed = configuration.fixedDelay { return fixed }
         if let knownDelay, now - knownDelay.computed < configuration.window / 20 {
             return knownDelay.value
         }

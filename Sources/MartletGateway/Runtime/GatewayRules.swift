@@ -27,9 +27,12 @@ final class GatewayRules: Sendable {
     ) {
         self.policy = policy
         let pools = policy.pools.map { settings in
-            earlier?.pools.first { $0.settings == settings }
+            earlier?.pools.first {
+                $0.settings == settings && earlier?.policy.locality == policy.locality
+            }
                 ?? PoolRuntime(
-                    settings, after: earlier?.pools ?? [], seed: .random(in: .min ... .max))
+                    settings, locality: policy.locality, after: earlier?.pools ?? [],
+                    seed: .random(in: .min ... .max))
         }
         self.pools = pools
         let byName = Dictionary(pools.map { ($0.settings.name, $0) }) { first, _ in first }
@@ -54,7 +57,8 @@ final class GatewayRules: Sendable {
         _ policy: TrafficPolicy, _ routes: [RouteRuntime]
     ) -> RequestState? {
         guard policy.access == nil, let route = routes.first, routes.count == 1,
-            let pool = route.pools.first, pool.settings.balancing != .consistentHash
+            let pool = route.pools.first, pool.settings.balancing != .consistentHash,
+            !pool.isShedding
         else { return nil }
         var plain = TrafficPolicy.Route(name: route.settings.name)
         plain.pool = route.settings.pool

@@ -16,50 +16,13 @@ extension TrafficPolicy {
         for pool in pools {
             let place = "pools[\(pool.name)]"
             if pool.dns != nil { throw TrafficPolicy.missing("\(place).dns", instead: "endpoints") }
-            if pool.health.checkProtocol != .http {
-                throw TrafficPolicy.missing("\(place).health.protocol", instead: "http")
-            }
         }
     }
 
     /// Keys that have no effect yet.
     var keysWithoutEffect: [String] {
-        var keys: [String] = []
-        if locality != Locality() { keys.append("locality") }
-        if let tls, !tls.tenants.isEmpty { keys.append("tls.tenants") }
-        for pool in pools {
-            if pool.panicShare != Pool.Keys.panicShare.standard {
-                keys.append("pools[\(pool.name)].panic_percent")
-            }
-            if pool.connectTimeout != Pool.Keys.connectTimeout.standard {
-                keys.append("pools[\(pool.name)].connect_timeout_seconds")
-            }
-            if pool.idleTimeout != Pool.Keys.idleTimeout.standard {
-                keys.append("pools[\(pool.name)].idle_timeout_seconds")
-            }
-            if pool.endpoints.contains(where: { $0.weight != 1 || $0.locality != Locality() }) {
-                keys.append("pools[\(pool.name)].endpoints: weight, region, zone")
-            }
-            var usual = Outliers()
-            usual.consecutiveFailures = pool.outliers.consecutiveFailures
-            usual.ejectionTime = pool.outliers.ejectionTime
-            if pool.outliers != usual {
-                keys.append(
-                    "pools[\(pool.name)].outliers, but consecutive_failures and ejection_seconds")
-            }
-            if pool.breakers != Breakers() { keys.append("pools[\(pool.name)].breakers") }
-            if pool.nearness != Nearness() { keys.append("pools[\(pool.name)].nearness") }
-        }
-        for route in routes {
-            if route.shadow != nil { keys.append("routes[\(route.name)].shadow") }
-            if route.retries.budgetShare != Retries.Keys.budgetShare.standard
-                || route.retries.budgetMin != Retries.Keys.budgetMin.standard
-            {
-                keys.append("routes[\(route.name)].retries.budget_...")
-            }
-            if route.hedging != nil { keys.append("routes[\(route.name)].hedging") }
-        }
-        return keys
+        if let tls, !tls.tenants.isEmpty { return ["tls.tenants"] }
+        return []
     }
 
     private static func missing(_ key: String, instead: String? = nil) -> ServingError {

@@ -7,19 +7,49 @@ final class PoolRuntime: Sendable {
     /// What is known of its endpoints.
     let directory: EndpointDirectory
 
+    private let concurrency: Shared<AdaptiveConcurrency>?
+
     /// A pool, of whose endpoints is known what is known of them in other pools.
-    init(_ settings: TrafficPolicy.Pool, after earlier: [PoolRuntime] = [], seed: UInt64) {
+    ///
+    /// - Parameters:
+    ///   - settings: what the policy says of it.
+    ///   - locality: where the gateway stands.
+    ///   - earlier: pools that it may take the place of.
+    ///   - seed: sets its choices apart from those of other gateways.
+    init(
+        _ settings: TrafficPolicy.Pool, locality: TrafficPolicy.Locality = .init(),
+        after earlier: [PoolRuntime] = [], seed: UInt64
+    ) {
         self.settings = settings
+        concurrency = settings.concurrency.map {
+            Shared(AdaptiveConcurrency(configuration: $0.configuration))
+        }
         directory = EndpointDirectory(
-            addresses: settings.endpoints.map(\.upstream),
-            attemptsMax: TrafficPolicy.Retries().attemptsMax,
-            balancing: settings.balancing.algorithm, outliers: settings.outliers.configuration,
-            health: HealthTracker.Configuration(
-                failuresToUnhealthy: settings.health.failuresToUnhealthy,
-                successesToHealthy: settings.health.successesToHealthy),
-            seed: seed)
+            settings.endpoints.map(\.discovered),
+            configuration: settings.directoryConfiguration(own: locality), seed: seed)
         for pool in earlier { directory.inherit(from: pool.directory) }
     }
+
+    /// Whether requests are counted in by ``admit(_:now:)``.
+    var isShedding: Bool { concurrency != nil }
+
+    /// Counts a request in; after how long it may come again, if it may not come now.
+    func admit(_ priority: RequestPriority, now: Duration) -> Duration? {
+        guard let admission = concurrency?.withLock({ $0.admit(priority, now: now) }),
+            case .refused(let retryAfter) = admission
+        else { return nil }
+        return retryAfter
+    }
+
+    /// A request that was counted in is over.
+    ///
+    /// - Parameter latency: how long it took; `nil` where that tells nothing.
+    func release(latency: Duration?, now: Duration) {
+        concurrency?.withLock { $0.release(latency: latency, now: now) }
+    }
+
+    /// Requests that may be under way at once by the latency seen; `nil` without such a limit.
+    var concurrencyLimit: Int? { concurrency?.withLock { $0.limit } }
 
     /// The number that requests with the same of something share, for pools that go by that.
     func affinityKey(of request: ForwardedRequest) -> UInt64? {
@@ -46,8 +76,51 @@ extension TrafficPolicy.Balancing {
 
 extension TrafficPolicy.Outliers {
     var configuration: OutlierDetectionConfiguration? {
-        guard consecutiveFailures > 0 else { return nil }
+        let usual = OutlierDetectionConfiguration()
+        let comparesNothing = successRateDeviations == 0 && latencyRatioMax == 0
+        guard consecutiveFailures > 0 || !comparesNothing else { return nil }
         return OutlierDetectionConfiguration(
-            consecutiveFailures: consecutiveFailures, baseEjectionTime: ejectionTime)
+            consecutiveFailures: consecutiveFailures > 0 ? consecutiveFailures : nil,
+            interval: interval, baseEjectionTime: ejectionTime, ejectionTimeMax: ejectionTimeMax,
+            ejectedShareMax: ejectedShareMax,
+            successRate: successRateDeviations > 0
+                ? .init(deviations: successRateDeviations, requestsMin: requestsMin) : nil,
+            failureShare: consecutiveFailures > 0 ? usual.failureShare : nil,
+            latency: latencyRatioMax > 0
+                ? .init(factor: latencyRatioMax, requestsMin: requestsMin) : nil)
+    }
+}
+
+extension TrafficPolicy.Pool {
+    /// How its endpoints are chosen and judged.
+    fileprivate func directoryConfiguration(
+        own: TrafficPolicy.Locality
+    ) -> EndpointDirectory.Configuration {
+        var configuration = EndpointDirectory.Configuration()
+        configuration.balancing = balancing.algorithm
+        configuration.outliers = outliers.configuration
+        configuration.health = HealthTracker.Configuration(
+            failuresToUnhealthy: health.failuresToUnhealthy,
+            successesToHealthy: health.successesToHealthy)
+        configuration.panic = PanicThreshold(healthyShareMin: panicShare)
+        configuration.limits = CircuitBreakerLimits(
+            connections: breakers.connectionsMax, pendingRequests: breakers.pendingRequestsMax,
+            requests: breakers.requestsMax, retries: breakers.retriesMax)
+        let zone = nearness.preference == .zone ? own.zone : nil
+        if nearness.preference != .none {
+            configuration.nearness = .init(
+                own: Locality(region: own.region, zone: zone),
+                overprovisioning: nearness.overprovisioning)
+        }
+        return configuration
+    }
+}
+
+extension TrafficPolicy.Endpoint {
+    /// The endpoint as discovery tells of it.
+    var discovered: DiscoveredEndpoint {
+        DiscoveredEndpoint(
+            address: upstream, weight: Int((weight * 1000).rounded()),
+            locality: Locality(region: locality.region, zone: locality.zone))
     }
 }

@@ -14,6 +14,14 @@ final class RequestState: Sendable {
     let isCounted: Bool
     /// What the cache may do for it.
     let caching: Caching?
+    /// The model that it is for, where its path says so and not all endpoints have it.
+    let model: String?
+    /// Whether its pool counts it.
+    let isAdmitted: Bool
+    /// Where a copy of it goes.
+    let shadow: ShadowRuntime?
+    /// What it is a copy of; `nil` for a client's own.
+    let original: ShadowOriginal?
 
     /// What the cache has to know of a request.
     struct Caching: Sendable {
@@ -31,7 +39,8 @@ final class RequestState: Sendable {
     init(
         route: RouteRuntime, pool: PoolRuntime, arm: CanaryController.Arm? = nil,
         affinityKey: UInt64? = nil, grant: AccessGrant? = nil, isCounted: Bool = false,
-        caching: Caching? = nil
+        caching: Caching? = nil, model: String? = nil, isAdmitted: Bool = false,
+        shadow: ShadowRuntime? = nil, original: ShadowOriginal? = nil
     ) {
         self.route = route
         self.pool = pool
@@ -40,6 +49,10 @@ final class RequestState: Sendable {
         self.grant = grant
         self.isCounted = isCounted
         self.caching = caching
+        self.model = model
+        self.isAdmitted = isAdmitted
+        self.shadow = shadow
+        self.original = original
     }
 }
 

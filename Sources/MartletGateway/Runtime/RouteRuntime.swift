@@ -1,5 +1,6 @@
 import MartletConfiguration
 import MartletCore
+import MartletTelemetry
 import MartletTransport
 import Synchronization
 
@@ -18,7 +19,11 @@ final class RouteRuntime: Sendable {
     private let responseChanges: FieldChanges
     private let limits: QuotaLimits
     private let quota = Mutex(QuotaTable())
-    private let canary: CanaryRuntime?
+    private let canary: Shared<CanaryController>?
+    let budget: Mutex<RetryBudget>
+    let hedging: Shared<Hedging>?
+    /// Where copies go; `nil` for nowhere.
+    let shadow: ShadowRuntime?
 
     /// A route to pools that are there.
     ///
@@ -46,7 +51,14 @@ final class RouteRuntime: Sendable {
             },
             concurrent: settings.limits.concurrentRequests)
         canary = settings.canary.map {
-            CanaryRuntime(CanaryController($0, seed: StableHash.hash(settings.name), now: now))
+            Shared(CanaryController($0, seed: StableHash.hash(settings.name), now: now))
+        }
+        budget = Mutex(
+            RetryBudget(
+                ratio: settings.retries.budgetShare, retriesMin: settings.retries.budgetMin))
+        hedging = settings.hedging.map { Shared(Hedging(configuration: $0.configuration)) }
+        shadow = settings.shadow.map {
+            ShadowRuntime($0, pools: pools, seed: StableHash.hash(settings.name))
         }
     }
 
@@ -90,7 +102,7 @@ final class RouteRuntime: Sendable {
             if new != path.raw { changes.path = new }
         }
         if let arm, case .path(let target) = naming, let canary {
-            changes.path = target.path(version: canary.controller.withLock { $0.version(of: arm) })
+            changes.path = target.path(version: canary.withLock { $0.version(of: arm) })
         }
         if priority != .normal {
             // Nodes know no priority above high.
@@ -99,6 +111,33 @@ final class RouteRuntime: Sendable {
             changes.request.added.append(.init(AccessRequest.priorityField, value))
         }
         return changes.isEmpty ? nil : changes
+    }
+
+    // MARK: Copies
+
+    /// Where a copy of a request goes that is planned so; `nil` for nowhere.
+    ///
+    /// Only of what may run twice.
+    func shadow(of plan: ForwardingPlan, random: UInt64) -> ShadowRuntime? {
+        guard let shadow, plan.isIdempotent, plan.holdsResponse, shadow.takes(random) else {
+            return nil
+        }
+        return shadow
+    }
+
+    /// What is changed in a copy: as in the request, but for the version, and nothing is compressed.
+    func copyChanges(
+        of outcome: ForwardedOutcome, _ plan: ForwardingPlan, _ shadow: ShadowRuntime
+    ) -> ForwardingChanges {
+        var changes = plan.changes ?? ForwardingChanges()
+        changes.request.removed.insert("accept-encoding")
+        let naming = ModelNaming(
+            isGRPC: outcome.api == .grpc, method: outcome.method,
+            path: changes.path ?? outcome.path)
+        if case .version(let version) = shadow.settings.target, case .path(let target) = naming {
+            changes.path = target.path(version: version)
+        }
+        return changes
     }
 
     // MARK: Canary
@@ -112,7 +151,7 @@ final class RouteRuntime: Sendable {
             target.version == .latest
                 || TrafficPolicy.VersionName(target.version) == settings.baseline
         else { return nil }
-        return canary.controller.withLock { canary in
+        return canary.withLock { canary in
             guard let key = settings.stickyHeader.flatMap({ request.fields.first($0) }) else {
                 return canary.arm(of: random)
             }
@@ -124,31 +163,22 @@ final class RouteRuntime: Sendable {
     func record(
         _ arm: CanaryController.Arm, isError: Bool, latency: Duration, now: Duration
     ) -> CanaryController.Event? {
-        canary?.controller.withLock { $0.record(arm, isError: isError, latency: latency, now: now) }
+        canary?.withLock { $0.record(arm, isError: isError, latency: latency, now: now) }
     }
 
     /// Looks whether a step is over.
     func tick(now: Duration) -> CanaryController.Event? {
-        canary?.controller.withLock { $0.tick(now: now) }
+        canary?.withLock { $0.tick(now: now) }
     }
 
     /// Takes the candidate back; what came of that, if anything.
     func rollBack() -> CanaryController.Event? {
-        canary?.controller.withLock { $0.rollBackByOperator() }
+        canary?.withLock { $0.rollBackByOperator() }
     }
 
     /// How the canary stands; `nil` without one.
     var canaryState: (state: CanaryController.State, weight: Double, answers: Int)? {
-        canary?.controller.withLock { ($0.state, $0.weight, $0.candidateAnswers) }
-    }
-}
-
-/// A canary at work.
-private final class CanaryRuntime: Sendable {
-    let controller: Mutex<CanaryController>
-
-    init(_ controller: CanaryController) {
-        self.controller = Mutex(controller)
+        canary?.withLock { ($0.state, $0.weight, $0.candidateAnswers) }
     }
 }
 

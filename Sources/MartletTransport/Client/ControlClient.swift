@@ -46,6 +46,20 @@ public struct ControlClient: Sendable {
             maximumBytes: maximumBytes)
     }
 
+    /// Connects, and says nothing.
+    ///
+    /// - Throws: `ServingError` (`UNAVAILABLE`) where there is no connection in time.
+    public func connect(host: String, port: Int, timeout: Duration) async throws {
+        do {
+            let channel = try await ClientBootstrap(group: eventLoops.group)
+                .connectTimeout(TimeAmount(timeout))
+                .connect(host: host, port: port).get()
+            try? await channel.close()
+        } catch {
+            throw ServingError(.unavailable, "Cannot connect to \(host):\(port)", cause: error)
+        }
+    }
+
     /// Sends a request.
     ///
     /// - Parameters:

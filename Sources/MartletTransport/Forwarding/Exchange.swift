@@ -1,92 +1,30 @@
 import MartletCore
 import NIOCore
 
-/// The client's side of an exchange.
-///
-/// Bound to the client connection's event loop.
-protocol ExchangeClient<Wire>: AnyObject {
-    associatedtype Wire: ForwardingWire
-
-    /// Passes parts of a response to the client; they leave with the next ``flush()``.
-    func send(_ parts: [ResponsePart<Wire>])
-
-    /// Lets go what was sent.
-    func flush()
-
-    /// Answers with an error of the gateway's own.
-    func sendError(_ error: ServingError, fields: HeaderFields)
-
-    /// Answers without an upstream.
-    func sendAnswer(_ answer: HTTPResponse)
-
-    /// The exchange has another plan.
-    func didDecide()
-
-    /// An attempt has begun that has a time of its own.
-    func didBegin()
-
-    /// Breaks a response off that has been begun.
-    func abort()
-
-    /// Reads more of the request, or pauses.
-    func setReading(_ isReading: Bool)
-
-    /// The response is complete. `requestEnded` tells whether the request was read whole.
-    func didFinish(requestEnded: Bool)
-}
-
-/// The upstream's side of an attempt.
-///
-/// Bound to the same event loop.
-protocol UpstreamExchange<Wire>: AnyObject {
-    associatedtype Wire: ForwardingWire
-
-    /// Whether it takes more of the request without buffering.
-    var isWritable: Bool { get }
-
-    /// Passes parts of the request to the upstream; they leave with the next ``flush()``.
-    func send(_ parts: [RequestPart<Wire>])
-
-    /// Lets go what was sent.
-    func flush()
-
-    /// Ends the attempt without its response.
-    func cancel()
-
-    /// Reads more of the response, or pauses.
-    func setReading(_ isReading: Bool)
-
-    /// The response is complete; `isReusable` when the connection can serve another request.
-    func didFinish(isReusable: Bool)
-}
-
-/// Opens attempts at upstreams.
-protocol UpstreamConnector<Wire> {
-    associatedtype Wire: ForwardingWire
-
-    /// Opens an attempt on `eventLoop`; reports to the exchange by ``Exchange/opened(_:attempt:)``
-    /// or ``Exchange/failed(_:attempt:)``.
-    func open(_ address: UpstreamAddress, for exchange: Exchange<Wire>, attempt: Int)
-}
-
 /// Runs an ``ExchangeMachine``: the shell around the functional core.
 final class Exchange<Wire: ForwardingWire> {
-    private let subject: ForwardedRequest
+    let subject: ForwardedRequest
     /// What was decided, by the head of the request and perhaps by its body.
     private(set) var plan: ForwardingPlan
-    /// Makes what the upstream gets of the head, where that is still to be decided.
-    private var pendingHead: ((ForwardingChanges?) -> Wire.RequestHead)?
+    /// Makes what an upstream gets of the head, where that is still to be done.
+    private var forwardedHead: ((ForwardingChanges?) -> Wire.RequestHead)?
+    private var isHeadPending = false
     private let eventLoop: any EventLoop
     /// The longest body that is waited for to decide by it.
     private let messageBytesMax: Int
-    private let policy: any ForwardingPolicy
-    private let connector: any UpstreamConnector<Wire>
-    private let budget: ReplayBudget
-    private var machine: ExchangeMachine<Wire>
-    private var client: (any ExchangeClient<Wire>)?
-    private var upstream: (any UpstreamExchange<Wire>)?
-    private var tried: [UpstreamAddress] = []
-    private var attemptStart: ContinuousClock.Instant?
+    private let forwarder: ForwarderCore
+    let connector: any UpstreamConnector<Wire>
+    var machine: ExchangeMachine<Wire>
+    private(set) var client: (any ExchangeClient<Wire>)?
+    /// The attempt whose answer is awaited or passed on.
+    var current: Attempt?
+    /// Earlier ones that may still answer first.
+    var rivals: [Attempt] = []
+    var tried: [UpstreamAddress] = []
+    /// When the attempt that is under way has taken too long; `nil` for never.
+    var attemptTimeout: ContinuousClock.Instant?
+    /// When it is asked whether there is another beside it; `nil` for never.
+    var hedgingTime: ContinuousClock.Instant?
     private var isStarting = false
     private var isAwaitingBody = false
     /// Bytes of an answer that no upstream gave.
@@ -96,27 +34,39 @@ final class Exchange<Wire: ForwardingWire> {
     private var answer: HTTPResponse?
     private var isReadingPaused = false
     private var reserved = 0
-    private var httpStatus = 0
-    private var grpcStatus: StatusCode?
+    private(set) var httpStatus = 0
+    private(set) var grpcStatus: StatusCode?
+
+    var policy: any ForwardingPolicy { forwarder.policy }
+
+    /// An attempt under way.
+    struct Attempt {
+        /// Tells late news of earlier attempts apart; the first is 1.
+        let number: Int
+        let address: UpstreamAddress
+        let start: ContinuousClock.Instant
+        /// `nil` as long as there is no connection.
+        var upstream: (any UpstreamExchange<Wire>)?
+    }
 
     init(
         subject: ForwardedRequest, client: any ExchangeClient<Wire>, forwarder: ForwarderCore,
-        connector: any UpstreamConnector<Wire>, messageBytesMax: Int, eventLoop: any EventLoop
+        connector: any UpstreamConnector<Wire>, messageBytesMax: Int, eventLoop: any EventLoop,
+        plan decided: ForwardingPlan? = nil
     ) {
         self.messageBytesMax = messageBytesMax
         self.eventLoop = eventLoop
         self.subject = subject
         self.client = client
         self.connector = connector
-        policy = forwarder.policy
-        budget = forwarder.budget
-        plan = forwarder.policy.plan(for: subject)
+        self.forwarder = forwarder
+        plan = decided ?? forwarder.policy.plan(for: subject)
         machine = ExchangeMachine(
             holdLimit: plan.holdsResponse ? forwarder.limits.replayBytes : 0,
             replayLimit: forwarder.limits.replayBytes)
     }
 
-    deinit { budget.release(reserved) }
+    deinit { forwarder.budget.release(reserved) }
 
     // MARK: Client
 
@@ -129,9 +79,11 @@ final class Exchange<Wire: ForwardingWire> {
         isEnd: Bool, _ forwarded: @escaping (ForwardingChanges?) -> Wire.RequestHead
     ) {
         if plan.awaitedBodyBytes == nil {
+            if plan.keepsRequest { forwardedHead = forwarded }
             receive(.head(forwarded(plan.changes), isEnd: isEnd))
         } else {
-            pendingHead = forwarded
+            forwardedHead = forwarded
+            isHeadPending = true
             if isEnd { machine.endWithHead() }
         }
     }
@@ -159,20 +111,23 @@ final class Exchange<Wire: ForwardingWire> {
     }
 
     private func forward() {
-        if let pendingHead {
+        if isHeadPending, let forwardedHead {
             machine.putFirst(
-                .head(pendingHead(plan.changes), isEnd: machine.requestEnded && !machine.hasContent)
+                .head(
+                    forwardedHead(plan.changes), isEnd: machine.requestEnded && !machine.hasContent)
             )
-            self.pendingHead = nil
+            isHeadPending = false
         }
-        guard let first = policy.firstUpstream(plan) else {
-            giveUp(ServingError(.unavailable, "No healthy endpoint to forward the request to"))
-            return
+        if plan.keepsRequest { machine.keepsRequest = true } else { forwardedHead = nil }
+        do throws(ForwardingRefusal) {
+            let first = try policy.firstUpstream(plan)
+            machine.beginAttempt()
+            isStarting = true
+            attempt(first)
+            isStarting = false
+        } catch {
+            giveUp(error.error, fields: error.fields)
         }
-        machine.beginAttempt()
-        isStarting = true
-        attempt(first)
-        isStarting = false
     }
 
     // MARK: Requests that are decided on by their body
@@ -206,7 +161,7 @@ final class Exchange<Wire: ForwardingWire> {
             guard self.client != nil else { return }
             forward()
             // Nobody else lets go what was decided between two reads.
-            upstream?.flush()
+            current?.upstream?.flush()
         case .refuse(let refusal): giveUp(refusal.error, fields: refusal.fields)
         case .answer(let answer):
             machine.giveUp()
@@ -237,16 +192,10 @@ final class Exchange<Wire: ForwardingWire> {
     }
 
     /// The client has said all it has to say for now: head and body go out in one write.
-    func clientReadComplete() { upstream?.flush() }
-
-    /// The upstream has said all it has to say for now.
-    func upstreamReadComplete(attempt: Int) {
-        guard attempt == tried.count, machine.responseStarted else { return }
-        client?.flush()
-    }
+    func clientReadComplete() { current?.upstream?.flush() }
 
     func clientWritabilityChanged(_ isWritable: Bool) {
-        upstream?.setReading(isWritable)
+        current?.upstream?.setReading(isWritable)
         // No more is read until some of it is written, so nobody else would let it go.
         if !isWritable { client?.flush() }
     }
@@ -257,11 +206,11 @@ final class Exchange<Wire: ForwardingWire> {
     ///
     /// `attempt` tells late news of earlier attempts apart.
     func opened(_ upstream: any UpstreamExchange<Wire>, attempt: Int) {
-        guard attempt == tried.count, attemptStart != nil else {
+        guard attempt == current?.number, current?.upstream == nil else {
             upstream.cancel()
             return
         }
-        self.upstream = upstream
+        current?.upstream = upstream
         if let action = machine.opened() { perform(action) }
         // On a connection that was at hand, more of the request may follow in this very read.
         if !isStarting { upstream.flush() }
@@ -269,82 +218,27 @@ final class Exchange<Wire: ForwardingWire> {
     }
 
     func receive(_ part: ResponsePart<Wire>, attempt: Int) {
-        guard attempt == tried.count, client != nil else { return }
+        guard client != nil, attempt == current?.number || promote(attempt) else { return }
         note(part)
         if part.isEnd, isToldElsewhere() { return }
+        if !rivals.isEmpty, ForwardingFailure(httpStatus: httpStatus, grpcStatus: grpcStatus) == nil
+        {
+            dropRivals()
+        }
         for action in machine.receive(part) { perform(action) }
         accountForMemory()
     }
 
-    /// Whether the answer, which is complete and which the client has seen nothing of, is dropped
-    /// for another upstream's.
-    private func isToldElsewhere() -> Bool {
-        guard plan.isIdempotent, machine.isReplayable, !machine.responseStarted,
-            let failure = ForwardingFailure(httpStatus: httpStatus, grpcStatus: grpcStatus),
-            let next = policy.nextUpstream(after: failed(by: failure, isReplayable: true))
-        else { return false }
-        let upstream = upstream
-        endAttempt(.answered(httpStatus: httpStatus, grpcStatus: grpcStatus))
-        upstream?.didFinish(isReusable: machine.requestEnded)
-        tryAgain(at: next)
-        return true
-    }
-
-    // MARK: Attempts that take too long
-
-    /// The upstream was found to be dead: whatever can be asked elsewhere is.
-    func upstreamLost(attempt: Int) {
-        guard attempt == tried.count else { return }
-        abandonAttempt(.upstreamLost)
-    }
-
-    /// When the attempt that is under way is to be looked at; `nil` for never.
-    private(set) var attemptDeadline: ContinuousClock.Instant?
-
-    /// The time of one attempt is up.
-    func attemptTimedOut() {
-        attemptDeadline = nil
-        abandonAttempt(.attemptTimedOut)
-    }
-
-    /// Goes on elsewhere; with nowhere to go, the answer may still come.
-    private func abandonAttempt(_ failure: ForwardingFailure) {
-        guard client != nil, attemptStart != nil, plan.isIdempotent, machine.isReplayable,
-            !machine.responseStarted,
-            let next = policy.nextUpstream(after: failed(by: failure, isReplayable: true))
-        else { return }
-        let upstream = upstream
-        endAttempt(.failed(failure))
-        upstream?.cancel()
-        tryAgain(at: next)
-    }
-
-    private func tryAgain(at next: UpstreamAddress) {
-        httpStatus = 0
-        grpcStatus = nil
-        answer = nil
-        machine.retry()
-        attempt(next)
-    }
-
-    private func failed(
-        by failure: ForwardingFailure, isReplayable: Bool
-    ) -> FailedForwarding {
-        FailedForwarding(
-            tried: tried, plan: plan, isReplayable: isReplayable,
-            responseStarted: machine.responseStarted, failure: failure)
-    }
-
-    func failed(_ failure: ForwardingFailure, attempt: Int) {
-        guard attempt == tried.count else { return }
-        upstream = nil
-        if let action = machine.failed(failure) { perform(action) }
+    /// The upstream has said all it has to say for now.
+    func upstreamReadComplete(attempt: Int) {
+        guard attempt == current?.number, machine.responseStarted else { return }
+        client?.flush()
     }
 
     func upstreamWritabilityChanged(_ isWritable: Bool, attempt: Int) {
-        guard attempt == tried.count else { return }
+        guard attempt == current?.number else { return }
         setClientReading(isWritable)
-        if !isWritable { upstream?.flush() }
+        if !isWritable { current?.upstream?.flush() }
     }
 
     private func setClientReading(_ isReading: Bool) {
@@ -374,9 +268,16 @@ final class Exchange<Wire: ForwardingWire> {
         }
     }
 
+    /// Forgets what the last attempt answered.
+    func forgetAnswer() {
+        httpStatus = 0
+        grpcStatus = nil
+        answer = nil
+    }
+
     private func accountForMemory() {
         let growth = machine.keptBytes - reserved
-        if growth > 0, !budget.reserve(growth) {
+        if growth > 0, !forwarder.budget.reserve(growth) {
             machine.stopKeeping()
         } else if growth > 0 {
             reserved += growth
@@ -385,38 +286,20 @@ final class Exchange<Wire: ForwardingWire> {
 
     // MARK: Decisions
 
-    private func attempt(_ address: UpstreamAddress) {
-        tried.append(address)
-        let now = ContinuousClock.now
-        attemptStart = now
-        attemptDeadline = plan.attemptTimeout.map { now + $0 }
-        policy.didBegin(at: address, plan)
-        if attemptDeadline != nil { client?.didBegin() }
-        connector.open(address, for: self, attempt: tried.count)
-    }
-
-    private func endAttempt(_ result: AttemptResult) {
-        guard let start = attemptStart, let last = tried.last else { return }
-        attemptStart = nil
-        upstream = nil
-        policy.didEnd(EndedAttempt(upstream: last, result: result, duration: .now - start), plan)
-    }
-
-    private func perform(_ action: ExchangeMachine<Wire>.Action) {
+    func perform(_ action: ExchangeMachine<Wire>.Action) {
         switch action {
-        case .sendUpstream(let parts): upstream?.send(parts)
+        case .sendUpstream(let parts): current?.upstream?.send(parts)
         case .sendClient(let parts): client?.send(parts)
-        case .decide(let failure, let isReplayable, let responseStarted):
-            decide(failure, isReplayable: isReplayable, responseStarted: responseStarted)
+        case .decide(let failure, let isReplayable): decide(failure, isReplayable: isReplayable)
         case .abortClient:
             endAttempt(.failed(.connectionClosed))
             client?.abort()
             finish()
         case .cancelUpstream:
-            upstream?.cancel()
+            current?.upstream?.cancel()
             endAttempt(.abandoned)
         case .finish(let isReusable):
-            let upstream = upstream
+            let upstream = current?.upstream
             isAnswered = true
             client?.flush()
             endAttempt(.answered(httpStatus: httpStatus, grpcStatus: grpcStatus))
@@ -426,39 +309,10 @@ final class Exchange<Wire: ForwardingWire> {
         }
     }
 
-    private func decide(
-        _ failure: ForwardingFailure, isReplayable: Bool, responseStarted: Bool
-    ) {
-        endAttempt(.failed(failure))
-        let failed = failed(by: failure, isReplayable: isReplayable)
-        guard let next = policy.nextUpstream(after: failed) else {
-            giveUp(error(for: failure))
-            return
-        }
-        tryAgain(at: next)
-    }
-
-    private func error(for failure: ForwardingFailure) -> ServingError {
-        let endpoint = tried.last.map(\.description) ?? "none"
-        return switch failure {
-        case .connectFailed:
-            ServingError(.unavailable, "Endpoint \(endpoint) cannot be reached")
-        case .connectionClosed:
-            ServingError(
-                .unavailable, "Endpoint \(endpoint) closed the connection before answering")
-        case .unprocessed:
-            ServingError(.unavailable, "Endpoint \(endpoint) took no more requests")
-        case .upstreamLost, .refused, .serverError:
-            ServingError(.unavailable, "Endpoint \(endpoint) failed")
-        case .timedOut, .attemptTimedOut:
-            ServingError(.deadlineExceeded, "Endpoint \(endpoint) did not answer in time")
-        }
-    }
-
     func timedOut() {
         guard client != nil else { return }
         let hasStarted = httpStatus != 0 && machine.responseStarted
-        upstream?.cancel()
+        current?.upstream?.cancel()
         // What a client does not wait for says nothing of the endpoint.
         endAttempt(subject.context.deadline.hasPassed() ? .abandoned : .failed(.timedOut))
         if hasStarted {
@@ -470,7 +324,7 @@ final class Exchange<Wire: ForwardingWire> {
         }
     }
 
-    private func giveUp(_ error: ServingError, fields: HeaderFields = [:]) {
+    func giveUp(_ error: ServingError, fields: HeaderFields = [:]) {
         machine.giveUp()
         answer = nil
         httpStatus = error.code == .unavailable ? 503 : error.code.httpStatus
@@ -483,13 +337,26 @@ final class Exchange<Wire: ForwardingWire> {
         guard client != nil else { return }
         // The connection may carry another request.
         setClientReading(true)
+        dropRivals()
         client = nil
-        policy.didFinish(
-            ForwardedOutcome(
-                api: subject.api, method: subject.method, path: subject.path,
-                httpStatus: httpStatus, grpcStatus: grpcStatus, tried: tried,
-                requestBytes: machine.requestBytes,
-                responseBytes: machine.responseBytes + ownBytes,
-                context: subject.context, answer: isAnswered ? answer : nil), plan)
+        let outcome = ForwardedOutcome(
+            api: subject.api, method: subject.method, path: subject.path,
+            httpStatus: httpStatus, grpcStatus: grpcStatus, tried: tried,
+            requestBytes: machine.requestBytes,
+            responseBytes: machine.responseBytes + ownBytes,
+            context: subject.context, answer: isAnswered ? answer : nil)
+        policy.didFinish(outcome, plan)
+        if plan.keepsRequest { sendCopy(of: outcome) }
+    }
+
+    /// Sends what the client asked somewhere else as well, where the policy says so.
+    private func sendCopy(of outcome: ForwardedOutcome) {
+        let content = machine.takeContent()
+        guard isAnswered, let content, let forwardedHead,
+            let plan = policy.copy(of: outcome, plan)
+        else { return }
+        ShadowClient<Wire>.send(
+            subject: subject, head: forwardedHead(plan.changes), content: content, plan: plan,
+            forwarder: forwarder, connector: connector, eventLoop: eventLoop)
     }
 }

@@ -13,7 +13,7 @@ struct ExchangeMachine<Wire: ForwardingWire> {
         case sendClient([ResponsePart<Wire>])
         /// The attempt is over. Ask whether there is another, then call ``retry()`` or
         /// ``giveUp()``.
-        case decide(ForwardingFailure, isReplayable: Bool, responseStarted: Bool)
+        case decide(ForwardingFailure, isReplayable: Bool)
         /// Break the client's message off: part of a response has been sent.
         case abortClient
         /// Stop the attempt; its answer is of no interest any more.
@@ -124,6 +124,13 @@ struct ExchangeMachine<Wire: ForwardingWire> {
         requestKept = 0
     }
 
+    /// Whether another attempt can be made beside the one under way: the request was sent whole, and
+    /// nothing of its answer has come.
+    var mayHaveRival: Bool {
+        guard case .open = upstream, case .held(let parts, _) = response else { return false }
+        return requestEnded && isReplayable && parts.isEmpty
+    }
+
     // MARK: Client
 
     /// A part of the request has come.
@@ -221,7 +228,7 @@ struct ExchangeMachine<Wire: ForwardingWire> {
             // Nothing is forgotten before a connection stands.
             let isAtHand = if case .opening = upstream { true } else { isReplayable }
             upstream = .none
-            return .decide(failure, isReplayable: isAtHand, responseStarted: false)
+            return .decide(failure, isReplayable: isAtHand)
         case .none, .ended:
             return nil
         }
@@ -234,6 +241,13 @@ struct ExchangeMachine<Wire: ForwardingWire> {
         upstream = .opening
     }
 
+    /// An attempt from before, to which the request was sent whole, takes the place of the last one.
+    mutating func goOn() {
+        response = isStreamingFromStart ? .streaming : .held([], bytes: 0)
+        responseBytes = 0
+        upstream = .open
+    }
+
     /// No attempt is left; the shell answers the client with an error of its own.
     mutating func giveUp() {
         end()
@@ -241,6 +255,19 @@ struct ExchangeMachine<Wire: ForwardingWire> {
 
     private mutating func end() {
         upstream = .ended
-        forgetRequest()
+        if !keepsRequest { forgetRequest() }
+    }
+
+    // MARK: Copies
+
+    /// Whether the request is kept beyond its end.
+    var keepsRequest = false
+
+    /// What followed the head of the request, which is not kept any longer; `nil` where it is not all
+    /// at hand.
+    mutating func takeContent() -> [RequestPart<Wire>]? {
+        defer { forgetRequest() }
+        guard requestEnded, isReplayable else { return nil }
+        return request.filter { if case .head = $0 { false } else { true } }
     }
 }

@@ -2,7 +2,6 @@ public import Logging
 public import MartletCore
 import NIOCore
 import NIOPosix
-import Synchronization
 
 /// What all exchanges of a gateway share.
 struct ForwarderCore: Sendable {
@@ -17,17 +16,6 @@ struct ForwarderCore: Sendable {
     }
 }
 
-/// How upstreams are spoken to, for the pools of all event loops.
-final class SharedEncryption: Sendable {
-    let all = Mutex<[UpstreamAddress: UpstreamEncryption]>([:])
-
-    /// Encrypts a new connection where that is wanted.
-    func configure(_ channel: any Channel, to address: UpstreamAddress, isHTTP2: Bool) throws {
-        let encryption = all.withLock { $0[address] }
-        try encryption?.configure(channel, to: address, isHTTP2: isHTTP2)
-    }
-}
-
 /// Connections to upstreams, a set for each event loop: a request never changes threads.
 public final class UpstreamPools: Sendable {
     private let eventLoops: EventLoops
@@ -35,19 +23,24 @@ public final class UpstreamPools: Sendable {
     private let http2: [ObjectIdentifier: NIOLoopBound<HTTP2UpstreamPool>]
 
     let limits: ForwardingLimits
-    private let encryption: SharedEncryption
+    private let upstreams: SharedUpstreams
 
-    /// How upstreams are spoken to from now on that are not spoken to in the clear.
-    public func setEncryption(_ encryption: [UpstreamAddress: UpstreamEncryption]) {
-        self.encryption.all.withLock { $0 = encryption }
+    /// How upstreams are connected to from now on; others as by default.
+    public func setOptions(_ options: [UpstreamAddress: UpstreamOptions]) {
+        upstreams.set(options)
+    }
+
+    /// How one upstream is connected to from now on.
+    public func setOptions(_ options: UpstreamOptions, for address: UpstreamAddress) {
+        upstreams.set(options, for: address)
     }
 
     /// Begins without connections.
     public init(eventLoops: EventLoops, limits: ForwardingLimits) async throws {
         self.eventLoops = eventLoops
         self.limits = limits
-        let encryption = SharedEncryption()
-        self.encryption = encryption
+        let upstreams = SharedUpstreams()
+        self.upstreams = upstreams
         var http1: [ObjectIdentifier: NIOLoopBound<HTTP1UpstreamPool>] = [:]
         var http2: [ObjectIdentifier: NIOLoopBound<HTTP2UpstreamPool>] = [:]
         for eventLoop in eventLoops.group.makeIterator() {
@@ -55,11 +48,11 @@ public final class UpstreamPools: Sendable {
                 (
                     NIOLoopBound(
                         HTTP1UpstreamPool(
-                            eventLoop: eventLoop, limits: limits, encryption: encryption),
+                            eventLoop: eventLoop, limits: limits, upstreams: upstreams),
                         eventLoop: eventLoop),
                     NIOLoopBound(
                         HTTP2UpstreamPool(
-                            eventLoop: eventLoop, limits: limits, encryption: encryption),
+                            eventLoop: eventLoop, limits: limits, upstreams: upstreams),
                         eventLoop: eventLoop)
                 )
             }.get()
@@ -142,9 +135,11 @@ extension Listener {
 
 extension ForwardingLimits {
     /// The beginnings of a connection to an upstream.
-    func bootstrap(on eventLoop: any EventLoop) -> ClientBootstrap {
+    func bootstrap(
+        on eventLoop: any EventLoop, connectTimeout: Duration? = nil
+    ) -> ClientBootstrap {
         ClientBootstrap(group: eventLoop)
-            .connectTimeout(TimeAmount(connectTimeout))
+            .connectTimeout(TimeAmount(connectTimeout ?? self.connectTimeout))
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelOption(.socketOption(.so_keepalive), value: 1)
             .channelOption(
@@ -152,6 +147,17 @@ extension ForwardingLimits {
                 value: SocketOptionValue(unacknowledgedTimeout.milliseconds)
             )
             .channelOption(.maxMessagesPerRead, value: 1)
+    }
+}
+
+extension ClientBootstrap {
+    /// Connects to an upstream; a name is looked up, which an address spares.
+    func connect(to address: UpstreamAddress) -> EventLoopFuture<any Channel> {
+        if let known = try? SocketAddress(ipAddress: address.host, port: address.port) {
+            connect(to: known)
+        } else {
+            connect(host: address.host, port: address.port)
+        }
     }
 }
 

@@ -133,6 +133,10 @@ public struct ForwardingPlan: Sendable {
     /// How long one attempt may take while there are others; `nil` for as long as the request may.
     public var attemptTimeout: Duration?
 
+    /// After how long without an answer it is asked whether the request is sent to another upstream
+    /// as well; `nil` for never.
+    public var hedgingDelay: Duration?
+
     /// Longest time for the request as a whole; `nil` for what the gateway's limits say.
     public var timeout: Duration?
 
@@ -147,6 +151,9 @@ public struct ForwardingPlan: Sendable {
 
     /// Whether the first message of a gRPC call is awaited in place of the whole body.
     public var awaitsFirstMessage = false
+
+    /// Whether the request is kept, to ask in the end whether a copy is sent elsewhere.
+    public var keepsRequest = false
 
     /// Up to how many bytes the answer is told of in the end; `nil` for not at all.
     public var keptAnswerBytes: Int?

@@ -86,11 +86,17 @@ public struct EndedAttempt: Sendable {
     /// From when it began until its result was complete.
     public let duration: Duration
 
+    /// Whether it was not the request's first.
+    public let isRetry: Bool
+
     /// Creates the end of an attempt.
-    public init(upstream: UpstreamAddress, result: AttemptResult, duration: Duration) {
+    public init(
+        upstream: UpstreamAddress, result: AttemptResult, duration: Duration, isRetry: Bool = false
+    ) {
         self.upstream = upstream
         self.result = result
         self.duration = duration
+        self.isRetry = isRetry
     }
 }
 
@@ -127,6 +133,28 @@ public struct ForwardedOutcome: Sendable {
     public let answer: HTTPResponse?
 }
 
+/// A request without an answer, for the decision whether it is sent once more.
+public struct WaitingForwarding: Sendable {
+    /// Upstreams tried so far, in order.
+    public let tried: [UpstreamAddress]
+
+    /// What the request allows.
+    public let plan: ForwardingPlan
+
+    /// How long ago it was sent to the last of them.
+    public let elapsed: Duration
+}
+
+/// Whether a request is sent to another upstream while the first may still answer.
+public enum HedgingDecision: Sendable {
+    /// It is; that attempt has begun.
+    case ask(UpstreamAddress)
+    /// It is too early: ask again after this long.
+    case wait(Duration)
+    /// It is not.
+    case leave
+}
+
 /// Decides where requests go.
 ///
 /// Called on event loops: returns at once.
@@ -144,20 +172,26 @@ public protocol ForwardingPolicy: Sendable {
         _ plan: ForwardingPlan, body: [UInt8]?,
         completion: @escaping @Sendable (ForwardingDecision) -> Void)
 
-    /// The upstream of a request's first attempt; `nil` when there is none.
-    func firstUpstream(_ plan: ForwardingPlan) -> UpstreamAddress?
+    /// The upstream of a request's first attempt, which begins with that.
+    ///
+    /// - Throws: why there is none.
+    func firstUpstream(_ plan: ForwardingPlan) throws(ForwardingRefusal) -> UpstreamAddress
 
-    /// The upstream of another attempt; `nil` to give up.
+    /// The upstream of another attempt, which begins with that; `nil` to give up.
     func nextUpstream(after failed: FailedForwarding) -> UpstreamAddress?
 
-    /// An attempt at an upstream begins.
-    func didBegin(at upstream: UpstreamAddress, _ plan: ForwardingPlan)
+    /// Whether a request that has waited for so long is sent to another upstream as well.
+    func hedge(_ waiting: WaitingForwarding) -> HedgingDecision
 
-    /// An attempt at an upstream is over.
+    /// An attempt at an upstream is over; called once for each that has begun.
     func didEnd(_ attempt: EndedAttempt, _ plan: ForwardingPlan)
 
     /// A request is over.
     func didFinish(_ outcome: ForwardedOutcome, _ plan: ForwardingPlan)
+
+    /// How a copy of a request is sent whose plan says that it is kept, and which was answered;
+    /// `nil` for not at all.
+    func copy(of outcome: ForwardedOutcome, _ plan: ForwardingPlan) -> ForwardingPlan?
 }
 
 /// Bounds of forwarding, with their defaults.

@@ -8,6 +8,7 @@ final class HTTP1UpstreamHandler: ChannelDuplexHandler, UpstreamExchange {
     typealias Wire = HTTP1Wire
 
     let address: UpstreamAddress
+    let upstream: SharedUpstream
     var idleSince = NIODeadline.now()
 
     private let pool: HTTP1UpstreamPool
@@ -19,12 +20,14 @@ final class HTTP1UpstreamHandler: ChannelDuplexHandler, UpstreamExchange {
     private var isChunked = false
     private var isPaused = false
     private var owesRead = false
-    private var isRetired = false
+    /// Whether the upstream was found to be dead.
+    private(set) var isRetired = false
     /// Until it closes; asking the channel for each request would cost.
     private var isOpen = false
 
-    init(address: UpstreamAddress, pool: HTTP1UpstreamPool) {
+    init(address: UpstreamAddress, upstream: SharedUpstream, pool: HTTP1UpstreamPool) {
         self.address = address
+        self.upstream = upstream
         self.pool = pool
     }
 

@@ -11,15 +11,15 @@ final class HTTP1UpstreamPool: UpstreamConnector {
 
     private let eventLoop: any EventLoop
     private let limits: ForwardingLimits
-    private let encryption: SharedEncryption
+    private let upstreams: SharedUpstreams
     private var idle: [UpstreamAddress: [HTTP1UpstreamHandler]] = [:]
     /// All connections, those in use too.
     private var open: [UpstreamAddress: [ObjectIdentifier: HTTP1UpstreamHandler]] = [:]
     private var sweep: Scheduled<Void>?
 
-    init(eventLoop: any EventLoop, limits: ForwardingLimits, encryption: SharedEncryption) {
+    init(eventLoop: any EventLoop, limits: ForwardingLimits, upstreams: SharedUpstreams) {
         self.eventLoop = eventLoop
-        self.encryption = encryption
+        self.upstreams = upstreams
         self.limits = limits
     }
 
@@ -30,20 +30,37 @@ final class HTTP1UpstreamPool: UpstreamConnector {
             exchange.opened(handler, attempt: attempt)
             return
         }
+        let upstream = upstreams[address]
+        guard upstream.begin() else {
+            exchange.failed(.unprocessed, attempt: attempt)
+            return
+        }
+        connect(to: address, upstream, for: exchange, attempt: attempt)
+    }
+
+    private func connect(
+        to address: UpstreamAddress, _ upstream: SharedUpstream,
+        for exchange: Exchange<HTTP1Wire>, attempt: Int
+    ) {
         let bound = NIOLoopBound((self, exchange), eventLoop: eventLoop)
-        limits.bootstrap(on: eventLoop)
+        let timeout = upstream.options.connectTimeout
+        limits.bootstrap(on: eventLoop, connectTimeout: timeout)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let (pool, _) = bound.value
-                    try pool.encryption.configure(channel, to: address, isHTTP2: false)
+                    try upstream.configure(channel, to: address, isHTTP2: false)
                     try channel.pipeline.syncOperations.addHandler(
-                        HTTP1UpstreamHandler(address: address, pool: pool))
+                        HTTP1UpstreamHandler(
+                            address: address, upstream: upstream, pool: pool))
                 }
             }
-            .connect(host: address.host, port: address.port)
+            .connect(to: address)
             .whenComplete { result in
                 let (_, exchange) = bound.value
-                guard let channel = try? result.get(),
+                let channel = try? result.get()
+                upstream.didConnect(channel != nil)
+                channel?.closeFuture.whenComplete { _ in upstream.didClose() }
+                guard let channel,
                     let handler = try? channel.pipeline.syncOperations.handler(
                         type: HTTP1UpstreamHandler.self),
                     handler.begin(exchange, attempt: attempt)
@@ -52,14 +69,16 @@ final class HTTP1UpstreamPool: UpstreamConnector {
                     return
                 }
                 exchange.opened(handler, attempt: attempt)
+                // It was found to be dead while the connection came about.
+                if handler.isRetired { exchange.upstreamLost(attempt: attempt) }
             }
     }
 
     /// Takes a connection back; `false` where there is no room for it.
     func giveBack(_ handler: HTTP1UpstreamHandler) -> Bool {
-        guard idle[handler.address, default: []].count < HTTP1UpstreamPool.maximumIdle else {
-            return false
-        }
+        guard idle[handler.address, default: []].count < HTTP1UpstreamPool.maximumIdle,
+            !handler.upstream.isRoomWanted()
+        else { return false }
         idle[handler.address, default: []].append(handler)
         handler.idleSince = eventLoop.now
         scheduleSweep()
@@ -89,15 +108,20 @@ final class HTTP1UpstreamPool: UpstreamConnector {
     /// One timer for all: one for each, set and cancelled with every request, would cost.
     private func scheduleSweep() {
         guard sweep == nil else { return }
-        let pause = TimeAmount(limits.upstreamIdleTimeout / 4)
+        let shortest = idle.keys.map(idleTimeout).min() ?? limits.upstreamIdleTimeout
+        let pause = TimeAmount(shortest / 4)
         sweep = eventLoop.assumeIsolated().scheduleTask(in: pause) { self.closeIdle() }
+    }
+
+    private func idleTimeout(of address: UpstreamAddress) -> Duration {
+        upstreams[address].options.idleTimeout ?? limits.upstreamIdleTimeout
     }
 
     private func closeIdle() {
         sweep = nil
-        let latest = eventLoop.now - TimeAmount(limits.upstreamIdleTimeout)
         // The last ones are those used last.
         for (address, handlers) in idle {
+            let latest = eventLoop.now - TimeAmount(idleTimeout(of: address))
             let expired = handlers.prefix { $0.idleSince <= latest }
             guard !expired.isEmpty else { continue }
             idle[address] = Array(handlers.dropFirst(expired.count))

@@ -10,12 +10,12 @@ final class HTTP2UpstreamPool: UpstreamConnector {
 
     private let eventLoop: any EventLoop
     private let limits: ForwardingLimits
-    fileprivate let encryption: SharedEncryption
+    fileprivate let upstreams: SharedUpstreams
     private var connections: [UpstreamAddress: HTTP2UpstreamConnection] = [:]
 
-    init(eventLoop: any EventLoop, limits: ForwardingLimits, encryption: SharedEncryption) {
+    init(eventLoop: any EventLoop, limits: ForwardingLimits, upstreams: SharedUpstreams) {
         self.eventLoop = eventLoop
-        self.encryption = encryption
+        self.upstreams = upstreams
         self.limits = limits
     }
 
@@ -59,11 +59,12 @@ private final class HTTP2UpstreamConnection {
         let multiplexer = eventLoop.makePromise(of: NIOHTTP2Handler.StreamMultiplexer.self)
         connecting = multiplexer.futureResult
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
-        limits.bootstrap(on: eventLoop)
+        let upstream = pool.upstreams[address]
+        let timeout = upstream.options.connectTimeout
+        limits.bootstrap(on: eventLoop, connectTimeout: timeout)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try bound.value.pool.encryption.configure(
-                        channel, to: address, isHTTP2: true)
+                    try upstream.configure(channel, to: address, isHTTP2: true)
                     _ = try channel.pipeline.syncOperations.configureHTTP2Pipeline(
                         mode: .client, connectionConfiguration: HTTP2Tuning.client,
                         streamConfiguration: HTTP2Tuning.stream
@@ -74,7 +75,7 @@ private final class HTTP2UpstreamConnection {
                         UpstreamConnectionWatch { bound.value.retire() })
                 }
             }
-            .connect(host: address.host, port: address.port)
+            .connect(to: address)
             .whenComplete { result in
                 // Not before the connection stands: streams of one that never became active
                 // would not hear that it failed.
@@ -148,6 +149,8 @@ private final class HTTP2UpstreamConnection {
                 return
             }
             exchange.opened(handler, attempt: attempt)
+            // It was found to be dead while the stream came about.
+            if connection.isRetired { exchange.upstreamLost(attempt: attempt) }
         }
     }
 }

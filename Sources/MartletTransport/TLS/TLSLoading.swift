@@ -40,6 +40,7 @@ extension ServerTLS {
             certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
         configuration.minimumTLSVersion = minimumVersion == .tls13 ? .tlsv13 : .tlsv12
         configuration.curves = [.x25519_MLKEM768, .x25519, .secp256r1, .secp384r1]
+        configuration.cipherSuiteValues = TLSConfiguration.forwardSecret
         configuration.applicationProtocols = protocols.applicationProtocols
         if case .required(let source) = clientVerification {
             let authorities = try PEM.certificates(in: source, role: "client authority")
@@ -68,6 +69,17 @@ extension ServerTLS {
                     + "\(certificateChain)", cause: error)
         }
     }
+}
+
+extension TLSConfiguration {
+    /// The suites of TLS 1.2 with forward secrecy and authenticated encryption alone (RFC 9325,
+    /// section 4.2); TLS 1.3 has no others.
+    static let forwardSecret: [NIOTLSCipher] = [
+        .TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, .TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+        .TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, .TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+        .TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+        .TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+    ]
 }
 
 extension ListenerOptions.Protocols {

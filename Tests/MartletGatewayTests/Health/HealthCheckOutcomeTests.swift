@@ -48,12 +48,16 @@ struct HealthCheckOutcomeTests {
         #expect(outcome.load == LoadSample(rps: 100, eps: 2, utilization: 0.5))
     }
 
-    @Test func node_thatCannotBeReached_isNeither() async {
+    @Test(arguments: TrafficPolicy.Health.CheckProtocol.allCases)
+    func node_thatCannotBeReached_isNeither(
+        byProtocol checkProtocol: TrafficPolicy.Health.CheckProtocol
+    ) async throws {
         let eventLoops = EventLoops(count: 1)
         // Port 1 needs privileges nobody uses here.
-        let outcome = await HealthCheckOutcome.check(
-            UpstreamAddress(host: "127.0.0.1", port: 1),
-            client: ControlClient(eventLoops: eventLoops), timeout: .seconds(5))
+        var health = TrafficPolicy.Health.patient
+        health.checkProtocol = checkProtocol
+        let outcome = try await HealthCheck(health, tls: nil, eventLoops: eventLoops)
+            .outcome(of: UpstreamAddress(host: "127.0.0.1", port: 1))
         await eventLoops.shutDown()
         #expect(!outcome.isReady && !outcome.isDegraded)
         #expect(outcome.models == nil && outcome.load == nil)

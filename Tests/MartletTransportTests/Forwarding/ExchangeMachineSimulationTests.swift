@@ -185,8 +185,7 @@ private struct ExchangeWorld {
                 upstream += parts.map(\.text).joined()
                 require(requestSent.hasPrefix(upstream), "'\(upstream)' was sent upstream")
             case .sendClient(let parts): client += parts.map(\.text).joined()
-            case .decide(_, let isReplayable, let responseStarted):
-                decide(isReplayable: isReplayable, responseStarted: responseStarted)
+            case .decide(_, let isReplayable): decide(isReplayable: isReplayable)
             case .abortClient:
                 require(!client.isEmpty, "a response was broken off that had not begun")
                 ends.append("aborted")
@@ -196,8 +195,8 @@ private struct ExchangeWorld {
         }
     }
 
-    private mutating func decide(isReplayable: Bool, responseStarted: Bool) {
-        require(client.isEmpty && !responseStarted, "asked for a retry after '\(client)'")
+    private mutating func decide(isReplayable: Bool) {
+        require(client.isEmpty && !machine.responseStarted, "asked for a retry after '\(client)'")
         let isForgotten = stoppedKeeping && !upstream.isEmpty
         require(!(isReplayable && isForgotten), "replayable though nothing may be kept")
         guard isReplayable, attempts < 5 else {

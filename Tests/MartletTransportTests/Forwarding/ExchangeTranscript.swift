@@ -63,9 +63,8 @@ struct ExchangeTranscript {
         switch action {
         case .sendUpstream(let parts): "upstream \(parts.map(\.text).joined())"
         case .sendClient(let parts): "client \(parts.map(\.text).joined())"
-        case .decide(let failure, let isReplayable, let responseStarted):
+        case .decide(let failure, let isReplayable):
             "decide \(failure)\(isReplayable ? " replayable" : "")"
-                + (responseStarted ? " started" : "")
         case .abortClient: "abort client"
         case .cancelUpstream: "cancel upstream"
         case .finish(let isReusable): isReusable ? "finish reusable" : "finish"

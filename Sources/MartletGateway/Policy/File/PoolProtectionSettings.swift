@@ -52,17 +52,41 @@ extension TrafficPolicy {
 
         enum Keys {
             static let connectionsMax = ConfigurationKey(
-                "connections_max", .integer(1...1_000_000), default: 1024,
+                "connections_max", .integer(1...1_000_000), default: 4096,
                 "Connections to a node.")
             static let requestsMax = ConfigurationKey(
                 "requests_max", .integer(1...1_000_000), default: 4096,
                 "Requests under way at a node.")
             static let pendingRequestsMax = ConfigurationKey(
                 "pending_requests_max", .integer(0...1_000_000), default: 1024,
-                "Requests of the pool that wait for a connection.")
+                "Requests that wait for a connection to a node.")
             static let retriesMax = ConfigurationKey(
-                "retries_max", .integer(0...1_000_000), default: 64,
+                "retries_max", .integer(0...1_000_000), default: 1024,
                 "Retries of the pool under way.")
+        }
+    }
+
+    /// How many requests the nodes of a pool can bear, found out by how long answers take.
+    struct Concurrency: Sendable, Equatable {
+        var latencyTolerance = Keys.latencyTolerance.standard
+        var requestsMin = Keys.requestsMin.standard
+        var requestsMax = Keys.requestsMax.standard
+
+        enum Keys {
+            static let latencyTolerance = ConfigurationKey(
+                "latency_tolerance", .number(1...100), default: 2,
+                "How many times as long as in light use answers may take.")
+            static let requestsMin = ConfigurationKey(
+                "requests_min", .integer(1...1_000_000), default: 4,
+                "Requests under way that are always allowed.")
+            static let requestsMax = ConfigurationKey(
+                "requests_max", .integer(1...1_000_000), default: 4096,
+                "Requests under way that are never exceeded.")
+        }
+
+        var configuration: AdaptiveConcurrencyConfiguration {
+            AdaptiveConcurrencyConfiguration(
+                limitMin: requestsMin, limitMax: requestsMax, tolerance: latencyTolerance)
         }
     }
 
@@ -125,6 +149,20 @@ extension TrafficPolicy.Breakers: ConfigurationReadable {
         requestsMax = section.read(Keys.requestsMax, &problems)
         pendingRequestsMax = section.read(Keys.pendingRequestsMax, &problems)
         retriesMax = section.read(Keys.retriesMax, &problems)
+    }
+}
+
+extension TrafficPolicy.Concurrency: ConfigurationReadable {
+    static let description = ConfigurationSectionDescription(
+        "adaptive_concurrency",
+        "How many requests the nodes of a pool can bear, found out by how long answers take; those "
+            + "of the least priority are refused first.",
+        keys: [Keys.latencyTolerance, Keys.requestsMin, Keys.requestsMax])
+
+    init?(_ section: ConfigurationSection, _ problems: inout ConfigurationProblems) {
+        latencyTolerance = section.read(Keys.latencyTolerance, &problems)
+        requestsMin = section.read(Keys.requestsMin, &problems)
+        requestsMax = section.read(Keys.requestsMax, &problems)
     }
 }
 

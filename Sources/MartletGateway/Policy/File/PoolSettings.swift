@@ -21,6 +21,7 @@ extension TrafficPolicy {
         var health = Health()
         var outliers = Outliers()
         var breakers = Breakers()
+        var concurrency: Concurrency?
         var nearness = Nearness()
         var panicShare = Keys.panicShare.standard
         var connectTimeout = Keys.connectTimeout.standard
@@ -51,11 +52,15 @@ extension TrafficPolicy {
             static let breakers = ConfigurationKey(
                 "breakers", .section(), default: Breakers(),
                 "How much may be under way at the nodes.")
+            static let concurrency = ConfigurationKey<Concurrency?>(
+                "adaptive_concurrency", .section(),
+                "Finds out how many requests the nodes can bear, and refuses those beyond.")
             static let nearness = ConfigurationKey(
                 "nearness", .section(), default: Nearness(), "Whether near nodes come first.")
             static let panicShare = ConfigurationKey(
-                "panic_percent", .percent(), default: 0.5,
-                "Below this share of usable nodes all are used, since health is then probably "
+                "panic_percent", .percent(), default: 0,
+                "Below this share of usable nodes those are used too that are ejected, or that fail "
+                    + "their checks but can be connected to, since health is then perhaps "
                     + "misjudged; 0 never.")
             static let connectTimeout = ConfigurationKey(
                 "connect_timeout_seconds", .seconds(0.001...60), default: .seconds(1),
@@ -74,7 +79,7 @@ extension TrafficPolicy.Pool: ConfigurationReadable {
         "pool", "A named pool of nodes that can stand in for each other.",
         keys: [
             Keys.name, Keys.endpoints, Keys.dns, Keys.balancing, Keys.hashHeader, Keys.health,
-            Keys.outliers, Keys.breakers, Keys.nearness, Keys.panicShare, Keys.connectTimeout,
+            Keys.outliers, Keys.breakers, Keys.concurrency, Keys.nearness, Keys.panicShare, Keys.connectTimeout,
             Keys.idleTimeout, Keys.tls,
         ],
         rules: [.exactlyOne(["endpoints", "dns"])])
@@ -88,6 +93,7 @@ extension TrafficPolicy.Pool: ConfigurationReadable {
         health = section.read(Keys.health, &problems)
         outliers = section.read(Keys.outliers, &problems)
         breakers = section.read(Keys.breakers, &problems)
+        concurrency = section.read(Keys.concurrency, &problems)
         nearness = section.read(Keys.nearness, &problems)
         panicShare = section.read(Keys.panicShare, &problems)
         connectTimeout = section.read(Keys.connectTimeout, &problems)

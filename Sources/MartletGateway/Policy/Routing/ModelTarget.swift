@@ -1,3 +1,6 @@
+import MartletTelemetry
+import MartletTransport
+
 /// What a request asks of which model, as its path says.
 ///
 /// Paths are taken apart as nodes do it, for a gateway that reads a path otherwise than the node
@@ -59,6 +62,16 @@ enum ModelNaming: Sendable, Equatable {
         } else {
             self = method == "POST" && ModelNaming.bodyPaths.contains(path) ? .body : .nowhere
         }
+    }
+
+    /// Reads the head of a request.
+    init(_ request: ForwardedRequest) {
+        self.init(isGRPC: request.api == .grpc, method: request.method, path: request.path)
+    }
+
+    /// The model, where the path names it.
+    var model: String? {
+        if case .path(let target) = self { target.model } else { nil }
     }
 
     private static let bodyPaths: Set<String> = [

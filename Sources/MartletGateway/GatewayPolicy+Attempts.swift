@@ -1,0 +1,144 @@
+import MartletCore
+import MartletTransport
+import Synchronization
+
+/// Where attempts go, and what is learnt from how they end.
+extension GatewayPolicy {
+    func firstUpstream(_ plan: ForwardingPlan) throws(ForwardingRefusal) -> UpstreamAddress {
+        guard let state = plan.state as? RequestState else {
+            throw ForwardingRefusal(ServingError(.unavailable, "No endpoint is for the request"))
+        }
+        if state.original == nil { state.route.deposit(now: now) }
+        switch state.pool.directory.pickFirst(affinityKey: state.affinityKey, model: state.model) {
+        case .endpoint(let address): return address
+        case .allFull:
+            throw ForwardingRefusal(
+                ServingError(
+                    .unavailable,
+                    "Every endpoint of pool '\(state.pool.settings.name)' has as many requests as "
+                        + "it may (breakers.requests_max)"),
+                fields: ["retry-after": "1"])
+        case .none:
+            throw ForwardingRefusal(
+                ServingError(.unavailable, "No healthy endpoint to forward the request to"))
+        }
+    }
+
+    func nextUpstream(after failed: FailedForwarding) -> UpstreamAddress? {
+        guard let state = failed.plan.state as? RequestState else { return nil }
+        let directory = state.pool.directory
+        if let last = failed.tried.last {
+            directory.didFail(at: last)
+            if failed.failure == .connectFailed, let change = directory.connectionFailed(last) {
+                logger.log(change)
+                pools?.retire(last)
+            }
+        }
+        guard state.original == nil, state.route.allowsRetry(after: failed, now: now) else {
+            return nil
+        }
+        let next = directory.pickNext(
+            after: failed, affinityKey: state.affinityKey, model: state.model)
+        if next != nil { journal.didRetry(failed.failure.asAttemptFailure) }
+        return next
+    }
+
+    func hedge(_ waiting: WaitingForwarding) -> HedgingDecision {
+        guard let state = waiting.plan.state as? RequestState else { return .leave }
+        let directory = state.pool.directory
+        let decision = state.route.hedge(
+            waiting, alternatives: directory.alternatives(to: waiting.tried), now: now)
+        switch decision {
+        case .leave(let reason):
+            journal.didNotHedge(reason)
+            return .leave
+        case .wait(let time): return .wait(time)
+        case .hedge:
+            let next = directory.pickBeside(
+                waiting.tried, affinityKey: state.affinityKey, model: state.model)
+            guard let next else { return .leave }
+            journal.didHedge()
+            return .ask(next)
+        }
+    }
+
+    func didEnd(_ attempt: EndedAttempt, _ plan: ForwardingPlan) {
+        guard let state = plan.state as? RequestState else { return }
+        if state.route.hedging != nil, case .answered = attempt.result {
+            state.route.didAnswer(latency: attempt.duration, now: now)
+        }
+        for change in state.pool.directory.didEnd(attempt) { journal.note(change, logger) }
+    }
+
+    // MARK: The end
+
+    func didFinish(_ outcome: ForwardedOutcome, _ plan: ForwardingPlan) {
+        let state = plan.state as? RequestState
+        if let original = state?.original {
+            original.runtime.end(original, outcome.answer)
+            return
+        }
+        journal.didFinish(outcome)
+        if let undecided = plan.state as? UndecidedRequest {
+            // A client that has gone before its body came; a refusal has given the lease back.
+            if outcome.httpStatus == 0 { release(undecided.grant) }
+            return
+        }
+        guard let state else { return }
+        release(state, outcome)
+        if let arm = state.arm { record(arm, outcome, state.route) }
+        let flight = state.flight.withLock { flight in
+            defer { flight = nil }
+            return flight
+        }
+        guard let flight, let caching = state.caching else { return }
+        guard let answer = outcome.answer, answer.status < 500, answer.status != 429 else {
+            caching.cache.failed(flight.ticket)
+            return
+        }
+        let isKept = caching.policy.keeps(.init(answer))
+        caching.cache.answered(flight.ticket, answer, isKept: isKept)
+        if isKept { caching.cache.share(answer, for: flight.key) }
+    }
+
+    /// Gives back what the request was counted in for.
+    private func release(_ state: RequestState, _ outcome: ForwardedOutcome) {
+        if state.isCounted { state.route.release() }
+        if state.isAdmitted {
+            // What no endpoint answered, or its client did not wait for, tells nothing of them.
+            let tells = !outcome.tried.isEmpty && outcome.httpStatus != 0
+            let latency = ContinuousClock.now - outcome.context.start
+            state.pool.release(latency: tells ? latency : nil, now: now)
+        }
+        release(state.grant)
+    }
+
+    private func record(
+        _ arm: CanaryController.Arm, _ outcome: ForwardedOutcome, _ route: RouteRuntime
+    ) {
+        // What a client did not wait for, or no endpoint was asked, tells nothing.
+        guard outcome.httpStatus != 0, !outcome.tried.isEmpty else { return }
+        let latency = ContinuousClock.now - outcome.context.start
+        let isError = outcome.httpStatus >= 400 || (outcome.grpcStatus ?? .ok) != .ok
+        journal.note(
+            route.record(arm, isError: isError, latency: latency, now: now),
+            of: route.settings.name, logger)
+    }
+
+    // MARK: Copies
+
+    func copy(of outcome: ForwardedOutcome, _ plan: ForwardingPlan) -> ForwardingPlan? {
+        guard let state = plan.state as? RequestState, let shadow = state.shadow,
+            outcome.requestBytes <= shadow.settings.bodyBytesMax, shadow.begin()
+        else { return nil }
+        var copy = ForwardingPlan(isIdempotent: true, holdsResponse: true)
+        copy.changes = state.route.copyChanges(of: outcome, plan, shadow)
+        copy.timeout = plan.timeout
+        if shadow.isComparing { copy.keptAnswerBytes = shadow.settings.bodyBytesMax }
+        copy.state = RequestState(
+            route: state.route, pool: shadow.pool ?? state.pool, affinityKey: state.affinityKey,
+            original: ShadowOriginal(
+                runtime: shadow, name: "\(outcome.method) \(outcome.path)", answer: outcome.answer))
+        return copy
+    }
+}

@@ -1,0 +1,127 @@
+import MartletCore
+import MartletTelemetry
+import MartletTransport
+import Synchronization
+
+/// Decisions that need a request's body: its model, or whether its answer is known already.
+extension GatewayPolicy {
+    func decide(
+        _ plan: ForwardingPlan, body: [UInt8]?,
+        completion: @escaping @Sendable (ForwardingDecision) -> Void
+    ) {
+        if let undecided = plan.state as? UndecidedRequest {
+            do throws(ForwardingRefusal) {
+                guard let body else {
+                    release(undecided.grant)
+                    throw ForwardingRefusal(
+                        ServingError(
+                            .resourceExhausted,
+                            "This request goes by the model that its body names, which is longer "
+                                + "than messages may be (--max-message-bytes)"))
+                }
+                let decided = try decide(undecided, body: body)
+                // A body that is at hand already is not awaited again.
+                guard decided.awaitedBodyBytes != nil else {
+                    completion(.forward(decided))
+                    return
+                }
+                decide(decided, body: body, completion: completion)
+            } catch {
+                completion(.refuse(error))
+            }
+            return
+        }
+        guard let state = plan.state as? RequestState, let caching = state.caching, let body,
+            let key = caching.cache.key(caching, body: body)
+        else {
+            var uncached = plan
+            uncached.keptAnswerBytes = nil
+            completion(.forward(uncached))
+            return
+        }
+        look(up: key, caching, state, plan, completion)
+    }
+
+    private func look(
+        up key: CacheKey, _ caching: RequestState.Caching, _ state: RequestState,
+        _ plan: ForwardingPlan, _ completion: @escaping @Sendable (ForwardingDecision) -> Void
+    ) {
+        let lookup = caching.cache.lookup(key, ageMax: caching.ageMax) { outcome in
+            switch outcome {
+            case .lead: completion(.forward(plan))
+            case .answer(let answer):
+                state.flight.withLock { $0 = nil }
+                completion(.answer(answer.fromCache("shared", age: nil)))
+            }
+        }
+        switch lookup {
+        case .hit(let answer, let age): completion(.answer(answer.fromCache("hit", age: age)))
+        case .wait(let ticket): state.flight.withLock { $0 = (ticket, key) }
+        case .miss(nil): completion(.forward(plan))
+        case .miss(let ticket?):
+            state.flight.withLock { $0 = (ticket, key) }
+            // Whoever wants a new answer does not want another gateway's.
+            guard caching.ageMax == nil else {
+                completion(.forward(plan))
+                return
+            }
+            caching.cache.lookupShared(key) { found in
+                guard let found else {
+                    completion(.forward(plan))
+                    return
+                }
+                state.flight.withLock { $0 = nil }
+                caching.cache.answered(ticket, found.answer, isKept: true)
+                completion(.answer(found.answer.fromCache("hit", age: found.age)))
+            }
+        }
+    }
+
+    private func decide(
+        _ undecided: UndecidedRequest, body: [UInt8]
+    ) throws(ForwardingRefusal) -> ForwardingPlan {
+        let request = undecided.request
+        var grant = undecided.grant
+        do throws(ForwardingRefusal) {
+            let rules = current
+            let model = try GatewayPolicy.model(of: request, body: body)
+            if let model, let before = grant, before.awaitsModel {
+                switch access?.control.admit(model: model, to: before, now: now) {
+                case .admitted(let admitted)?: grant = admitted
+                case .refused(let refusal)?:
+                    // Its lease was given back.
+                    grant = nil
+                    journal.didRefuse(refusal.reason)
+                    throw ForwardingRefusal(
+                        refusal.error, fields: HeaderFields(refusal.fields))
+                case nil: break
+                }
+            }
+            let query = RouteQuery(
+                authority: request.authority, method: request.method, path: undecided.path,
+                model: model.map { .named($0) } ?? .none)
+            guard
+                case .route(let index) = rules.table.decide(query, fields: request.fields)
+            else { throw GatewayPolicy.noRoute(request) }
+            return try plan(
+                request, undecided.path, .nowhere, rules.routes[index], rules, grant)
+        } catch {
+            release(grant)
+            throw error
+        }
+    }
+
+    private static func model(
+        of request: ForwardedRequest, body: [UInt8]
+    ) throws(ForwardingRefusal) -> String? {
+        guard request.api == .grpc else { return MessageModel.model(inJSON: body) }
+        do throws(ServingError) {
+            // What follows is of a stream whose first message decides.
+            let length = body.dropFirst().prefix(4).reduce(0) { $0 << 8 | Int($1) }
+            return try MessageModel.model(
+                inCall: request.path, frame: Array(body.prefix(5 + length)))
+        } catch {
+            throw ForwardingRefusal(error)
+        }
+    }
+}

@@ -1,0 +1,73 @@
+import MartletCore
+import MartletTransport
+
+/// Asks an endpoint whether it is well, by the protocol that its pool says.
+struct HealthCheck: Sendable {
+    private let settings: TrafficPolicy.Health
+    private let client: ControlClient
+    private let tls: ClientTLS?
+    private let eventLoops: EventLoops
+
+    /// - Throws: `ServingError` that names the file of a certificate or key that cannot be used.
+    init(_ settings: TrafficPolicy.Health, tls: ClientTLS?, eventLoops: EventLoops) throws {
+        self.settings = settings
+        self.tls = tls
+        self.eventLoops = eventLoops
+        client = try ControlClient(eventLoops: eventLoops, tls: tls)
+    }
+
+    /// What one check tells; takes no longer than the settings allow.
+    func outcome(of address: UpstreamAddress) async -> HealthCheckOutcome {
+        do {
+            switch settings.checkProtocol {
+            case .http: return try await askHTTP(address)
+            case .grpc: return try await askGRPC(address)
+            case .tcp:
+                try await client.connect(
+                    host: address.host, port: address.port, timeout: settings.timeout)
+                return .well
+            }
+        } catch {
+            return .unreachable
+        }
+    }
+
+    private func askHTTP(_ address: UpstreamAddress) async throws -> HealthCheckOutcome {
+        let answer = try await client.get(
+            host: address.host, port: address.port, path: settings.path,
+            timeout: settings.timeout)
+        guard settings.checksModels else {
+            return HealthCheckOutcome(readiness: answer, listing: nil)
+        }
+        let listing = try await client.get(
+            host: address.host, port: address.port, path: "/v1/models", timeout: settings.timeout)
+        return HealthCheckOutcome(readiness: answer, listing: listing)
+    }
+
+    /// `grpc.health.v1.Health/Check` (the gRPC health checking protocol).
+    private func askGRPC(_ address: UpstreamAddress) async throws -> HealthCheckOutcome {
+        let service = settings.grpcService.map { Array($0.utf8) } ?? []
+        // HealthCheckRequest: field 1, a text.
+        let request =
+            service.isEmpty ? [] : [0x0A] + HealthCheck.varint(service.count) + service
+        let answer = try await GRPCQuestion.ask(
+            "/grpc.health.v1.Health/Check", message: request, host: address.host,
+            port: address.port, tls: tls, timeout: settings.timeout, eventLoops: eventLoops)
+        switch answer {
+        // HealthCheckResponse: field 1, a number; 1 is SERVING.
+        case .success(let message): return message == [0x08, 0x01] ? .well : .unwell
+        case .failure: return .unwell
+        }
+    }
+
+    private static func varint(_ value: Int) -> [UInt8] {
+        var bytes: [UInt8] = []
+        var rest = value
+        while rest >= 0x80 {
+            bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
+            rest >>= 7
+        }
+        bytes.append(UInt8(truncatingIfNeeded: rest))
+        return bytes
+    }
+}

@@ -1,0 +1,205 @@
+import MartletCore
+import NIOCore
+
+/// Attempts at upstreams: one after the other, or beside each other.
+extension Exchange {
+    func attempt(_ address: UpstreamAddress) {
+        tried.append(address)
+        let now = ContinuousClock.now
+        current = Attempt(number: tried.count, address: address, start: now)
+        attemptTimeout = plan.attemptTimeout.map { now + $0 }
+        hedgingTime = plan.hedgingDelay.map { now + $0 }
+        if attemptDeadline != nil { client?.didBegin() }
+        connector.open(address, for: self, attempt: tried.count)
+    }
+
+    func endAttempt(_ result: AttemptResult) {
+        guard let ended = current else { return }
+        current = nil
+        report(ended, result)
+    }
+
+    private func report(_ attempt: Attempt, _ result: AttemptResult) {
+        policy.didEnd(
+            EndedAttempt(
+                upstream: attempt.address, result: result, duration: .now - attempt.start,
+                isRetry: attempt.number > 1), plan)
+    }
+
+    // MARK: One after the other
+
+    func failed(_ failure: ForwardingFailure, attempt: Int) {
+        if let index = rivals.firstIndex(where: { $0.number == attempt }) {
+            report(rivals.remove(at: index), .failed(failure))
+            return
+        }
+        guard attempt == current?.number else { return }
+        current?.upstream = nil
+        if !machine.responseStarted, promoteLast(after: .failed(failure)) { return }
+        if let action = machine.failed(failure) { perform(action) }
+    }
+
+    func decide(_ failure: ForwardingFailure, isReplayable: Bool) {
+        endAttempt(.failed(failure))
+        guard let next = policy.nextUpstream(after: failed(by: failure, isReplayable: isReplayable))
+        else {
+            giveUp(error(for: failure))
+            return
+        }
+        tryAgain(at: next)
+    }
+
+    /// Whether the answer, which is complete and which the client has seen nothing of, is dropped
+    /// for another upstream's.
+    func isToldElsewhere() -> Bool {
+        guard plan.isIdempotent, machine.isReplayable, !machine.responseStarted,
+            let failure = ForwardingFailure(httpStatus: httpStatus, grpcStatus: grpcStatus)
+        else { return false }
+        let upstream = current?.upstream
+        let result = AttemptResult.answered(httpStatus: httpStatus, grpcStatus: grpcStatus)
+        if promoteLast(after: result) {
+            upstream?.didFinish(isReusable: machine.requestEnded)
+            return true
+        }
+        guard let next = policy.nextUpstream(after: failed(by: failure, isReplayable: true))
+        else { return false }
+        endAttempt(result)
+        upstream?.didFinish(isReusable: machine.requestEnded)
+        tryAgain(at: next)
+        return true
+    }
+
+    /// The upstream was found to be dead: whatever can be asked elsewhere is.
+    func upstreamLost(attempt: Int) {
+        if let index = rivals.firstIndex(where: { $0.number == attempt }) {
+            let lost = rivals.remove(at: index)
+            lost.upstream?.cancel()
+            report(lost, .failed(.upstreamLost))
+        } else if attempt == current?.number {
+            abandonAttempt(.upstreamLost)
+        }
+    }
+
+    /// When the attempt that is under way is to be looked at, by ``attemptTimedOut()``; `nil` for
+    /// never.
+    var attemptDeadline: ContinuousClock.Instant? {
+        guard let attemptTimeout, let hedgingTime else { return attemptTimeout ?? hedgingTime }
+        return min(attemptTimeout, hedgingTime)
+    }
+
+    /// The attempt that is under way is looked at.
+    func attemptTimedOut() {
+        let now = ContinuousClock.now
+        if let hedgingTime, hedgingTime <= now { hedge() }
+        if let attemptTimeout, attemptTimeout <= now {
+            self.attemptTimeout = nil
+            abandonAttempt(.attemptTimedOut)
+        }
+    }
+
+    /// Goes on elsewhere; with nowhere to go, the answer may still come.
+    private func abandonAttempt(_ failure: ForwardingFailure) {
+        guard client != nil, let abandoned = current, plan.isIdempotent, machine.isReplayable,
+            !machine.responseStarted
+        else { return }
+        if promoteLast(after: .failed(failure)) {
+            abandoned.upstream?.cancel()
+            return
+        }
+        guard let next = policy.nextUpstream(after: failed(by: failure, isReplayable: true))
+        else { return }
+        endAttempt(.failed(failure))
+        abandoned.upstream?.cancel()
+        tryAgain(at: next)
+    }
+
+    private func tryAgain(at next: UpstreamAddress) {
+        forgetAnswer()
+        machine.retry()
+        attempt(next)
+    }
+
+    private func failed(by failure: ForwardingFailure, isReplayable: Bool) -> FailedForwarding {
+        FailedForwarding(
+            tried: tried, plan: plan, isReplayable: isReplayable,
+            responseStarted: machine.responseStarted, failure: failure)
+    }
+
+    func error(for failure: ForwardingFailure) -> ServingError {
+        let endpoint = tried.last.map(\.description) ?? "none"
+        return switch failure {
+        case .connectFailed:
+            ServingError(.unavailable, "Endpoint \(endpoint) cannot be reached")
+        case .connectionClosed:
+            ServingError(
+                .unavailable, "Endpoint \(endpoint) closed the connection before answering")
+        case .unprocessed:
+            ServingError(.unavailable, "Endpoint \(endpoint) took no more requests")
+        case .upstreamLost, .refused, .serverError:
+            ServingError(.unavailable, "Endpoint \(endpoint) failed")
+        case .timedOut, .attemptTimedOut:
+            ServingError(.deadlineExceeded, "Endpoint \(endpoint) did not answer in time")
+        }
+    }
+
+    // MARK: Beside each other
+
+    /// Sends the request to another upstream as well, if the policy says so; the first answer
+    /// counts.
+    ///
+    /// Only a request that was sent whole, and of whose answer nothing has come.
+    private func hedge() {
+        hedgingTime = nil
+        guard client != nil, let waiting = current, machine.mayHaveRival, httpStatus == 0 else {
+            return
+        }
+        let now = ContinuousClock.now
+        let decision = policy.hedge(
+            WaitingForwarding(tried: tried, plan: plan, elapsed: now - waiting.start))
+        switch decision {
+        case .leave: return
+        case .wait(let time):
+            hedgingTime = now + time
+            client?.didBegin()
+        case .ask(let next):
+            rivals.append(waiting)
+            machine.retry()
+            attempt(next)
+            // Nobody reads from the client now, to let it go.
+            current?.upstream?.flush()
+        }
+    }
+
+    /// Lets an earlier attempt take the place of the last one, as it has answered first.
+    func promote(_ attempt: Int) -> Bool {
+        guard let index = rivals.firstIndex(where: { $0.number == attempt }) else { return false }
+        let slower = current?.upstream
+        replaceCurrent(by: rivals.remove(at: index), after: .abandoned)
+        slower?.cancel()
+        return true
+    }
+
+    /// Lets the last of the earlier attempts take the place of one that came to nothing.
+    private func promoteLast(after result: AttemptResult) -> Bool {
+        guard let rival = rivals.popLast() else { return false }
+        replaceCurrent(by: rival, after: result)
+        return true
+    }
+
+    private func replaceCurrent(by rival: Attempt, after result: AttemptResult) {
+        endAttempt(result)
+        forgetAnswer()
+        machine.goOn()
+        current = rival
+    }
+
+    /// Ends attempts that another was faster than.
+    func dropRivals() {
+        let slower = rivals
+        rivals = []
+        for rival in slower {
+            rival.upstream?.cancel()
+            report(rival, .abandoned)
+        }
+    }
+}

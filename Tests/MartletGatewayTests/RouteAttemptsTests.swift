@@ -1,0 +1,96 @@
+import MartletCore
+import Testing
+
+@testable import MartletGateway
+@testable import MartletTransport
+
+@Suite("Attempts that a route allows")
+struct RouteAttemptsTests {
+    private let a = UpstreamAddress(host: "a", port: 1)
+    private let b = UpstreamAddress(host: "b", port: 2)
+
+    private func route(
+        _ change: (inout TrafficPolicy.Route) -> Void = { _ in }
+    ) -> RouteRuntime {
+        var settings = TrafficPolicy.Route(name: "r")
+        change(&settings)
+        return RouteRuntime(settings, pools: [:], now: .zero)
+    }
+
+    private func failed(
+        _ tried: [UpstreamAddress], _ failure: ForwardingFailure = .connectionClosed,
+        isIdempotent: Bool = true, isReplayable: Bool = true, responseStarted: Bool = false
+    ) -> FailedForwarding {
+        FailedForwarding(
+            tried: tried, plan: ForwardingPlan(isIdempotent: isIdempotent, holdsResponse: true),
+            isReplayable: isReplayable, responseStarted: responseStarted, failure: failure)
+    }
+
+    @Test func afterTheLastAttemptAllowed_thereIsNone() {
+        let route = route { $0.retries.attemptsMax = 2 }
+        #expect(route.allowsRetry(after: failed([a]), now: .zero))
+        #expect(!route.allowsRetry(after: failed([a, b]), now: .zero))
+    }
+
+    @Test func whatMustNotBeRepeated_isNot() {
+        let route = route()
+        #expect(!route.allowsRetry(after: failed([a], isIdempotent: false), now: .zero))
+        #expect(!route.allowsRetry(after: failed([a], isReplayable: false), now: .zero))
+        #expect(!route.allowsRetry(after: failed([a], responseStarted: true), now: .zero))
+        #expect(!route.allowsRetry(after: failed([a], .timedOut), now: .zero))
+    }
+
+    @Test func whatTheEndpointNeverSaw_isRepeatedThoughItMayNotRunTwice() {
+        for failure in [ForwardingFailure.connectFailed, .unprocessed] {
+            let failed = failed([a], failure, isIdempotent: false)
+            #expect(route().allowsRetry(after: failed, now: .zero), "\(failure)")
+        }
+    }
+
+    @Test func beyondTheBudget_thereIsNone() {
+        let route = route {
+            $0.retries.budgetMin = 4
+            $0.retries.budgetShare = 0.1
+        }
+        var granted = 0
+        while granted < 1000, route.allowsRetry(after: failed([a]), now: .zero) { granted += 1 }
+        #expect(granted == 4)
+        for _ in 0..<100 { route.deposit(now: .zero) }
+        while granted < 1000, route.allowsRetry(after: failed([a]), now: .zero) { granted += 1 }
+        #expect(granted == 10)
+    }
+
+    @Test func failureThatIsNotNamed_isNotRepeated() {
+        let route = route { $0.retries.failures = [.connectFailed] }
+        #expect(route.allowsRetry(after: failed([a], .connectFailed), now: .zero))
+        #expect(!route.allowsRetry(after: failed([a], .connectionClosed), now: .zero))
+    }
+
+    // MARK: Hedging
+
+    private func waiting(_ tried: [UpstreamAddress], _ elapsed: Duration) -> WaitingForwarding {
+        WaitingForwarding(
+            tried: tried, plan: ForwardingPlan(isIdempotent: true, holdsResponse: true),
+            elapsed: elapsed)
+    }
+
+    @Test func hedge_comesAfterTheDelay_andNotTwice() {
+        let route = route { $0.hedging = TrafficPolicy.Hedging(delay: .fixed(.seconds(1))) }
+        for _ in 0..<20 { route.deposit(now: .zero) }
+        #expect(route.hedgingDelay(now: .zero) == .seconds(1))
+        let early = route.hedge(waiting([a], .milliseconds(400)), alternatives: 1, now: .zero)
+        #expect(early == .wait(.milliseconds(600)))
+        let due = route.hedge(waiting([a], .seconds(1)), alternatives: 1, now: .zero)
+        #expect(due == .hedge(excluding: [a.id]))
+        let again = route.hedge(waiting([a, b], .seconds(1)), alternatives: 1, now: .zero)
+        #expect(again == .leave(.alreadyHedged))
+        let alone = route.hedge(waiting([a], .seconds(1)), alternatives: 0, now: .zero)
+        #expect(alone == .leave(.noOtherEndpoint))
+    }
+
+    @Test func withoutHedging_nothingIsHedged() {
+        #expect(route().hedgingDelay(now: .zero) == nil)
+        let decision = route().hedge(waiting([a], .seconds(9)), alternatives: 1, now: .zero)
+        #expect(decision == .leave(.alreadyHedged))
+    }
+}
