@@ -268,6 +268,9 @@ final class Exchange<Wire: ForwardingWire> {
         if upstream.isWritable { setClientReading(true) }
     }
 
+    /// Whether an attempt that was asked for is still of use.
+    func awaits(_ attempt: Int) -> Bool { attempt == tried.count && attemptStart != nil }
+
     func receive(_ part: ResponsePart<Wire>, attempt: Int) {
         guard attempt == tried.count, client != nil else { return }
         note(part)
