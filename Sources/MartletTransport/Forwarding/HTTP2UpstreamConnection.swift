@@ -34,6 +34,8 @@ final class HTTP2UpstreamConnection: HTTP2Endpoint, LoopTurnMember {
     private var waitingCheck = 64
     /// Whether the upstream was found to be dead.
     private var isRetired = false
+    /// Whether those that waited for the upstream's settings have been dealt with.
+    private var hasSpread = false
 
     init(address: UpstreamAddress, pool: HTTP2UpstreamPool, now: NIODeadline) {
         self.address = address
@@ -54,7 +56,7 @@ final class HTTP2UpstreamConnection: HTTP2Endpoint, LoopTurnMember {
     /// Opens a stream for an attempt, now or when there is room.
     func open(for exchange: Exchange<HTTP2Wire>, attempt: Int) {
         switch state {
-        case .open where waiting.isEmpty && connection.canOpen:
+        case .open where waiting.isEmpty && canBegin:
             begin(exchange, attempt: attempt)
         case .open, .connecting: wait(exchange, attempt: attempt)
         case .ending: exchange.failed(.unprocessed, attempt: attempt)
@@ -77,9 +79,25 @@ final class HTTP2UpstreamConnection: HTTP2Endpoint, LoopTurnMember {
         if isRetired { exchange.upstreamLost(attempt: attempt) }
     }
 
+    /// Whether an attempt can begin now; not before the upstream has said how many it takes, as it
+    /// would refuse those above.
+    private var canBegin: Bool { connection.hasSettings && connection.canOpen }
+
     private func beginWaiting() {
-        while case .open = state, connection.canOpen, let (exchange, attempt) = waiting.popFirst() {
+        while case .open = state, canBegin, let (exchange, attempt) = waiting.popFirst() {
             begin(exchange, attempt: attempt)
+        }
+        if connection.hasSettings, !hasSpread { spreadWaiting() }
+    }
+
+    /// Leaves to other connections what this one turns out to have no room for.
+    private func spreadWaiting() {
+        hasSpread = true
+        guard !connection.hasStreamRoom, !isRetired else { return }
+        let rest = waiting
+        waiting.removeAll()
+        for (exchange, attempt) in rest where exchange.awaits(attempt) {
+            pool.open(address, for: exchange, attempt: attempt)
         }
     }
 
@@ -205,13 +223,14 @@ final class HTTP2UpstreamConnection: HTTP2Endpoint, LoopTurnMember {
         guard case .open = state else { return }
         state = .ending
         pool.remove(self)
-        failWaiting(.unprocessed)
+        failWaiting(connection.hasSettings ? .unprocessed : .connectFailed)
     }
 
     /// The connection is no more, or never was.
     func close() {
         if case .closed = state { return }
-        let isNew = if case .connecting = state { true } else { false }
+        // Whoever does not speak HTTP/2 is not reached by it.
+        let isNew = !connection.hasSettings
         state = .closed
         pool.remove(self)
         failStreams()

@@ -65,8 +65,8 @@ final class HTTP2UpstreamPool: UpstreamConnector {
             }
     }
 
-    /// An upstream was found to be dead: nothing new is sent over connections to it, and what can be
-    /// asked elsewhere is.
+    /// An upstream was found to be dead: nothing new is sent over connections to it, and what can
+    /// be asked elsewhere is.
     func retire(_ address: UpstreamAddress) {
         for connection in connections.removeValue(forKey: address) ?? [] {
             connection.upstreamLost()

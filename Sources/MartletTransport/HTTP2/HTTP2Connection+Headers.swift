@@ -135,7 +135,9 @@ extension HTTP2Connection {
             }
         }
         guard !stream.peerEnded else { return try breakStream(block.stream, .streamClosed) }
-        guard trailers.malformation == nil, block.isEnd, !block.dependsOnItself, stream.contentLeft ?? 0 == 0 else {
+        guard trailers.malformation == nil, block.isEnd, !block.dependsOnItself,
+            stream.contentLeft ?? 0 == 0
+        else {
             return try breakStream(block.stream, .protocolError)
         }
         didReceiveEnd(block.stream)

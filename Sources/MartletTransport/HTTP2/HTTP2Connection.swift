@@ -115,7 +115,8 @@ struct HTTP2Connection {
     var isWritable = true
     var unreadControlFrames = 0
 
-    /// Where the last DATA frame of the output begins, so that it can still be made a stream's last.
+    /// Where the last DATA frame of the output begins, so that it can still be made its stream's
+    /// last.
     var lastData: (stream: UInt32, place: Int)?
 
     /// Begins a connection: its output holds our settings.

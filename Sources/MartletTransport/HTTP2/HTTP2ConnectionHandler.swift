@@ -1,7 +1,8 @@
 import MartletCore
 import NIOCore
 
-/// The server's end of an HTTP/2 connection: carries bytes to and from the core, and keeps its time.
+/// The server's end of an HTTP/2 connection: carries bytes to and from the core, and keeps its
+/// time.
 ///
 /// There is one handler for all streams. What is answered while bytes are read goes out together at
 /// the end of that. Subclasses say what becomes of requests.

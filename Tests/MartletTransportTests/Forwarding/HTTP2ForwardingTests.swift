@@ -48,7 +48,7 @@ private struct TestGateway: Sendable {
     let policy: FixedPolicy
     let pools: UpstreamPools
 
-    /// - Parameter ports: of upstreams to be tried before the server.
+    /// Runs `body` beside both; `ports` are those of upstreams to be tried before the server.
     static func run(
         _ responder: TestResponder = TestResponder(), plan: ForwardingPlan? = nil,
         limits: Limits = Limits(), upstreamLimits: Limits = Limits(), portsBefore ports: [Int] = [],
@@ -98,7 +98,8 @@ struct HTTP2ForwardingTests {
         let message = (0..<count).map { UInt8(truncatingIfNeeded: $0 / 7) }
         var limits = Limits()
         limits.messageBytes = 10_000_000
-        try await TestGateway.run(limits: limits, upstreamLimits: limits) { gateway in
+        try await TestGateway.run(limits: limits, upstreamLimits: limits) {
+            (gateway) async throws in
             let answer = try await gateway.echo(message)
             #expect(answer.status == "0")
             #expect(answer.messages == [message])
@@ -107,7 +108,7 @@ struct HTTP2ForwardingTests {
     }
 
     @Test func manyCallsAtOnce_areAnsweredByTheirOwn() async throws {
-        try await TestGateway.run { gateway in
+        try await TestGateway.run { (gateway) async throws in
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for number in 0..<300 {
                     group.addTask {
@@ -125,7 +126,7 @@ struct HTTP2ForwardingTests {
     @Test func upstreamsWithFewStreams_areServedByMoreConnections_andByWaiting() async throws {
         var few = Limits()
         few.concurrentStreams = 2
-        try await TestGateway.run(upstreamLimits: few) { gateway in
+        try await TestGateway.run(upstreamLimits: few) { (gateway) async throws in
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for _ in 0..<100 {
                     group.addTask {
@@ -152,7 +153,7 @@ struct HTTP2ForwardingTests {
         changes.response.removed = ["a"]
         changes.response.added = [.init("c", "d")]
         plan.changes = changes
-        try await TestGateway.run(responder, plan: plan) { gateway in
+        try await TestGateway.run(responder, plan: plan) { (gateway) async throws in
             for _ in 0..<2 {
                 let stream = try await gateway.client.open([
                     (":method", "POST"), (":scheme", "http"), (":path", "/p?q=1"),
@@ -172,7 +173,7 @@ struct HTTP2ForwardingTests {
 
     @Test func upstreamsThatCannotBeReached_arePassedOver() async throws {
         // Nobody listens there.
-        try await TestGateway.run(portsBefore: [1]) { gateway in
+        try await TestGateway.run(portsBefore: [1]) { (gateway) async throws in
             let answer = try await gateway.echo([7])
             #expect(answer.messages == [[7]])
             #expect(gateway.policy.ended.first == .failed(.connectFailed))
@@ -180,7 +181,7 @@ struct HTTP2ForwardingTests {
     }
 
     @Test func aRetiredUpstream_isConnectedToAnew() async throws {
-        try await TestGateway.run { gateway in
+        try await TestGateway.run { (gateway) async throws in
             for _ in 0..<3 {
                 #expect(try await gateway.echo([7]).messages == [[7]])
                 gateway.pools.retire(gateway.policy.upstreams[0])
@@ -189,7 +190,7 @@ struct HTTP2ForwardingTests {
     }
 
     @Test func hostsThatContradictEachOther_areRefused() async throws {
-        try await TestGateway.run { gateway in
+        try await TestGateway.run { (gateway) async throws in
             let stream = try await gateway.client.call("/a.B/Call", [("host", "elsewhere")])
             await stream.readToEnd()
             #expect(stream.field("grpc-status") == "3")
@@ -204,7 +205,7 @@ struct HTTP2ForwardingTests {
             held.withLock { $0.append(reply) }
             continuation.yield()
         })
-        try await TestGateway.run(responder) { gateway in
+        try await TestGateway.run(responder) { (gateway) async throws in
             let stream = try await gateway.client.call("/a.B/Call")
             try await stream.send(message: [1], end: true)
             for await _ in began { break }
@@ -220,7 +221,7 @@ struct HTTP2ForwardingTests {
     @Test func bodiesOverTheLimitOfTheirRoute_areRefused() async throws {
         var plan = ForwardingPlan(isIdempotent: true, holdsResponse: false)
         plan.bodyBytesMax = 10
-        try await TestGateway.run(plan: plan) { gateway in
+        try await TestGateway.run(plan: plan) { (gateway) async throws in
             let answer = try await gateway.echo([UInt8](repeating: 1, count: 20))
             #expect(answer.status == "8")
             #expect(try await gateway.echo([1]).messages == [[1]])

@@ -58,7 +58,7 @@ struct HTTP2WireTests {
         headers.add(name: "x-own", value: "secret", indexing: .neverIndexed)
         let head = HTTP2ForwardedHead(RequestHead(headers), clientAddress: nil, changes: nil)
         for block in [head.block, FieldBlock(headers)] {
-            let marked = try decoded(block).filter { $0.indexing == .neverIndexed }.map(\.name)
+            let marked = try decoded(block).filter { $0.indexable == .neverIndexed }.map(\.name)
             #expect(marked == ["authorization", "x-own"])
         }
     }

@@ -68,7 +68,8 @@ struct HTTP2ClientRoleTests {
             $0.sendEnd(on: 1)
             $0.sendEnd(on: 3)
         }
-        #expect(dialogue.sent.suffix(4) == ["DATA 1 1", "DATA 3 1", "DATA 1 0 end", "DATA 3 0 end"])
+        #expect(
+            dialogue.sent.suffix(4) == ["DATA 1 1", "DATA 3 1", "DATA 1 0 end", "DATA 3 0 end"])
     }
 
     @Test func contentBeyondTheWindow_waitsAndIsToldOf() {
@@ -141,24 +142,34 @@ struct HTTP2ClientRoleTests {
         #expect(dialogue.events == ["answer 1 200"])
     }
 
-    @Test(arguments: [
-        ("no status", ClientBytes.headers(1, [("a", "b")])),
-        ("two statuses", .headers(1, [(":status", "200"), (":status", "200")])),
-        ("a status that is none", .headers(1, [(":status", "2x0")])),
-        ("a status of two digits", .headers(1, [(":status", "20")])),
-        ("a field of requests", .headers(1, [(":status", "200"), (":path", "/")])),
-        ("a field of a connection", .headers(1, [(":status", "200"), ("connection", "close")])),
-        ("content before the head", .data(1)),
-        ("an interim answer that ends", .headers(1, [(":status", "100")], end: true)),
-        ("an end before the content", .headers(1, Sample.answer + [("content-length", "3")], end: true)),
-        (
-            "more content than was said",
-            [.headers(1, Sample.answer + [("content-length", "2")]), .data(1)]
-        ),
-        ("two heads", [.headers(1, Sample.answer), .headers(1, Sample.answer)]),
-        ("trailers with a status", [.headers(1, Sample.answer), .headers(1, Sample.answer, end: true)]),
-        ("a window of nothing", .window(1, 0)),
-    ] as [(String, ClientBytes)])
+    @Test(
+        arguments: [
+            ("no status", ClientBytes.headers(1, [("a", "b")])),
+            ("two statuses", .headers(1, [(":status", "200"), (":status", "200")])),
+            ("a status that is none", .headers(1, [(":status", "2x0")])),
+            ("a status of two digits", .headers(1, [(":status", "20")])),
+            ("a field of requests", .headers(1, [(":status", "200"), (":path", "/")])),
+            (
+                "a field of a connection",
+                .headers(1, [(":status", "200"), ("connection", "close")])
+            ),
+            ("content before the head", .data(1)),
+            ("an interim answer that ends", .headers(1, [(":status", "100")], end: true)),
+            (
+                "an end before the content",
+                .headers(1, Sample.answer + [("content-length", "3")], end: true)
+            ),
+            (
+                "more content than was said",
+                [.headers(1, Sample.answer + [("content-length", "2")]), .data(1)]
+            ),
+            ("two heads", [.headers(1, Sample.answer), .headers(1, Sample.answer)]),
+            (
+                "trailers with a status",
+                [.headers(1, Sample.answer), .headers(1, Sample.answer, end: true)]
+            ),
+            ("a window of nothing", .window(1, 0)),
+        ] as [(String, ClientBytes)])
     func malformedAnswers_endTheirStreamAlone(what: String, bytes: ClientBytes) {
         var dialogue = HTTP2Dialogue.client()
         dialogue.open(2)
@@ -170,18 +181,19 @@ struct HTTP2ClientRoleTests {
         #expect(dialogue.connection.streams.streams == [3])
     }
 
-    @Test(arguments: [
-        ("settings that do not come first", ClientBytes.ping()),
-        ("a push", [.settings(), .frame(5, 4, stream: 1, [0, 0, 0, 2])]),
-        ("an answer that nobody asked for", [.settings(), .headers(9, Sample.answer)]),
-        ("data that nobody asked for", [.settings(), .data(9)]),
-        ("an even stream", [.settings(), .headers(2, Sample.answer)]),
-        ("a reset of no stream", [.settings(), .reset(2)]),
-        ("goAway on a stream", [.settings(), .goAway(stream: 1)]),
-        ("a short GOAWAY", [.settings(), .frame(7, 0, stream: 0, [1, 2])]),
-        ("a block that is none", [.settings(), .block(1, [0x80])]),
-        ("a frame too large", [.settings(), .frame(0, 0, stream: 1, length: 1 << 20)]),
-    ] as [(String, ClientBytes)])
+    @Test(
+        arguments: [
+            ("settings that do not come first", ClientBytes.ping()),
+            ("a push", [.settings(), .frame(5, 4, stream: 1, [0, 0, 0, 2])]),
+            ("an answer that nobody asked for", [.settings(), .headers(9, Sample.answer)]),
+            ("data that nobody asked for", [.settings(), .data(9)]),
+            ("an even stream", [.settings(), .headers(2, Sample.answer)]),
+            ("a reset of no stream", [.settings(), .reset(2)]),
+            ("goAway on a stream", [.settings(), .goAway(stream: 1)]),
+            ("a short GOAWAY", [.settings(), .frame(7, 0, stream: 0, [1, 2])]),
+            ("a block that is none", [.settings(), .block(1, [0x80])]),
+            ("a frame too large", [.settings(), .frame(0, 0, stream: 1, length: 1 << 20)]),
+        ] as [(String, ClientBytes)])
     func servers_thatBreakTheProtocol_loseTheConnection(what: String, bytes: ClientBytes) {
         var dialogue = HTTP2Dialogue(role: .client, limits: .upstream)
         dialogue.open()
