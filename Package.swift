@@ -14,7 +14,6 @@ let nio: [Target.Dependency] = [
     .product(name: "NIOCore", package: "swift-nio"),
     .product(name: "NIOPosix", package: "swift-nio"),
     .product(name: "NIOHTTP1", package: "swift-nio"),
-    .product(name: "NIOHTTP2", package: "swift-nio-http2"),
     .product(name: "NIOHPACK", package: "swift-nio-http2"),
     .product(name: "NIOSSL", package: "swift-nio-ssl"),
     .product(name: "NIOTLS", package: "swift-nio"),
@@ -156,6 +155,8 @@ let package = Package(
             [
                 "MartletCore", "MartletTelemetry", "CZlib", logging, lifecycle,
                 .product(name: "NIOEmbedded", package: "swift-nio"),
+                // The stock stack, to compare ours with.
+                .product(name: "NIOHTTP2", package: "swift-nio-http2"),
                 .product(
                     name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle"),
             ] + nio),

@@ -217,6 +217,9 @@ final class Exchange<Wire: ForwardingWire> {
         if upstream.isWritable { setClientReading(true) }
     }
 
+    /// Whether an attempt that was asked for is still of use.
+    func awaits(_ attempt: Int) -> Bool { attempt == current?.number }
+
     func receive(_ part: ResponsePart<Wire>, attempt: Int) {
         guard client != nil, attempt == current?.number || promote(attempt) else { return }
         note(part)

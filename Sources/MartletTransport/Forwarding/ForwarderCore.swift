@@ -107,11 +107,11 @@ struct ForwardingHandlers: ConnectionHandlers {
     }
 
     func addHTTP2Handlers(to channel: any Channel, lifetime: ConnectionLifetime) throws {
-        try HTTP2Multiplexing(limits: limits, lifetime: lifetime).configure(channel) { stream in
-            let pool = try pools.http2(on: stream.eventLoop)
-            try stream.pipeline.syncOperations.addHandler(
-                HTTP2ForwardingHandler(core: core, pool: pool, limits: limits))
-        }
+        let pool = try pools.http2(on: channel.eventLoop)
+        try channel.pipeline.syncOperations.addHandler(
+            HTTP2ForwardingHandler(
+                core: core, pool: pool, limits: limits, lifetime: lifetime,
+                eventLoop: channel.eventLoop))
     }
 }
 

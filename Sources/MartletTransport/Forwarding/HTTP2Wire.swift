@@ -1,60 +1,56 @@
 import MartletCore
 import NIOCore
-import NIOHPACK
-import NIOHTTP2
 
 /// HTTP/2 as the gateway forwards it, gRPC included.
 enum HTTP2Wire: ForwardingWire {
-    typealias RequestHead = HPACKHeaders
-    typealias ResponseHead = HPACKHeaders
-    typealias Trailers = HPACKHeaders
+    typealias RequestHead = HTTP2ForwardedHead
+    typealias ResponseHead = AnswerHead
+    typealias Trailers = FieldTrailers
 
-    static func httpStatus(of head: HPACKHeaders) -> Int {
-        head.first(name: ":status").flatMap { Int($0) } ?? 0
+    /// Bytes that may wait on one stream before whoever sends them is held up.
+    static let waitingMax = 256 * 1024
+
+    /// Bytes that may still wait when it goes on.
+    static let waitingMin = 64 * 1024
+
+    static func httpStatus(of head: AnswerHead) -> Int { head.status }
+
+    static func isStream(_ head: AnswerHead) -> Bool { head.isStream }
+
+    static func fields(of head: AnswerHead) -> HeaderFields {
+        HeaderFields(head.fields.fields.filter { $0.name != "content-length" && $0.name != "date" })
     }
 
-    static func isStream(_ head: HPACKHeaders) -> Bool {
-        head.first(name: "content-type")?.hasPrefix("text/event-stream") ?? false
-    }
-
-    static func fields(of head: HPACKHeaders) -> HeaderFields {
-        let length = "content-length"
-        return HeaderFields(
-            head.compactMap { name, value, _ in
-                name.hasPrefix(":") || name == length || name == "date"
-                    ? nil : (name: name, value: value)
-            })
-    }
-
-    static func grpcStatus(head: HPACKHeaders?, trailers: HPACKHeaders?) -> StatusCode? {
-        guard let text = (trailers ?? head)?.first(name: "grpc-status"), let number = Int(text)
-        else { return nil }
-        return StatusCode(rawValue: number) ?? .unknown
+    static func grpcStatus(head: AnswerHead?, trailers: FieldTrailers?) -> StatusCode? {
+        trailers.map(\.grpcStatus) ?? head?.grpcStatus
     }
 }
 
-extension HTTP2Frame.FramePayload {
-    /// The frame that carries a part of a message.
-    init(_ part: MessagePart<HPACKHeaders, HPACKHeaders>) {
-        switch part {
-        case .head(let headers, let isEnd):
-            self = .headers(.init(headers: headers, endStream: isEnd))
-        case .body(let bytes): self = .data(.init(data: .byteBuffer(bytes)))
-        case .end(.some(let trailers)):
-            self = .headers(.init(headers: trailers, endStream: true))
-        case .end(.none):
-            self = .data(.init(data: .byteBuffer(ByteBuffer()), endStream: true))
+/// A request's head as upstreams get it; made once for requests that are all the same.
+final class HTTP2ForwardedHead {
+    let block: FieldBlock
+    /// Whether the answer is a head alone.
+    let isHead: Bool
+
+    /// Makes what an upstream gets of a client's head.
+    ///
+    /// - Parameters:
+    ///   - head: the client's head.
+    ///   - clientAddress: goes behind what `x-forwarded-for` says already.
+    ///   - changes: what the policy changes.
+    init(_ head: RequestHead, clientAddress: String?, changes: ForwardingChanges?) {
+        var block = FieldBlock([(":method", head.method)])
+        if head.method != "CONNECT" {
+            let target = head.hasQuery ? "?" + head.query : ""
+            block.add(":scheme", head.scheme)
+            block.add(":path", (changes?.path ?? head.path) + target)
         }
-    }
-}
-
-extension HPACKHeaders {
-    /// The same with changes.
-    func changed(by changes: FieldChanges) -> HPACKHeaders {
-        guard !changes.isEmpty else { return self }
-        var changed = HPACKHeaders(
-            filter { !changes.removed.contains($0.name) }.map { ($0.name, $0.value) })
-        for field in changes.added { changed.add(name: field.name, value: field.value) }
-        return changed
+        if let authority = head.authority { block.add(":authority", authority) }
+        block.add(
+            head.fields, sensitive: head.sensitiveFields,
+            changedBy: changes?.request ?? FieldChanges())
+        if let clientAddress { block.add("x-forwarded-for", clientAddress) }
+        self.block = block
+        isHead = head.method == "HEAD"
     }
 }

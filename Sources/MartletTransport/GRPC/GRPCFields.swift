@@ -15,6 +15,11 @@ enum GRPCFields {
         return next == nil || next == UInt8(ascii: "+") || next == UInt8(ascii: ";")
     }
 
+    /// Reads a `grpc-status` value; `nil` where it is no number.
+    static func status(_ value: String) -> StatusCode? {
+        Int(value).map { StatusCode(rawValue: $0) ?? .unknown }
+    }
+
     /// Reads a `grpc-timeout` value: up to eight digits and a unit.
     ///
     /// `nil` when malformed.

@@ -29,6 +29,8 @@ struct ConnectionClock {
 
     /// How long a client may take to learn of the end.
     private static let announcement = TimeAmount.seconds(5)
+    /// The listener's own limit comes first, and says that requests were cut off.
+    private static let afterListener = TimeAmount.seconds(5)
 
     private let headerTimeout: TimeAmount
     private let idleTimeout: TimeAmount
@@ -78,7 +80,7 @@ struct ConnectionClock {
 
     /// Notes that the server shuts down, which no request may hold up for ever.
     mutating func shutDown() {
-        grace = drainTimeout
+        grace = drainTimeout + ConnectionClock.afterListener
     }
 
     /// Notes what the connection is like now.

@@ -27,6 +27,13 @@ struct FloodMeter {
 
         /// Streams that we reset because the client broke a rule.
         var streamErrors = Allowance(burst: 200, perSecond: 10)
+
+        /// Any number of everything.
+        static var none: Allowances {
+            let any = Allowance(burst: .max, perSecond: 1)
+            return Allowances(
+                resets: any, controls: any, emptyData: any, dribbles: any, streamErrors: any)
+        }
     }
 
     private struct Bucket {

@@ -4,6 +4,9 @@ import NIOCore
 struct FrameHead: Equatable {
     static let byteCount = 9
 
+    /// Where its flags are.
+    static let flagsPlace = 4
+
     let length: Int
     let kind: FrameKind
     let flags: FrameFlags

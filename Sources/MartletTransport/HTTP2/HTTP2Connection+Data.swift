@@ -1,6 +1,6 @@
 import NIOCore
 
-/// Content of requests, and the windows of both sides.
+/// Content of messages, and the windows of both sides.
 extension HTTP2Connection {
     /// Checks a DATA frame before its content comes.
     mutating func beginData(_ head: FrameHead) throws(ConnectionFault) {
@@ -45,15 +45,17 @@ extension HTTP2Connection {
             if closed.reason(head.stream) == .ended {
                 throw ConnectionFault(.streamClosed, "DATA on a closed stream")
             }
-            if closed.reason(head.stream) != .resetByServer {
+            if closed.reason(head.stream) != .resetByUs {
                 try floods.didBreakStream()
                 writeReset(head.stream, .streamClosed)
             }
             return false
         }
         let code: HTTP2Code
-        if stream.requestEnded {
+        if stream.peerEnded {
             code = .streamClosed
+        } else if !stream.hasPeerHead {
+            code = .protocolError
         } else if head.length > stream.receiveWindow {
             code = .flowControlError
         } else if let left = stream.contentLeft, content > left || (isEnd && content < left) {
@@ -86,13 +88,21 @@ extension HTTP2Connection {
         let isEnd = isWhole && data.isEnd
         // Reset in the middle of the frame: nobody wants the rest.
         guard streams.contains(data.stream) else { return .more }
-        if isEnd { streams[data.stream]?.requestEnded = true }
+        if isEnd { didReceiveEnd(data.stream) }
         consume(count, on: data.stream, isContent: true)
         guard count > 0 || isEnd else { return .more }
         return .event(.data(data.stream, part, isEnd: isEnd))
     }
 
-    // MARK: The client's windows
+    /// The peer's side of a stream is complete.
+    mutating func didReceiveEnd(_ stream: UInt32) {
+        streams[stream]?.peerEnded = true
+        guard streams[stream]?.hasEnded == true else { return }
+        streams.remove(stream)
+        closed.add(stream, .ended)
+    }
+
+    // MARK: The peer's windows
 
     /// Opens the connection's window for what has come, in large steps.
     private mutating func credit(_ count: Int) {
@@ -111,7 +121,7 @@ extension HTTP2Connection {
 
     /// Opens a stream's window for what was taken in, in large steps.
     mutating func consume(_ count: Int, on stream: UInt32) {
-        guard let state = streams[stream], !state.requestEnded else { return }
+        guard let state = streams[stream], !state.peerEnded else { return }
         let consumed = state.consumed + count
         guard 2 * consumed >= limits.streamWindow else {
             streams[stream]?.consumed = consumed
@@ -125,6 +135,12 @@ extension HTTP2Connection {
     /// Leaves it to ``consume(_:on:)`` when a stream's window opens.
     mutating func holdWindow(of stream: UInt32) {
         streams[stream]?.isCredited = false
+    }
+
+    /// Opens a stream's window as data arrive again, and for `count` bytes that came meanwhile.
+    mutating func releaseWindow(of stream: UInt32, count: Int) {
+        streams[stream]?.isCredited = true
+        consume(count, on: stream)
     }
 
     // MARK: Our windows
@@ -194,6 +210,8 @@ extension HTTP2Connection {
         guard head.length <= 6 * limits.settings else {
             throw ConnectionFault(.enhanceYourCalm, "Too many settings")
         }
+        // Whoever does not speak of streams takes any number of them.
+        if !hasSettings { peerStreamsMax = .max }
         while let (identifier, value) = payload.readMultipleIntegers(
             as: (UInt16, UInt32).self)
         {
@@ -222,7 +240,8 @@ extension HTTP2Connection {
                 throw ConnectionFault(.protocolError, "MAX_FRAME_SIZE is out of range")
             }
             peerFrameBytes = value
-        case .maxConcurrentStreams, .maxHeaderListSize, nil: break
+        case .maxConcurrentStreams: peerStreamsMax = value
+        case .maxHeaderListSize, nil: break
         }
     }
 

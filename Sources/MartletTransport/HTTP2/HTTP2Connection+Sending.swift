@@ -7,6 +7,7 @@ extension HTTP2Connection {
         guard output.readableBytes > 0 else { return nil }
         let taken = output
         output = ByteBuffer()
+        lastData = nil
         return taken
     }
 
@@ -14,7 +15,7 @@ extension HTTP2Connection {
     var hasOutput: Bool { output.readableBytes > 0 }
 
     /// Whether frames of streams may be written.
-    private var isOpen: Bool { isWritable && output.readableBytes < limits.outputBytes }
+    var isOpen: Bool { isWritable && output.readableBytes < limits.outputBytes }
 
     /// Notes whether the socket takes more; what waited for it is then in the output.
     mutating func setWritable(_ isWritable: Bool) {
@@ -56,16 +57,13 @@ extension HTTP2Connection {
     mutating func sendData(
         _ bytes: [UInt8], isMessage: Bool = false, on stream: UInt32, isEnd: Bool = false
     ) -> Int {
-        guard let state = streams[stream], state.hasHead, state.pending?.end == nil else {
-            return 0
-        }
+        guard let state = streams[stream], state.mayGoOn else { return 0 }
         let prefix = isMessage ? HTTP2Connection.messagePrefixBytes : 0
         let count = prefix + bytes.count
         let room = min(state.sendWindow, sendWindow, frameBytesMax)
         if isOpen, state.pending == nil, count <= room {
             // All in one frame, which is what most answers are.
-            let flags: FrameFlags = isEnd ? .endStream : []
-            writeFrame(FrameHead(length: count, kind: .data, flags: flags, stream: stream))
+            writeDataHead(count, stream: stream, isEnd: isEnd)
             HTTP2Connection.append(bytes, isMessage: isMessage, to: &output)
             didSend(count, on: stream)
             if isEnd { didEnd(stream) }
@@ -84,7 +82,7 @@ extension HTTP2Connection {
 
     /// Ends an answer by trailers.
     mutating func sendTrailers(_ block: FieldBlock, on stream: UInt32) {
-        guard let state = streams[stream], state.hasHead, state.pending?.end == nil else { return }
+        guard let state = streams[stream], state.mayGoOn else { return }
         guard isOpen, state.pending == nil else {
             change(stream) { $0.end = .trailers(block.bytes) }
             return
@@ -104,13 +102,20 @@ extension HTTP2Connection {
     mutating func reset(_ stream: UInt32, _ code: HTTP2Code) {
         guard streams.remove(stream) != nil else { return }
         writeReset(stream, code)
-        closed.add(stream, .resetByServer)
+        closed.add(stream, .resetByUs)
+    }
+
+    /// Reads the rest of a request when its answer is complete, and throws it away: some clients
+    /// drop an answer that is followed by the reset which asks for no more.
+    mutating func endQuietly(_ stream: UInt32) {
+        streams[stream]?.endsQuietly = true
+        streams[stream]?.isCredited = true
     }
 
     // MARK: What waits
 
     /// Adds to what waits on a stream.
-    private mutating func change(_ stream: UInt32, _ change: (inout PendingOutput) -> Void) {
+    mutating func change(_ stream: UInt32, _ change: (inout PendingOutput) -> Void) {
         // Taken out, so that its buffer is not copied.
         var pending = streams[stream]?.pending ?? PendingOutput()
         streams[stream]?.pending = nil
@@ -169,8 +174,7 @@ extension HTTP2Connection {
             if case .trailers(let block) = pending.end {
                 writeHeaders(block, stream: stream, isEnd: true)
             } else {
-                let flags: FrameFlags = .endStream
-                writeFrame(FrameHead(length: 0, kind: .data, flags: flags, stream: stream))
+                writeDataHead(0, stream: stream, isEnd: true)
             }
             finishPending(pending, stream: stream, hasEnded: true)
             return 0
@@ -179,10 +183,9 @@ extension HTTP2Connection {
         let count = min(room, sendWindow)
         guard count > 0 else { return nil }
         let isEnd = pending.endsWithData && count == pending.data.count
-        let flags: FrameFlags = isEnd ? .endStream : []
         let all = min(pending.data.count, limits.outputBytes)
         output.reserveCapacity(minimumWritableBytes: all + FrameHead.byteCount)
-        writeFrame(FrameHead(length: count, kind: .data, flags: flags, stream: stream))
+        writeDataHead(count, stream: stream, isEnd: isEnd)
         // Held here only, so that what changes is not copied.
         state.pending = nil
         streams[stream]?.pending = nil
@@ -202,25 +205,33 @@ extension HTTP2Connection {
         }
     }
 
-    private mutating func didSend(_ count: Int, on stream: UInt32) {
+    mutating func didSend(_ count: Int, on stream: UInt32) {
         sendWindow -= count
         streams[stream]?.sendWindow -= count
     }
 
     /// Our side of a stream is complete.
-    private mutating func didEnd(_ stream: UInt32) {
-        guard let state = streams.remove(stream) else { return }
-        guard !state.requestEnded else {
+    mutating func didEnd(_ stream: UInt32) {
+        guard let state = streams[stream] else { return }
+        if role == .client || state.endsQuietly, !state.peerEnded {
+            streams[stream]?.hasEnded = true
+            return
+        }
+        streams.remove(stream)
+        guard !state.peerEnded else {
             closed.add(stream, .ended)
             return
         }
         // RFC 9113, section 8.1: a client whose answer is complete need not send the rest.
         writeReset(stream, .noError)
-        closed.add(stream, .resetByServer)
+        closed.add(stream, .resetByUs)
     }
 }
 
 extension HTTP2Stream {
+    /// Whether more may be sent behind the head.
+    var mayGoOn: Bool { hasHead && !hasEnded && pending?.end == nil }
+
     /// Whether what waits could be sent if the connection allowed it.
     var canProceed: Bool {
         guard let pending else { return false }

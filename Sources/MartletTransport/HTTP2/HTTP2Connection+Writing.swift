@@ -4,11 +4,28 @@ import NIOCore
 extension HTTP2Connection {
     static var messagePrefixBytes: Int { 5 }
 
-    /// The largest frame that goes to this client.
+    /// The largest frame that goes to this peer.
     var frameBytesMax: Int { min(peerFrameBytes, limits.sentFrameBytes) }
 
     mutating func writeFrame(_ head: FrameHead) {
         head.write(to: &output)
+    }
+
+    /// Writes the head of a DATA frame, and notes where.
+    mutating func writeDataHead(_ count: Int, stream: UInt32, isEnd: Bool) {
+        lastData = isEnd ? nil : (stream, output.writerIndex)
+        let flags: FrameFlags = isEnd ? .endStream : []
+        writeFrame(FrameHead(length: count, kind: .data, flags: flags, stream: stream))
+    }
+
+    /// Makes the last DATA frame the end of its stream, while it has not left.
+    ///
+    /// - Returns: `false` where a frame of its own is needed.
+    mutating func endLastData(of stream: UInt32) -> Bool {
+        guard let (last, place) = lastData, last == stream else { return false }
+        output.setInteger(FrameFlags.endStream.rawValue, at: place + FrameHead.flagsPlace)
+        lastData = nil
+        return true
     }
 
     /// Writes a header block, in as many frames as it takes.
@@ -40,7 +57,7 @@ extension HTTP2Connection {
         }
     }
 
-    /// Tells a client that has made its table smaller that we use none (RFC 7541, section 4.2).
+    /// Tells a peer that has made its table smaller that we use none (RFC 7541, section 4.2).
     private mutating func writeTableSize() {
         guard owesTableSize else { return }
         owesTableSize = false
@@ -58,9 +75,13 @@ extension HTTP2Connection {
     }
 
     mutating func writeSettings() {
+        let first: (SettingIdentifier, Int) =
+            switch role {
+            case .server: (.maxConcurrentStreams, limits.concurrentStreams)
+            case .client: (.enablePush, 0)
+            }
         let settings: [(SettingIdentifier, Int)] = [
-            (.maxConcurrentStreams, limits.concurrentStreams),
-            (.initialWindowSize, limits.streamWindow),
+            first, (.initialWindowSize, limits.streamWindow),
             (.maxFrameSize, limits.frameBytes),
             (.maxHeaderListSize, limits.headerListBytes),
         ]

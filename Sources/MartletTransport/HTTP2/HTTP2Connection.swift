@@ -2,27 +2,41 @@ import NIOCore
 
 /// What a connection tells of its streams, in the order in which it happened.
 enum HTTP2Event {
-    /// A request has begun.
+    /// A request has begun, at a server.
     case head(UInt32, RequestHead, isEnd: Bool)
-    /// More of its content, which may be empty at the end.
+    /// An answer has begun, at a client.
+    case answer(UInt32, AnswerHead, isEnd: Bool)
+    /// More of the content, which may be empty at the end.
     case data(UInt32, ByteBuffer, isEnd: Bool)
-    /// The stream is gone, by the client's wish or for what it did.
+    /// The end of a message that has fields behind its content.
+    case trailers(UInt32, FieldTrailers)
+    /// The stream is gone, by the peer's wish or for what it did.
     case reset(UInt32)
+    /// The stream is gone, and the server says that it has not looked at its request.
+    case unprocessed(UInt32)
     /// So many bytes that had to wait have left, or the end; then the stream is no more.
     case sent(UInt32, Int)
+    /// The server takes no more requests on this connection.
+    case goAway
     /// The client is still there.
     case pong
     /// The connection is at its end: what is in its output is to be sent, then it is closed.
     case failed(ConnectionFault)
 }
 
-/// The server's side of an HTTP/2 connection (RFC 9113): bytes in, events out; answers in, bytes
-/// out.
+/// One side of an HTTP/2 connection (RFC 9113), a server's or a client's: bytes in, events out;
+/// messages in, bytes out.
 ///
 /// It knows no socket and no clock: time comes with the bytes. After ``receive(_:now:)``, events
 /// are taken by ``next()`` until there is none, and ``takeOutput()`` is to be written.
 struct HTTP2Connection {
-    /// Where in the client's bytes we are.
+    /// Which side it is.
+    enum Role {
+        case server
+        case client
+    }
+
+    /// Where in the peer's bytes we are.
     enum Phase {
         /// Next: head.
         case preface
@@ -66,11 +80,13 @@ struct HTTP2Connection {
     }
 
     let limits: HTTP2Limits
-    var phase = Phase.preface
+    let role: Role
+    var phase: Phase
     var inbox = ByteBuffer()
     var output = ByteBuffer()
     var streams = StreamTable<HTTP2Stream>()
     var closed = ClosedStreams()
+    /// The last stream that was opened, by whichever side is the client.
     var lastStream: UInt32 = 0
     var blocks: HeaderBlockReader
     var openBlock: OpenBlock?
@@ -80,11 +96,15 @@ struct HTTP2Connection {
     var queue = CircularBuffer<UInt32>()
     var events = CircularBuffer<HTTP2Event>()
 
-    /// What the client has set.
+    /// What the peer has set.
     var peerWindow = HTTP2Protocol.initialWindow
     var peerFrameBytes = HTTP2Protocol.frameBytesMin
+    /// Streams that may be open at once; a careful guess until the server has said so.
+    var peerStreamsMax = 100
     var owesTableSize = false
     var hasSettings = false
+    /// Whether the server takes no more requests.
+    var isGoingAway = false
 
     var sendWindow = HTTP2Protocol.initialWindow
     var receiveWindow: Int
@@ -95,18 +115,25 @@ struct HTTP2Connection {
     var isWritable = true
     var unreadControlFrames = 0
 
+    /// Where the last DATA frame of the output begins, so that it can still be made its stream's
+    /// last.
+    var lastData: (stream: UInt32, place: Int)?
+
     /// Begins a connection: its output holds our settings.
-    init(limits: HTTP2Limits, now: NIODeadline) {
+    init(role: Role = .server, limits: HTTP2Limits, now: NIODeadline) {
         self.limits = limits
+        self.role = role
+        phase = role == .server ? .preface : .head
         blocks = HeaderBlockReader(listBytesMax: limits.headerBlockBytes)
         floods = FloodMeter(limits.floods, now: now)
         receiveWindow = limits.connectionWindow
+        if role == .client { output.writeBytes(HTTP2Protocol.preface) }
         writeSettings()
         let growth = limits.connectionWindow - HTTP2Protocol.initialWindow
         if growth > 0 { writeWindowUpdate(growth, stream: 0) }
     }
 
-    /// Takes bytes of the client.
+    /// Takes bytes of the peer.
     mutating func receive(_ bytes: ByteBuffer, now: NIODeadline) {
         floods.now = now
         if inbox.readableBytes == 0 {
@@ -190,12 +217,13 @@ struct HTTP2Connection {
 
     // MARK: The end
 
-    /// Ends the connection for what the client did; it was told.
+    /// Ends the connection for what the peer did; it was told.
     private mutating func fail(_ fault: ConnectionFault) {
         phase = .failed
         inbox = ByteBuffer()
         openBlock = nil
-        writeGoAway(last: lastStream, fault.code, fault.text)
+        // It names streams of the peer, and servers open none.
+        writeGoAway(last: role == .server ? lastStream : 0, fault.code, fault.text)
     }
 
     /// Whether the connection has ended by an error.

@@ -4,17 +4,6 @@ import NIOCore
 
 /// Requests, from the core's events to the responder.
 extension HTTP2ServerHandler {
-    func take(_ event: HTTP2Event) {
-        switch event {
-        case .head(let stream, let head, let isEnd): begin(stream, head, isEnd: isEnd)
-        case .data(let stream, let bytes, let isEnd): receive(stream, bytes, isEnd: isEnd)
-        case .reset(let stream): abandon(stream)
-        case .sent(let stream, let count): didSend(stream, count)
-        case .pong: break
-        case .failed: for stream in exchanges.streams { abandon(stream) }
-        }
-    }
-
     /// Nobody waits for the answer any more.
     func abandon(_ stream: UInt32) {
         guard let exchange = exchanges.remove(stream) else { return }
@@ -25,7 +14,7 @@ extension HTTP2ServerHandler {
         }
     }
 
-    private func begin(_ stream: UInt32, _ head: RequestHead, isEnd: Bool) {
+    func begin(_ stream: UInt32, _ head: RequestHead, isEnd: Bool) {
         let exchange = HTTP2Exchange(
             head, remoteAddress: remoteAddress, requestTimeout: limits.requestTimeout,
             start: start, now: now)
@@ -77,7 +66,7 @@ extension HTTP2ServerHandler {
         return true
     }
 
-    private func receive(_ stream: UInt32, _ bytes: ByteBuffer, isEnd: Bool) {
+    func receive(_ stream: UInt32, _ bytes: ByteBuffer, isEnd: Bool) {
         guard let exchange = exchanges[stream] else { return }
         switch exchange.state {
         case .streaming(let session): session.receive(bytes, isLast: isEnd)
@@ -178,16 +167,6 @@ extension HTTP2ServerHandler {
         didAnswer(stream, exchange)
     }
 
-    private func write(_ response: HTTPResponse, to stream: UInt32, isHead: Bool = false) {
-        var block = FieldBlock([(":status", String(response.status))])
-        for field in response.headers.fields { block.add(field.name, field.value) }
-        block.add("date", HTTPDate.now())
-        block.add("content-length", String(response.body.count))
-        let hasBody = !isHead && !response.body.isEmpty
-        connection.sendHead(block, on: stream, isEnd: !hasBody)
-        if hasBody { connection.sendData(response.body, on: stream, isEnd: true) }
-    }
-
     /// The whole answer was handed to the core.
     func didAnswer(_ stream: UInt32, _ exchange: HTTP2Exchange) {
         guard connection.streams.contains(stream) else {
@@ -199,7 +178,7 @@ extension HTTP2ServerHandler {
         wake(exchange, at: now + TimeAmount(limits.bodyTimeout))
     }
 
-    private func didSend(_ stream: UInt32, _ count: Int) {
+    func didSend(_ stream: UInt32, _ count: Int) {
         guard let exchange = exchanges[stream] else { return }
         if case .streaming(let session) = exchange.state {
             session.didSend(count)

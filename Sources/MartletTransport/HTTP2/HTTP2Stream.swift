@@ -2,23 +2,35 @@ import NIOCore
 
 /// The protocol's state of one open stream.
 struct HTTP2Stream {
-    /// What we may send; below zero after the client has taken room back.
+    /// What we may send; below zero after the peer has taken room back.
     var sendWindow: Int
 
-    /// What the client may send.
+    /// What the peer may send.
     var receiveWindow: Int
 
-    /// What was taken in and not given back to the client's window yet.
+    /// What was taken in and not given back to the peer's window yet.
     var consumed = 0
 
-    /// Bytes of content that are still to come, where the client said how many.
+    /// Bytes of content that are still to come, where the peer said how many.
     var contentLeft: Int?
 
-    /// Whether the client has ended its side.
-    var requestEnded = false
+    /// Whether the peer has ended its side.
+    var peerEnded = false
 
-    /// Whether we have begun to answer.
+    /// Whether the peer has sent the head of its message.
+    var hasPeerHead = true
+
+    /// Whether nothing but a head is expected: the request was a `HEAD`.
+    var expectsNoContent = false
+
+    /// Whether we have sent, or left to be sent, the head of our message.
     var hasHead = false
+
+    /// Whether we have ended our side, of a stream that goes on.
+    var hasEnded = false
+
+    /// Whether the rest of a request is read after its answer, and thrown away.
+    var endsQuietly = false
 
     /// Whether the window opens by itself as data arrive; else whoever reads says when.
     var isCredited = true
@@ -48,10 +60,10 @@ struct ClosedStreams {
     enum Reason {
         /// Both sides had ended it.
         case ended
-        /// The client reset it.
-        case resetByClient
+        /// The peer reset it.
+        case resetByPeer
         /// We did, so frames may still be on their way.
-        case resetByServer
+        case resetByUs
     }
 
     private static let capacity = 256

@@ -6,17 +6,12 @@ import NIOHPACK
 /// A block that leaves the decoder's table alone means the same as long as the table stays as it
 /// is: it is then decoded once.
 struct HeaderBlockReader {
-    private struct Known {
-        let block: [UInt8]
-        let head: RequestHead
-    }
-
-    private static let knownMax = 8
     private static let knownBytesMax = 1024
 
     private var decoder: HPACKDecoder
-    private var known: [Known] = []
-    private var oldest = 0
+    private var requests = KnownBlocks<RequestHead>()
+    private var answers = KnownBlocks<AnswerHead>()
+    private var trailers = KnownBlocks<FieldTrailers>()
 
     init(listBytesMax: Int) {
         decoder = HPACKDecoder(
@@ -26,30 +21,40 @@ struct HeaderBlockReader {
 
     /// Reads the head of a request.
     mutating func readHead(_ block: ByteBuffer) throws(ConnectionFault) -> RequestHead {
-        if let head = find(block) { return head }
-        let (headers, changesTable) = try decode(block)
+        if let head = requests.find(block) { return head }
+        let (headers, isKept) = try decode(block)
         let head = RequestHead(headers)
-        if !changesTable, block.readableBytes <= HeaderBlockReader.knownBytesMax {
-            remember(Known(block: Array(block.readableBytesView), head: head))
-        }
+        if isKept { requests.remember(block, head) }
         return head
     }
 
-    /// Reads trailers, and says what is wrong with them.
-    mutating func readTrailers(_ block: ByteBuffer) throws(ConnectionFault) -> String? {
-        var check = HeaderListCheck()
-        for (name, value, _) in try decode(block).headers { check.take(name, value) }
-        return check.trailersFault
+    /// Reads the head of an answer.
+    mutating func readAnswer(_ block: ByteBuffer) throws(ConnectionFault) -> AnswerHead {
+        if let head = answers.find(block) { return head }
+        let (headers, isKept) = try decode(block)
+        let head = AnswerHead(headers)
+        if isKept { answers.remember(block, head) }
+        return head
+    }
+
+    /// Reads trailers.
+    mutating func readTrailers(_ block: ByteBuffer) throws(ConnectionFault) -> FieldTrailers {
+        if let known = trailers.find(block) { return known }
+        let (headers, isKept) = try decode(block)
+        let fields = FieldTrailers(headers)
+        if isKept { trailers.remember(block, fields) }
+        return fields
     }
 
     private mutating func decode(
         _ block: ByteBuffer
-    ) throws(ConnectionFault) -> (headers: HPACKHeaders, changesTable: Bool) {
+    ) throws(ConnectionFault) -> (headers: HPACKHeaders, isKept: Bool) {
         let changesTable = HeaderBlockScan.changesTable(block)
-        if changesTable { known.removeAll(keepingCapacity: true) }
+        if changesTable { forget() }
+        let isKept = !changesTable && block.readableBytes <= HeaderBlockReader.knownBytesMax
         var rest = block
         do {
-            return (try decoder.decodeHeaders(from: &rest), changesTable)
+            return (try decoder.decodeHeaders(from: &rest), isKept)
         } catch is NIOHPACKErrors.MaxHeaderListSizeViolation {
             throw ConnectionFault(.enhanceYourCalm, "The header list is too large")
         } catch {
@@ -57,24 +62,41 @@ struct HeaderBlockReader {
         }
     }
 
-    private func find(_ block: ByteBuffer) -> RequestHead? {
-        guard !known.isEmpty else { return nil }
+    private mutating func forget() {
+        requests.forget()
+        answers.forget()
+        trailers.forget()
+    }
+}
+
+/// What the last few header blocks of a kind have meant.
+private struct KnownBlocks<Meaning> {
+    private static var capacity: Int { 8 }
+
+    private var entries: [(block: [UInt8], meaning: Meaning)] = []
+    private var oldest = 0
+
+    func find(_ block: ByteBuffer) -> Meaning? {
+        guard !entries.isEmpty else { return nil }
         return block.withUnsafeReadableBytes { bytes in
-            known.first { known in
-                known.block.count == bytes.count
-                    && known.block.withUnsafeBytes { $0.elementsEqual(bytes) }
-            }?.head
+            entries.first { entry in
+                entry.block.count == bytes.count
+                    && entry.block.withUnsafeBytes { $0.elementsEqual(bytes) }
+            }?.meaning
         }
     }
 
-    private mutating func remember(_ one: Known) {
-        if known.count < HeaderBlockReader.knownMax {
-            known.append(one)
+    mutating func remember(_ block: ByteBuffer, _ meaning: Meaning) {
+        let entry = (block: Array(block.readableBytesView), meaning: meaning)
+        if entries.count < KnownBlocks.capacity {
+            entries.append(entry)
         } else {
-            oldest = (oldest + 1) % HeaderBlockReader.knownMax
-            known[oldest] = one
+            oldest = (oldest + 1) % KnownBlocks.capacity
+            entries[oldest] = entry
         }
     }
+
+    mutating func forget() { entries.removeAll(keepingCapacity: true) }
 }
 
 /// Looks at the instructions of a header block (RFC 7541, section 6) without decoding it.

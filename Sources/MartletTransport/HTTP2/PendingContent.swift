@@ -1,14 +1,18 @@
 import NIOCore
 
-/// Content that waits to be sent, as the arrays it was given in: nothing is copied before its frame
-/// is written.
+/// Content that waits to be sent, as it was given: nothing is copied before its frame is written.
 struct PendingContent {
-    private struct Piece {
-        let bytes: [UInt8]
-        /// Bytes of a gRPC message's prefix before them.
-        let prefixBytes: Int
+    private enum Piece {
+        /// With so many bytes of a gRPC message's prefix before it.
+        case array([UInt8], prefixBytes: Int)
+        case buffer(ByteBuffer)
 
-        var count: Int { prefixBytes + bytes.count }
+        var count: Int {
+            switch self {
+            case .array(let bytes, let prefixBytes): prefixBytes + bytes.count
+            case .buffer(let bytes): bytes.readableBytes
+            }
+        }
     }
 
     private var pieces = CircularBuffer<Piece>(initialCapacity: 1)
@@ -22,8 +26,15 @@ struct PendingContent {
 
     /// Adds content, behind a gRPC message's prefix where `isMessage`.
     mutating func append(_ bytes: [UInt8], isMessage: Bool) {
-        let piece = Piece(
-            bytes: bytes, prefixBytes: isMessage ? HTTP2Connection.messagePrefixBytes : 0)
+        append(.array(bytes, prefixBytes: isMessage ? HTTP2Connection.messagePrefixBytes : 0))
+    }
+
+    /// Adds content.
+    mutating func append(_ bytes: ByteBuffer) {
+        append(.buffer(bytes))
+    }
+
+    private mutating func append(_ piece: Piece) {
         guard piece.count > 0 else { return }
         pieces.append(piece)
         count += piece.count
@@ -46,15 +57,28 @@ struct PendingContent {
     }
 
     private static func write(_ piece: Piece, _ range: Range<Int>, to output: inout ByteBuffer) {
-        let prefix = range.clamped(to: 0..<piece.prefixBytes)
-        if !prefix.isEmpty {
-            var bytes = ByteBuffer()
-            HTTP2Connection.writeMessagePrefix(of: piece.bytes.count, to: &bytes)
-            output.writeBytes(bytes.readableBytesView[prefix])
+        switch piece {
+        case .array(let bytes, let prefixBytes):
+            write(bytes, prefixBytes: prefixBytes, range, to: &output)
+        case .buffer(let bytes):
+            let start = bytes.readerIndex + range.lowerBound
+            guard let part = bytes.getSlice(at: start, length: range.count) else { return }
+            output.writeImmutableBuffer(part)
         }
-        let content = range.clamped(to: piece.prefixBytes..<piece.count)
+    }
+
+    private static func write(
+        _ bytes: [UInt8], prefixBytes: Int, _ range: Range<Int>, to output: inout ByteBuffer
+    ) {
+        let prefix = range.clamped(to: 0..<prefixBytes)
+        if !prefix.isEmpty {
+            var written = ByteBuffer()
+            HTTP2Connection.writeMessagePrefix(of: bytes.count, to: &written)
+            output.writeBytes(written.readableBytesView[prefix])
+        }
+        let content = range.clamped(to: prefixBytes..<(prefixBytes + bytes.count))
         guard !content.isEmpty else { return }
-        let start = content.lowerBound - piece.prefixBytes
-        output.writeBytes(piece.bytes[start..<start + content.count])
+        let start = content.lowerBound - prefixBytes
+        output.writeBytes(bytes[start..<start + content.count])
     }
 }

@@ -7,6 +7,11 @@ final class RequestHead: Sendable {
     let path: String
     let query: String
 
+    /// Whether the target has a `?`, if only an empty query behind it.
+    let hasQuery: Bool
+    let scheme: String
+    let authority: String?
+
     /// The fields without those of HTTP/2 itself.
     let fields: HeaderFields
 
@@ -26,22 +31,33 @@ final class RequestHead: Sendable {
     /// The values of `content-encoding`.
     let contentEncodings: [String]
 
+    /// Whether a `host` field says something else than `:authority`.
+    let namesAnotherHost: Bool
+
+    /// Which of ``fields`` nobody may keep in a table (RFC 7541, section 7.1.3).
+    let sensitiveFields: Set<Int>
+
     private let coding: ContentCoding?
 
     init(_ headers: HPACKHeaders) {
         var check = HeaderListCheck()
         var fields: [(name: String, value: String)] = []
         fields.reserveCapacity(headers.count)
-        for (name, value, _) in headers {
+        var sensitiveFields: Set<Int> = []
+        for (name, value, indexing) in headers {
             check.take(name, value)
-            if !name.utf8.starts(with: CollectionOfOne(UInt8(ascii: ":"))) {
-                fields.append((name: name, value: value))
-            }
+            guard !name.isPseudoField else { continue }
+            if indexing == .neverIndexed { sensitiveFields.insert(fields.count) }
+            fields.append((name: name, value: value))
         }
         let target = RequestTarget(check.path ?? "")
         method = check.method ?? ""
         path = target.path
         query = target.query
+        scheme = check.scheme ?? ""
+        authority = check.authority
+        hasQuery = check.path.map { $0.utf8.contains(UInt8(ascii: "?")) } ?? false
+        self.sensitiveFields = sensitiveFields
         fieldCount = headers.count
         listBytes = check.listBytes
         contentLength = check.contentLength
@@ -51,6 +67,9 @@ final class RequestHead: Sendable {
         contentEncodings = fields.filter { $0.name == "content-encoding" }.map(\.value)
         isGRPC = list.first("content-type").map(GRPCFields.isGRPC) ?? false
         callTimeout = list.first("grpc-timeout").flatMap(GRPCFields.timeout)
+        let host = list.first("host")
+        namesAnotherHost =
+            if let host, let authority { !host.equalsIgnoringASCIICase(authority) } else { false }
         coding = ContentCoding(field: list.first("grpc-encoding"))
     }
 
@@ -95,11 +114,18 @@ struct HeaderListCheck {
     private(set) var path: String?
     private(set) var contentLength: Int?
     private(set) var listBytes = 0
-    private var scheme: String?
-    private var authority: String?
+    private(set) var scheme: String?
+    private(set) var authority: String?
+    private(set) var status: Int?
+    private let isAnswer: Bool
     private var hasFields = false
     private var hasPseudoFields = false
     private var fault: String?
+
+    /// Begins a list; that of an answer has a field of its own.
+    init(isAnswer: Bool = false) {
+        self.isAnswer = isAnswer
+    }
 
     /// Takes the next field.
     mutating func take(_ name: String, _ value: String) {
@@ -132,6 +158,11 @@ struct HeaderListCheck {
         return nil
     }
 
+    /// What is wrong with the fields as the head of an answer.
+    var answerFault: String? {
+        fault ?? (status == nil ? "The answer has no :status" : nil)
+    }
+
     /// What is wrong with the fields as trailers.
     var trailersFault: String? {
         fault ?? (hasPseudoFields ? "Trailers have no fields that begin with a colon" : nil)
@@ -141,6 +172,12 @@ struct HeaderListCheck {
         hasPseudoFields = true
         let isRepeated: Bool
         switch name {
+        case ":status" where isAnswer:
+            guard value.utf8.count == 3, let number = Int(value), number >= 100 else {
+                return ":status is not one"
+            }
+            (isRepeated, status) = (status != nil, number)
+        case _ where isAnswer: return "\(name) is not a field of answers"
         case ":method": (isRepeated, method) = (method != nil, value)
         case ":path": (isRepeated, path) = (path != nil, value)
         case ":scheme": (isRepeated, scheme) = (scheme != nil, value)

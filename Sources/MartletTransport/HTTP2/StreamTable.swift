@@ -26,7 +26,7 @@ struct StreamTable<Value> {
     }
 
     func contains(_ stream: UInt32) -> Bool {
-        identifiers[place(of: stream)] == stream
+        stream != 0 && identifiers[place(of: stream)] == stream
     }
 
     mutating func insert(_ value: Value, for stream: UInt32) {
@@ -40,7 +40,7 @@ struct StreamTable<Value> {
     @discardableResult
     mutating func remove(_ stream: UInt32) -> Value? {
         var hole = place(of: stream)
-        guard identifiers[hole] == stream else { return nil }
+        guard stream != 0, identifiers[hole] == stream else { return nil }
         let removed = values[hole]
         count -= 1
         // What was pushed aside by the one that leaves moves up.

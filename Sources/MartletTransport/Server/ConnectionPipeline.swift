@@ -1,7 +1,6 @@
 import Logging
 import MartletCore
 import NIOCore
-import NIOHTTP2
 import NIOSSL
 
 /// What stands at the end of a server connection's pipeline.
@@ -42,71 +41,6 @@ struct ConnectionPipeline: Sendable {
             try operations.addHandler(NIOSSLServerHandler(context: tls.context))
         }
         try operations.addHandler(detector)
-    }
-}
-
-/// Sets up the stock HTTP/2 stack, with a channel for each stream.
-struct HTTP2Multiplexing {
-    let limits: Limits
-    let lifetime: ConnectionLifetime
-
-    func configure(
-        _ channel: any Channel, addHandlers: @escaping @Sendable (any Channel) throws -> Void
-    ) throws {
-        let wire = HTTP2WireHandler()
-        let connection = HTTP2ConnectionHandler(limits: limits, lifetime: lifetime, wire: wire)
-        let bound = NIOLoopBound(connection, eventLoop: channel.eventLoop)
-        let library = NIOHTTP2Handler(
-            mode: .server, eventLoop: channel.eventLoop,
-            connectionConfiguration: HTTP2Tuning.server(limits),
-            streamConfiguration: HTTP2Tuning.stream,
-            streamDelegate: connection.delegate(on: channel.eventLoop)
-        ) { stream in
-            stream.eventLoop.makeCompletedFuture {
-                let id = try stream.syncOptions?.getOption(HTTP2StreamChannelOptions.streamID)
-                if let id, bound.value.admit(id) {
-                    try addHandlers(stream)
-                } else {
-                    try stream.pipeline.syncOperations.addHandler(RefusedStreamHandler())
-                }
-            }
-        }
-        try channel.pipeline.syncOperations.addHandlers([wire, library, connection])
-    }
-}
-
-/// HTTP/2 settings of servers and clients.
-enum HTTP2Tuning {
-    /// A tensor of an image fits, so that one request needs no round trip for flow control.
-    static let windowBytes = 1 << 20
-
-    static func server(_ limits: Limits) -> NIOHTTP2Handler.ConnectionConfiguration {
-        var configuration = NIOHTTP2Handler.ConnectionConfiguration()
-        configuration.initialSettings = [
-            HTTP2Setting(parameter: .maxConcurrentStreams, value: limits.concurrentStreams),
-            HTTP2Setting(parameter: .maxHeaderListSize, value: limits.headerBytes),
-            HTTP2Setting(parameter: .initialWindowSize, value: windowBytes),
-        ]
-        configuration.targetWindowSize = windowBytes
-        return configuration
-    }
-
-    static var client: NIOHTTP2Handler.ConnectionConfiguration {
-        var configuration = NIOHTTP2Handler.ConnectionConfiguration()
-        configuration.initialSettings = [
-            HTTP2Setting(parameter: .enablePush, value: 0),
-            HTTP2Setting(parameter: .initialWindowSize, value: windowBytes),
-        ]
-        configuration.targetWindowSize = windowBytes
-        return configuration
-    }
-
-    static var stream: NIOHTTP2Handler.StreamConfiguration {
-        var configuration = NIOHTTP2Handler.StreamConfiguration()
-        configuration.targetWindowSize = windowBytes
-        configuration.outboundBufferSizeHighWatermark = 256 * 1024
-        configuration.outboundBufferSizeLowWatermark = 64 * 1024
-        return configuration
     }
 }
 

@@ -201,6 +201,22 @@ struct HTTP2ConnectionTests {
         #expect(Array(sent.suffix(10)) == [0, 0, 1, 1, 5, 0, 0, 0, 3, 0x88])
     }
 
+    @Test func restOfARequestThatIsEndedQuietly_isThrownAway() {
+        var dialogue = HTTP2Dialogue.begun()
+        dialogue.answers = false
+        dialogue.receive([.headers(1), .data(1)])
+        dialogue.act {
+            $0.endQuietly(1)
+            $0.sendHead(FieldBlock([(":status", "400")]), on: 1, isEnd: true)
+        }
+        #expect(dialogue.sent == ["HEADERS 1 end :status=400"])
+        dialogue.receive(.data(1))
+        #expect(dialogue.connection.streams.contains(1))
+        dialogue.receive(.data(1, end: true))
+        #expect(dialogue.connection.streams.isEmpty)
+        #expect(dialogue.sent == ["HEADERS 1 end :status=400"])
+    }
+
     // MARK: The graceful end
 
     @Test func drain_servesWhatTheClientSendsUntilItKnows() {

@@ -1,3 +1,4 @@
+import MartletCore
 import NIOCore
 import NIOHPACK
 
@@ -17,8 +18,8 @@ struct HTTP2Dialogue {
     private var bodies: [UInt32: [UInt8]] = [:]
     private(set) var now = NIODeadline.uptimeNanoseconds(1)
 
-    init(limits: HTTP2Limits = HTTP2Limits()) {
-        connection = HTTP2Connection(limits: limits, now: .uptimeNanoseconds(1))
+    init(role: HTTP2Connection.Role = .server, limits: HTTP2Limits = HTTP2Limits()) {
+        connection = HTTP2Connection(role: role, limits: limits, now: .uptimeNanoseconds(1))
         collect()
     }
 
@@ -28,6 +29,16 @@ struct HTTP2Dialogue {
     ) -> HTTP2Dialogue {
         var dialogue = HTTP2Dialogue(limits: limits)
         dialogue.receive([.preface, .settings(settings), .settingsAck])
+        dialogue.forget()
+        return dialogue
+    }
+
+    /// A dialogue of a client whose greeting is done, and forgotten.
+    static func client(
+        limits: HTTP2Limits = .upstream, settings: [(UInt16, UInt32)] = []
+    ) -> HTTP2Dialogue {
+        var dialogue = HTTP2Dialogue(role: .client, limits: limits)
+        dialogue.receive([.settings(settings), .settingsAck])
         dialogue.forget()
         return dialogue
     }
@@ -65,7 +76,15 @@ struct HTTP2Dialogue {
             events.append("data \(stream) \(bytes.readableBytes)\(isEnd ? " end" : "")")
             bodies[stream, default: []] += bytes.readableBytesView
             if isEnd { answer(stream) }
+        case .answer(let stream, let head, let isEnd):
+            events.append("answer \(stream) \(head.status)\(isEnd ? " end" : "")")
+        case .trailers(let stream, let trailers):
+            let status = trailers.grpcStatus.map { " \($0.rawValue)" } ?? ""
+            events.append("trailers \(stream)\(status)")
+            answer(stream)
         case .reset(let stream): events.append("reset \(stream)")
+        case .unprocessed(let stream): events.append("unprocessed \(stream)")
+        case .goAway: events.append("go away")
         case .sent(let stream, let count): events.append("sent \(stream) \(count)")
         case .pong: events.append("pong")
         case .failed(let fault): events.append("failed \(fault.code)")
@@ -73,7 +92,7 @@ struct HTTP2Dialogue {
     }
 
     private mutating func answer(_ stream: UInt32) {
-        guard answers else { return }
+        guard answers, connection.role == .server else { return }
         let body = bodies.removeValue(forKey: stream) ?? []
         connection.sendHead(
             FieldBlock([(":status", "200")]), on: stream, isEnd: body.isEmpty)
@@ -81,7 +100,10 @@ struct HTTP2Dialogue {
     }
 
     mutating func collect() {
-        guard let output = connection.takeOutput() else { return }
+        guard var output = connection.takeOutput() else { return }
+        if connection.role == .client, sentBytes.isEmpty {
+            output.moveReaderIndex(forwardBy: HTTP2Protocol.preface.count)
+        }
         sentBytes += output.readableBytesView
         sent += reader.read(output)
     }

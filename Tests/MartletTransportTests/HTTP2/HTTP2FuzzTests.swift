@@ -80,6 +80,9 @@ private struct FuzzRun {
             open.insert(stream)
         case .data(let stream, _, _):
             if !seen.contains(stream) { failure = "data of \(stream), which never began" }
+        case .trailers(let stream, _):
+            if !seen.contains(stream) { failure = "trailers of \(stream), which never began" }
+        case .answer, .unprocessed, .goAway: failure = "a server was answered"
         case .reset(let stream):
             if !seen.contains(stream) { failure = "reset of \(stream), which never began" }
             open.remove(stream)

@@ -20,7 +20,11 @@ struct PendingContentTests {
         content.append([], isMessage: false)
         content.append([], isMessage: true)
         content.append([6], isMessage: true)
-        let expected: [UInt8] = [1, 2, 3, 0, 0, 0, 0, 2, 4, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 6]
+        var buffer = ByteBuffer(bytes: [0, 7, 8, 9])
+        buffer.moveReaderIndex(forwardBy: 1)
+        content.append(buffer)
+        let expected: [UInt8] =
+            [1, 2, 3, 0, 0, 0, 0, 2, 4, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 6, 7, 8, 9]
         #expect(content.count == expected.count)
         #expect(drain(&content, by: step) == expected)
         #expect(content.isEmpty)

@@ -150,3 +150,24 @@ final class HTTP2TestStream {
         return messages
     }
 }
+
+/// Settings of the stock HTTP/2 stack.
+enum HTTP2Tuning {
+    static let windowBytes = 1 << 20
+
+    static var client: NIOHTTP2Handler.ConnectionConfiguration {
+        var configuration = NIOHTTP2Handler.ConnectionConfiguration()
+        configuration.initialSettings = [
+            HTTP2Setting(parameter: .enablePush, value: 0),
+            HTTP2Setting(parameter: .initialWindowSize, value: windowBytes),
+        ]
+        configuration.targetWindowSize = windowBytes
+        return configuration
+    }
+
+    static var stream: NIOHTTP2Handler.StreamConfiguration {
+        var configuration = NIOHTTP2Handler.StreamConfiguration()
+        configuration.targetWindowSize = windowBytes
+        return configuration
+    }
+}

@@ -6,9 +6,17 @@ import Testing
 @testable import MartletTransport
 
 @Suite("Requests on HTTP/2 streams")
-struct StreamMessagesTests {
-    private func request(_ fields: [(String, String)]) -> StreamRequest {
-        StreamRequest(HPACKHeaders(fields), remoteAddress: "127.0.0.1:1")
+struct RequestHeadTests {
+    private func request(_ fields: [(String, String)]) -> RequestHead {
+        RequestHead(HPACKHeaders(fields))
+    }
+
+    private func context(
+        _ fields: [(String, String)], timeout: Duration? = nil
+    ) -> RequestContext {
+        HTTP2Exchange(
+            request(fields), remoteAddress: "", requestTimeout: timeout, start: .now, now: .now()
+        ).context
     }
 
     private func http(_ fields: [(String, String)], body: [UInt8] = []) -> HTTPRequest {
@@ -55,21 +63,17 @@ struct StreamMessagesTests {
 
     @Test func deadline_ofACall_isThatOfItsTimeoutField_andNoneWhenItIsMalformed() {
         let grpc = ("content-type", "application/grpc")
-        let timed = request([grpc, ("grpc-timeout", "5S")]).context
+        let timed = context([grpc, ("grpc-timeout", "5S")])
         #expect(timed.deadline == .after(.seconds(5), now: timed.start))
-        #expect(request([grpc, ("grpc-timeout", "5 S")]).context.deadline == .never)
+        #expect(context([grpc, ("grpc-timeout", "5 S")]).deadline == .never)
     }
 
     @Test func deadline_ofAnHTTPRequest_isThatOfTheServer() {
-        func context(_ fields: [(String, String)]) -> RequestContext {
-            StreamRequest(
-                HPACKHeaders(fields), remoteAddress: "", requestTimeout: .seconds(7)
-            ).context
-        }
-        let http = context([("grpc-timeout", "5S")])
+        let http = context([("grpc-timeout", "5S")], timeout: .seconds(7))
         #expect(http.deadline == .after(.seconds(7), now: http.start))
-        #expect(context([("content-type", "application/grpc")]).deadline == .never)
-        #expect(request([("grpc-timeout", "5S")]).context.deadline == .never)
+        let grpc = [("content-type", "application/grpc")]
+        #expect(context(grpc, timeout: .seconds(7)).deadline == .never)
+        #expect(context([("grpc-timeout", "5S")]).deadline == .never)
     }
 
     @Test func fields_ofTheRequest_leaveOutThePseudoFields() {
@@ -105,10 +109,10 @@ struct StreamMessagesTests {
     }
 
     @Test func coding_ofMessagesThatNobodyKnows_isUnimplementedAndTheKnownOnesAreListed() throws {
-        #expect(try request([("grpc-encoding", "gzip")]).head.messageCoding() == .gzip)
-        #expect(try request([]).head.messageCoding() == .identity)
+        #expect(try request([("grpc-encoding", "gzip")]).messageCoding() == .gzip)
+        #expect(try request([]).messageCoding() == .identity)
         let fault = #expect(throws: RequestFault.self) {
-            try request([("grpc-encoding", "br")]).head.messageCoding()
+            try request([("grpc-encoding", "br")]).messageCoding()
         }
         #expect(fault?.error.code == .unimplemented)
         #expect(fault?.fields.first("grpc-accept-encoding") == "identity, deflate, gzip")

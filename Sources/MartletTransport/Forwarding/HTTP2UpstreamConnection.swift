@@ -1,0 +1,259 @@
+import MartletCore
+import NIOCore
+
+/// One HTTP/2 connection to an upstream: carries bytes to and from the core, and answers to the
+/// exchanges that wait for them.
+final class HTTP2UpstreamConnection: HTTP2Endpoint, LoopTurnMember {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    /// How far the connection has come.
+    private enum State {
+        /// Next: open, closed.
+        case connecting
+        /// Next: ending, closed.
+        case open
+        /// What was begun is finished, nothing else is begun. Next: closed.
+        case ending
+        /// Final.
+        case closed
+    }
+
+    let address: UpstreamAddress
+    var connection: HTTP2Connection
+    var isFlushing = false
+    var isInTurn = false
+
+    private let pool: HTTP2UpstreamPool
+    private var state = State.connecting
+    private var context: ChannelHandlerContext?
+    private var streams = StreamTable<HTTP2UpstreamStream>()
+    /// Attempts that wait for the connection, for room among its streams or at its socket.
+    private var waiting = CircularBuffer<(exchange: Exchange<HTTP2Wire>, attempt: Int)>()
+    /// From how many on those are looked through for such as nobody waits for.
+    private var waitingCheck = 64
+    /// Whether the upstream was found to be dead.
+    private var isRetired = false
+    /// Whether those that waited for the upstream's settings have been dealt with.
+    private var hasSpread = false
+
+    init(address: UpstreamAddress, pool: HTTP2UpstreamPool, now: NIODeadline) {
+        self.address = address
+        self.pool = pool
+        connection = HTTP2Connection(role: .client, limits: .upstream, now: now)
+    }
+
+    // MARK: Attempts
+
+    /// Attempts under way or waiting.
+    var load: Int { connection.streams.count + waiting.count }
+
+    /// Whether another attempt need not wait for one that is under way, as far as is known.
+    var hasRoom: Bool {
+        !connection.hasSettings || connection.hasStreamRoom && load < connection.peerStreamsMax
+    }
+
+    /// Opens a stream for an attempt, now or when there is room.
+    func open(for exchange: Exchange<HTTP2Wire>, attempt: Int) {
+        switch state {
+        case .open where waiting.isEmpty && canBegin:
+            begin(exchange, attempt: attempt)
+        case .open, .connecting: wait(exchange, attempt: attempt)
+        case .ending: exchange.failed(.unprocessed, attempt: attempt)
+        case .closed: exchange.failed(.connectFailed, attempt: attempt)
+        }
+    }
+
+    private func wait(_ exchange: Exchange<HTTP2Wire>, attempt: Int) {
+        if waiting.count >= waitingCheck {
+            waiting = CircularBuffer(waiting.filter { $0.exchange.awaits($0.attempt) })
+            waitingCheck = max(64, 2 * waiting.count)
+        }
+        waiting.append((exchange, attempt))
+    }
+
+    private func begin(_ exchange: Exchange<HTTP2Wire>, attempt: Int) {
+        exchange.opened(
+            HTTP2UpstreamStream(exchange, attempt: attempt, on: self), attempt: attempt)
+        // It was found to be dead while there was no room.
+        if isRetired { exchange.upstreamLost(attempt: attempt) }
+    }
+
+    /// Whether an attempt can begin now; not before the upstream has said how many it takes, as it
+    /// would refuse those above.
+    private var canBegin: Bool { connection.hasSettings && connection.canOpen }
+
+    private func beginWaiting() {
+        while case .open = state, canBegin, let (exchange, attempt) = waiting.popFirst() {
+            begin(exchange, attempt: attempt)
+        }
+        if connection.hasSettings, !hasSpread { spreadWaiting() }
+    }
+
+    /// Leaves to other connections what this one turns out to have no room for.
+    private func spreadWaiting() {
+        hasSpread = true
+        guard !connection.hasStreamRoom, !isRetired else { return }
+        let rest = waiting
+        waiting.removeAll()
+        for (exchange, attempt) in rest where exchange.awaits(attempt) {
+            pool.open(address, for: exchange, attempt: attempt)
+        }
+    }
+
+    /// Begins a stream with the head of a request; 0 where the connection takes none any more.
+    func begin(_ stream: HTTP2UpstreamStream, _ head: HTTP2ForwardedHead, isEnd: Bool) -> UInt32 {
+        guard let id = connection.open(head.block, isHead: head.isHead, isEnd: isEnd) else {
+            return 0
+        }
+        streams.insert(stream, for: id)
+        endSoon()
+        return id
+    }
+
+    /// Lets go of a stream, and resets it if it is not over.
+    func release(_ id: UInt32) {
+        guard streams.remove(id) != nil else { return }
+        connection.reset(id, .cancel)
+        endSoon()
+    }
+
+    /// Sees to it that what was handed to the core leaves.
+    func endSoon() { pool.turn.add(self) }
+
+    /// The upstream was found to be dead.
+    func upstreamLost() {
+        isRetired = true
+        for id in streams.streams { streams[id]?.upstreamLost() }
+        for (exchange, attempt) in Array(waiting) { exchange.upstreamLost(attempt: attempt) }
+        endSoon()
+    }
+
+    // MARK: The channel
+
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        close()
+        self.context = nil
+    }
+
+    /// The connection has come about.
+    func connected() {
+        guard case .connecting = state else { return }
+        state = .open
+        beginWaiting()
+        endSoon()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        connection.receive(unwrapInboundIn(data), now: context.eventLoop.now)
+        takeEvents()
+        endSoon()
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        connection.setWritable(context.channel.isWritable)
+        // The loop that writes goes on with it.
+        if !isFlushing { endSoon() }
+        context.fireChannelWritabilityChanged()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        close()
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        context.close(promise: nil)
+    }
+
+    /// Begins what waited and writes all that has come together.
+    func endTurn() {
+        takeEvents()
+        beginWaiting()
+        guard let context else { return }
+        switch state {
+        case .connecting: break
+        case .open, .ending: writeOutput(to: context)
+        case .closed: return
+        }
+        if connection.hasFailed || isUnused { context.close(promise: nil) }
+    }
+
+    /// Whether nobody needs the connection, nor will.
+    private var isUnused: Bool {
+        let isOver = if case .ending = state { true } else { isRetired }
+        return isOver && streams.isEmpty && waiting.isEmpty
+    }
+
+    // MARK: Events
+
+    func takeEvents() {
+        while let event = connection.next() { take(event) }
+        if !connection.hasStreamsLeft { endBeginning() }
+    }
+
+    private func take(_ event: HTTP2Event) {
+        switch event {
+        case .answer(let id, let head, let isEnd):
+            streams[id]?.receive(.head(head, isEnd: isEnd))
+            if isEnd { release(id) }
+        case .data(let id, let bytes, let isEnd):
+            if bytes.readableBytes > 0 { streams[id]?.receive(bytes) }
+            guard isEnd else { return }
+            streams[id]?.receive(.end(nil))
+            release(id)
+        case .trailers(let id, let trailers):
+            streams[id]?.receive(.end(trailers))
+            release(id)
+        case .unprocessed(let id): streams.remove(id)?.fail(.unprocessed)
+        case .reset(let id): streams.remove(id)?.fail(.connectionClosed)
+        case .sent(let id, _): streams[id]?.didSend()
+        case .goAway: endBeginning()
+        case .failed:
+            endBeginning()
+            failStreams()
+        case .head, .pong: break
+        }
+    }
+
+    /// Begins nothing more on this connection.
+    private func endBeginning() {
+        guard case .open = state else { return }
+        state = .ending
+        pool.remove(self)
+        failWaiting(connection.hasSettings ? .unprocessed : .connectFailed)
+    }
+
+    /// The connection is no more, or never was.
+    func close() {
+        if case .closed = state { return }
+        // Whoever does not speak HTTP/2 is not reached by it.
+        let isNew = !connection.hasSettings
+        state = .closed
+        pool.remove(self)
+        failStreams()
+        // A connection that stood says nothing of the upstream.
+        failWaiting(isNew ? .connectFailed : .unprocessed)
+    }
+
+    private func failStreams() {
+        for id in streams.streams { streams.remove(id)?.fail(.connectionClosed) }
+    }
+
+    private func failWaiting(_ failure: ForwardingFailure) {
+        while let (exchange, attempt) = waiting.popFirst() {
+            exchange.failed(failure, attempt: attempt)
+        }
+    }
+}
+
+extension HTTP2Limits {
+    /// Those of connections to upstreams: what is trusted with requests is not watched for floods.
+    static var upstream: HTTP2Limits {
+        var limits = HTTP2Limits()
+        limits.floods = .none
+        return limits
+    }
+}
