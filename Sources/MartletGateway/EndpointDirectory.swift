@@ -97,9 +97,9 @@ final class EndpointDirectory: Sendable {
         let now = now
         return state.withLock { state in
             let pick = state.pick(
-                PickRequest(affinityKey: affinityKey), model: model, isRetry: false, now: now)
+                PickRequest(affinityKey: affinityKey), model: model, as: .first, now: now)
             guard pick == .none, let last = state.nextDegraded() else { return pick }
-            return state.begin(last.id, isRetry: false, now: now)
+            return state.begin(last.id, as: .first, now: now)
         }
     }
 
@@ -119,19 +119,19 @@ final class EndpointDirectory: Sendable {
             let tried = Set(failed.tried.map(\.id))
             let request = PickRequest(affinityKey: affinityKey)
             let pick = state.pick(
-                request, model: model, excluding: tried, isRetry: true, now: now)
+                request, model: model, excluding: tried, as: .retry, now: now)
             if let address = pick.address { return address }
             // With every healthy endpoint tried, one that closed a connection may still answer on
             // another; one that could not be connected to, or has answered, would not.
             if [.connectionClosed, .unprocessed].contains(failed.failure),
-                let address = state.pick(request, model: model, isRetry: true, now: now).address
+                let address = state.pick(request, model: model, as: .retry, now: now).address
             {
                 return address
             }
             let isAnswered = failed.failure == .refused || failed.failure == .serverError
             guard !isAnswered, failed.failure != .upstreamLost, let last = state.nextDegraded()
             else { return nil }
-            return state.begin(last.id, isRetry: true, now: now).address
+            return state.begin(last.id, as: .retry, now: now).address
         }
     }
 
@@ -146,6 +146,14 @@ final class EndpointDirectory: Sendable {
                 PickRequest(affinityKey: affinityKey), model: model,
                 excluding: Set(tried.map(\.id)), isRetry: true, now: now
             ).address
+        }
+    }
+
+    /// An endpoint for a copy of a request, which takes nobody's place and tells nothing of it.
+    func pickForCopy(affinityKey: UInt64? = nil, model: String? = nil) -> Pick {
+        let now = now
+        return state.withLock { state in
+            state.pick(PickRequest(affinityKey: affinityKey), model: model, as: .copy, now: now)
         }
     }
 
@@ -238,7 +246,7 @@ extension ForwardingFailure {
         switch self {
         case .connectFailed: .connectFailed
         case .connectionClosed: .connectionClosedBeforeResponse
-        case .unprocessed: .streamUnprocessed
+        case .unprocessed, .full: .streamUnprocessed
         case .timedOut: .timeout
         case .attemptTimedOut: .attemptTimeout
         case .upstreamLost: .endpointLost

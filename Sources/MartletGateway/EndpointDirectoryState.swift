@@ -148,22 +148,22 @@ struct EndpointDirectoryState: Sendable {
     /// model, had room lately, and are near, and what matters least is given up first.
     mutating func pick(
         _ request: PickRequest, model: String?, excluding excluded: Set<EndpointID> = [],
-        isRetry: Bool, now: Duration
+        as kind: AttemptKind, now: Duration
     ) -> EndpointDirectory.Pick {
         let closed = full.isEmpty ? excluded : excluded.union(full)
         if let id = nextPanicked(excluding: closed) {
-            return begin(id, isRetry: isRetry, now: now)
+            return begin(id, as: kind, now: now)
         }
         var shunned = shunned(model: model, now: now)
         while !shunned.isEmpty {
             let all = shunned.reduce(closed) { $0.union($1) }
             if let id = balancer.pick(for: request, excluding: all, now: now) {
-                return begin(id, isRetry: isRetry, now: now)
+                return begin(id, as: kind, now: now)
             }
             shunned.removeLast()
         }
         if let id = balancer.pick(for: request, excluding: closed, now: now) {
-            return begin(id, isRetry: isRetry, now: now)
+            return begin(id, as: kind, now: now)
         }
         guard !full.isEmpty, !full.isSubset(of: excluded) else { return .none }
         limitRefusals[.requests, default: 0] += 1
@@ -217,13 +217,14 @@ struct EndpointDirectoryState: Sendable {
 
     /// Counts the beginning of an attempt.
     mutating func begin(
-        _ id: EndpointID, isRetry: Bool, now: Duration
+        _ id: EndpointID, as kind: AttemptKind, now: Duration
     ) -> EndpointDirectory.Pick {
         guard var endpoint = endpoints[id] else { return .none }
+        guard kind != .copy else { return .endpoint(endpoint.address) }
         endpoint.inFlight += 1
         endpoint.requests += 1
         endpoints[id] = endpoint
-        if isRetry { retries += 1 }
+        if kind == .retry { retries += 1 }
         balancer.didBegin(id, now: now)
         silence.didBegin(id, now: now)
         if endpoint.inFlight >= configuration.limits.requests { full.insert(id) }
@@ -237,6 +238,14 @@ struct EndpointDirectoryState: Sendable {
         endpoints[id]?.inFlight = before - 1
         if !full.isEmpty, before - 1 < configuration.limits.requests { full.remove(id) }
     }
+}
+
+/// What an attempt counts as.
+enum AttemptKind: Sendable {
+    case first
+    case retry
+    /// Of a copy, which is not counted.
+    case copy
 }
 
 /// Which endpoints are how near, and which part of the requests each level gets.

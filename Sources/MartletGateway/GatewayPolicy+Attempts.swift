@@ -8,8 +8,15 @@ extension GatewayPolicy {
         guard let state = plan.state as? RequestState else {
             throw ForwardingRefusal(ServingError(.unavailable, "No endpoint is for the request"))
         }
-        if state.original == nil { state.route.deposit(now: now) }
-        switch state.pool.directory.pickFirst(affinityKey: state.affinityKey, model: state.model) {
+        let directory = state.pool.directory
+        let pick: EndpointDirectory.Pick
+        if state.original == nil {
+            state.route.deposit(now: now)
+            pick = directory.pickFirst(affinityKey: state.affinityKey, model: state.model)
+        } else {
+            pick = directory.pickForCopy(affinityKey: state.affinityKey, model: state.model)
+        }
+        switch pick {
         case .endpoint(let address): return address
         case .allFull:
             throw ForwardingRefusal(
@@ -27,6 +34,7 @@ extension GatewayPolicy {
     func nextUpstream(after failed: FailedForwarding) -> UpstreamAddress? {
         guard let state = failed.plan.state as? RequestState else { return nil }
         let directory = state.pool.directory
+        guard state.original == nil else { return nil }
         if let last = failed.tried.last {
             directory.didFail(at: last)
             if failed.failure == .connectFailed, let change = directory.connectionFailed(last) {
@@ -34,9 +42,7 @@ extension GatewayPolicy {
                 pools?.retire(last)
             }
         }
-        guard state.original == nil, state.route.allowsRetry(after: failed, now: now) else {
-            return nil
-        }
+        guard state.route.allowsRetry(after: failed, now: now) else { return nil }
         let next = directory.pickNext(
             after: failed, affinityKey: state.affinityKey, model: state.model)
         if next != nil { journal.didRetry(failed.failure.asAttemptFailure) }
@@ -63,7 +69,7 @@ extension GatewayPolicy {
     }
 
     func didEnd(_ attempt: EndedAttempt, _ plan: ForwardingPlan) {
-        guard let state = plan.state as? RequestState else { return }
+        guard let state = plan.state as? RequestState, state.original == nil else { return }
         if state.route.hedging != nil, case .answered = attempt.result {
             state.route.didAnswer(latency: attempt.duration, now: now)
         }

@@ -104,7 +104,7 @@ extension GatewayPolicy {
                 case .route(let index) = rules.table.decide(query, fields: request.fields)
             else { throw GatewayPolicy.noRoute(request) }
             return try plan(
-                request, undecided.path, .nowhere, rules.routes[index], rules, grant)
+                request, undecided.path, ModelNaming(request), rules.routes[index], rules, grant)
         } catch {
             release(grant)
             throw error

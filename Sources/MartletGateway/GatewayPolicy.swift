@@ -148,8 +148,7 @@ final class GatewayPolicy: ForwardingPolicy {
         guard let pool = route.pool(random) else {
             throw ForwardingRefusal(ServingError(.unavailable, "The route has no pool"))
         }
-        let priority = min(
-            grant?.priority ?? route.settings.priority.priority, route.settings.priority.priority)
+        let priority = priority(of: request, route, grant)
         try admit(to: route, pool, priority)
         let arm = route.arm(of: request, naming, random: StableHash.mixed(random))
         var plan = GatewayPolicy.basicPlan(for: request)
@@ -172,7 +171,7 @@ final class GatewayPolicy: ForwardingPolicy {
             plan.awaitedBodyBytes = caching.policy.requestBytesMax
             plan.keptAnswerBytes = caching.policy.answerBytesMax
         }
-        let shadow = route.shadow(of: plan, random: StableHash.mixed(random &+ 1))
+        let shadow = route.shadow(of: request, naming, random: StableHash.mixed(random &+ 1))
         if let shadow {
             plan.keepsRequest = true
             let bytes = shadow.isComparing ? shadow.settings.bodyBytesMax : 0
@@ -183,6 +182,17 @@ final class GatewayPolicy: ForwardingPolicy {
             grant: grant, isCounted: true, caching: caching, model: naming.model,
             isAdmitted: pool.isShedding, shadow: shadow)
         return plan
+    }
+
+    /// How much a request matters: what it says itself, where its credential lets it; else what its
+    /// route says, or its credential where that is less.
+    private func priority(
+        of request: ForwardedRequest, _ route: RouteRuntime, _ grant: AccessGrant?
+    ) -> RequestPriority {
+        let usual = route.settings.priority.priority
+        guard let grant else { return usual }
+        if request.fields.first(AccessRequest.priorityField) != nil { return grant.priority }
+        return grant.priority > .normal ? max(grant.priority, usual) : usual
     }
 
     /// Counts a request in at its route and its pool.

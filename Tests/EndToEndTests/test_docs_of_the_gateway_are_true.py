@@ -26,14 +26,6 @@ NODES = "endpoints: [127.0.0.1:8501]\n"
 TLS = "tls:\n  certificate_file: certs/localhost.pem\n  key_file: certs/localhost.key\n"
 
 
-def pool(key):
-    return f"pools:\n  - name: main\n    endpoints: [127.0.0.1:8501]\n    {key}\n"
-
-
-def route(key):
-    return f"{NODES}routes:\n  - name: all\n    {key}\n"
-
-
 # What the section "Not yet" lists, in its own words.
 REFUSED = {
     "tls.revocation_file": f"{NODES}{TLS}  client_certificates: required\n"
@@ -41,13 +33,8 @@ REFUSED = {
     "tls.client_certificates: optional": f"{NODES}{TLS}  client_certificates: optional\n"
     "  client_ca_file: certs/ca.pem\n",
     "pools[].dns": "pools:\n  - name: main\n    dns: {name: nodes.example, port: 8500}\n",
-    "pools[].health.protocol: grpc": pool("health: {protocol: grpc}"),
 }
 WITHOUT_EFFECT = {
-    "routes[].hedging": route("hedging: {delay_seconds: 1}"),
-    "routes[].shadow": route("shadow: {version: 2}"),
-    "locality": f"{NODES}locality: {{region: eu, zone: eu-1}}\n",
-    "pools[].breakers": pool("breakers: {requests_max: 10}"),
     "tls.tenants": f"{NODES}{TLS}  client_certificates: required\n"
     "  client_ca_file: certs/ca.pem\n  tenants: {alice.example: team-a}\n",
 }
@@ -57,6 +44,8 @@ def sections():
     """The whole files of each section that has any, by name; of the README, too."""
     parts = SECTION.findall(PAGE) + SECTION.findall(README)
     found = {title: dict(WHOLE_FILE.findall(text)) for title, text in parts}
+    # Of two files of one name in a section, only one would be tried.
+    assert sum(map(len, found.values())) == len(WHOLE_FILE.findall(PAGE + README))
     return {title: files for title, files in found.items() if files}
 
 
@@ -124,6 +113,7 @@ def test_the_files_of_a_section_start_a_gateway_without_a_warning(title, martlet
 def test_every_step_of_the_page_has_its_file():
     missing = {"One line", "TLS", "Keys", "Tokens", "Client certificates", "Routes", "Canary"}
     missing |= {"Cache", "Limits and timeouts", "Balancing", "Health checks", "Reload"}
+    missing |= {"Shadow traffic", "Hedging", "Nearness", "Outlier ejection", "Breakers", "Overload"}
     assert sections().keys() >= missing
     assert PAGE.count("```yaml\n") == len(WHOLE_FILE.findall(PAGE))
 

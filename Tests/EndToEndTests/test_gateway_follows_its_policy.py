@@ -5,7 +5,6 @@ import contextlib
 import json
 import re
 import subprocess
-import threading
 import time
 
 import grpc
@@ -13,6 +12,7 @@ import pytest
 from harness.certificates import curl
 from harness.clients import SECONDS, RestClient, assert_rest_error, predict_request, refused
 from harness.faults import paused, well_by_its_word
+from harness.held_nodes import held_node, in_background, one_post
 from harness.http1 import RawConnection, post
 from harness.load import Load
 from harness.model_server import config_file
@@ -480,46 +480,6 @@ def test_grpc_calls_beyond_the_rate_are_refused(following, gateway):
     gateway.grpc.predict("half_plus_two", ONE)
     with refused(grpc.StatusCode.RESOURCE_EXHAUSTED):
         gateway.grpc.predict("half_plus_two", ONE)
-
-
-@contextlib.contextmanager
-def held_node():
-    """A node that answers when it is told, and counts what it holds."""
-    release, held = threading.Event(), threading.Semaphore(0)
-
-    def answer(handler, _):
-        held.release()
-        release.wait(20)
-        handler.send(200, b"{}")
-
-    with stand_in(answer, well_by_its_word()) as server:
-        yield server, held, release
-        release.set()
-
-
-def in_background(*calls):
-    """Runs calls at once; their results are in the list once `join` has returned."""
-    results = [None] * len(calls)
-
-    def run(number, call):
-        results[number] = call()
-
-    threads = [threading.Thread(target=run, args=pair, daemon=True) for pair in enumerate(calls)]
-    for thread in threads:
-        thread.start()
-
-    def join():
-        for thread in threads:
-            thread.join(20)
-            assert not thread.is_alive(), "a request never ended"
-        return results
-
-    return join
-
-
-def one_post(gateway, path=PREDICT, body=BODY, **options):
-    with contextlib.closing(RestClient(gateway.address)) as client:
-        return client.post(path, body, **options)
 
 
 def test_requests_at_once_beyond_the_limit_are_refused(martlet):

@@ -117,12 +117,19 @@ final class RouteRuntime: Sendable {
 
     /// Where a copy of a request goes that is planned so; `nil` for nowhere.
     ///
-    /// Only of what may run twice.
-    func shadow(of plan: ForwardingPlan, random: UInt64) -> ShadowRuntime? {
-        guard let shadow, plan.isIdempotent, plan.holdsResponse, shadow.takes(random) else {
-            return nil
+    /// Only of predictions; and of gRPC calls only to other pools, for their version is in the
+    /// message.
+    func shadow(
+        of request: ForwardedRequest, _ naming: ModelNaming, random: UInt64
+    ) -> ShadowRuntime? {
+        guard let shadow, shadow.takes(random) else { return nil }
+        switch naming {
+        case .path(let target): return target.verb.isPrediction ? shadow : nil
+        case .message:
+            return shadow.pool != nil && ModelNaming.isPrediction(call: request.path)
+                ? shadow : nil
+        case .body, .nowhere: return nil
         }
-        return shadow
     }
 
     /// What is changed in a copy: as in the request, but for the version, and nothing is compressed.

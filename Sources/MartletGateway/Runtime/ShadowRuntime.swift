@@ -54,8 +54,9 @@ final class ShadowRuntime: Sendable {
     func end(_ original: ShadowOriginal, _ answer: HTTPResponse?) {
         underWay.subtract(1, ordering: .relaxed)
         guard let comparison else { return }
-        guard let primary = original.answer.map(ShadowAnswer.init),
-            let copy = answer.map(ShadowAnswer.init)
+        let bytesMax = settings.bodyBytesMax
+        guard let primary = original.answer.flatMap({ ShadowAnswer($0, bytesMax: bytesMax) }),
+            let copy = answer.flatMap({ ShadowAnswer($0, bytesMax: bytesMax) })
         else {
             counts.withLock { $0.report.addUnanswered() }
             return
@@ -75,7 +76,9 @@ struct ShadowOriginal: Sendable {
 }
 
 extension ShadowAnswer {
-    init(_ answer: HTTPResponse) {
-        self.init(status: answer.status, body: answer.body)
+    /// An answer as it is compared; `nil` where it is compressed so that it cannot be, or too long.
+    init?(_ answer: HTTPResponse, bytesMax: Int) {
+        guard let body = answer.plainBody(bytesMax: bytesMax) else { return nil }
+        self.init(status: answer.status, body: body)
     }
 }

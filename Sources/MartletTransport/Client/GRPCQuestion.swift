@@ -51,8 +51,7 @@ public enum GRPCQuestion {
         func result(of server: String) throws -> Result<[UInt8], ServingError> {
             let state = state.withLock { $0 }
             switch state.outcome {
-            // The message stands behind its prefix.
-            case .success: return .success(Array(state.bytes.dropFirst(5)))
+            case .success: return .success(state.bytes)
             case .refused(let code, let text):
                 return .failure(ServingError(StatusCode(rawValue: code) ?? .unknown, text))
             case .failed, nil: throw ServingError(.unavailable, "No answer from \(server)")

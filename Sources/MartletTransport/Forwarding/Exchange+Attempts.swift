@@ -43,7 +43,7 @@ extension Exchange {
         endAttempt(.failed(failure))
         guard let next = policy.nextUpstream(after: failed(by: failure, isReplayable: isReplayable))
         else {
-            giveUp(error(for: failure))
+            giveUp(error(for: failure), fields: failure == .full ? ["retry-after": "1"] : [:])
             return
         }
         tryAgain(at: next)
@@ -135,6 +135,10 @@ extension Exchange {
                 .unavailable, "Endpoint \(endpoint) closed the connection before answering")
         case .unprocessed:
             ServingError(.unavailable, "Endpoint \(endpoint) took no more requests")
+        case .full:
+            ServingError(
+                .unavailable,
+                "Endpoint \(endpoint) has as many connections as it may (breakers)")
         case .upstreamLost, .refused, .serverError:
             ServingError(.unavailable, "Endpoint \(endpoint) failed")
         case .timedOut, .attemptTimedOut:

@@ -61,6 +61,17 @@ public final class UpstreamPools: Sendable {
         }
         self.http1 = http1
         self.http2 = http2
+        upstreams.makeRoom { [weak self] address in self?.closeUnused(to: address) }
+    }
+
+    /// Closes a connection of each event loop that nobody uses.
+    private func closeUnused(to address: UpstreamAddress) {
+        for eventLoop in eventLoops.group.makeIterator() {
+            eventLoop.execute {
+                self.http1[ObjectIdentifier(eventLoop)]?.value.closeUnused(to: address)
+                self.http2[ObjectIdentifier(eventLoop)]?.value.closeUnused(to: address)
+            }
+        }
     }
 
     /// Sends nothing new over connections to an upstream that was found to be dead, and asks

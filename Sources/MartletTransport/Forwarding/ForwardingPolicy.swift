@@ -35,6 +35,8 @@ public enum ForwardingFailure: Sendable, Hashable {
     case connectionClosed
     /// The upstream said that it did not look at the request.
     case unprocessed
+    /// There are as many connections to the upstream as there may be.
+    case full
     /// The answer did not come in time.
     case timedOut
     /// The answer did not come in the time of one attempt, and there is time for another.

@@ -8,7 +8,6 @@ final class HTTP1UpstreamHandler: ChannelDuplexHandler, UpstreamExchange {
     typealias Wire = HTTP1Wire
 
     let address: UpstreamAddress
-    let upstream: SharedUpstream
     var idleSince = NIODeadline.now()
 
     private let pool: HTTP1UpstreamPool
@@ -25,9 +24,8 @@ final class HTTP1UpstreamHandler: ChannelDuplexHandler, UpstreamExchange {
     /// Until it closes; asking the channel for each request would cost.
     private var isOpen = false
 
-    init(address: UpstreamAddress, upstream: SharedUpstream, pool: HTTP1UpstreamPool) {
+    init(address: UpstreamAddress, pool: HTTP1UpstreamPool) {
         self.address = address
-        self.upstream = upstream
         self.pool = pool
     }
 

@@ -30,12 +30,36 @@ final class HTTP1UpstreamPool: UpstreamConnector {
             exchange.opened(handler, attempt: attempt)
             return
         }
+        connectIfRoom(to: address, for: exchange, attempt: attempt, triesLeft: nil)
+    }
+
+    /// Connects, perhaps once another event loop has given up a connection that it does not use.
+    private func connectIfRoom(
+        to address: UpstreamAddress, for exchange: Exchange<HTTP1Wire>, attempt: Int,
+        triesLeft: Int?
+    ) {
         let upstream = upstreams[address]
-        guard upstream.begin() else {
-            exchange.failed(.unprocessed, attempt: attempt)
+        if upstream.begin() {
+            connect(to: address, upstream, for: exchange, attempt: attempt)
             return
         }
-        connect(to: address, upstream, for: exchange, attempt: attempt)
+        guard triesLeft != 0, upstream.options.connectionsMax < .max else {
+            exchange.failed(.full, attempt: attempt)
+            return
+        }
+        upstreams.makeRoom(at: address)
+        eventLoop.assumeIsolated().scheduleTask(in: SharedUpstream.roomPause) {
+            guard exchange.awaits(attempt) else { return }
+            self.connectIfRoom(
+                to: address, for: exchange, attempt: attempt,
+                triesLeft: (triesLeft ?? SharedUpstream.roomTries) - 1)
+        }
+    }
+
+    /// Makes room for a connection of another event loop.
+    func closeUnused(to address: UpstreamAddress) {
+        guard idle[address]?.isEmpty == false else { return }
+        idle[address]?.removeFirst().close()
     }
 
     private func connect(
@@ -50,8 +74,7 @@ final class HTTP1UpstreamPool: UpstreamConnector {
                     let (pool, _) = bound.value
                     try upstream.configure(channel, to: address, isHTTP2: false)
                     try channel.pipeline.syncOperations.addHandler(
-                        HTTP1UpstreamHandler(
-                            address: address, upstream: upstream, pool: pool))
+                        HTTP1UpstreamHandler(address: address, pool: pool))
                 }
             }
             .connect(to: address)
@@ -76,9 +99,9 @@ final class HTTP1UpstreamPool: UpstreamConnector {
 
     /// Takes a connection back; `false` where there is no room for it.
     func giveBack(_ handler: HTTP1UpstreamHandler) -> Bool {
-        guard idle[handler.address, default: []].count < HTTP1UpstreamPool.maximumIdle,
-            !handler.upstream.isRoomWanted()
-        else { return false }
+        guard idle[handler.address, default: []].count < HTTP1UpstreamPool.maximumIdle else {
+            return false
+        }
         idle[handler.address, default: []].append(handler)
         handler.idleSince = eventLoop.now
         scheduleSweep()

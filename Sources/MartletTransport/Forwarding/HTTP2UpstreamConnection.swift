@@ -48,6 +48,16 @@ final class HTTP2UpstreamConnection: HTTP2Endpoint, LoopTurnMember {
     /// Attempts under way or waiting.
     var load: Int { connection.streams.count + waiting.count }
 
+    /// Since when nobody uses it; `nil` while somebody does, or it is not there yet.
+    private(set) var idleSince: NIODeadline?
+
+    /// Ends a connection that nobody uses.
+    func closeUnused() {
+        guard load == 0 else { return }
+        endBeginning()
+        endSoon()
+    }
+
     /// Whether another attempt need not wait for one that is under way, as far as is known.
     var hasRoom: Bool {
         !connection.hasSettings || connection.hasStreamRoom && load < connection.peerStreamsMax
@@ -173,6 +183,11 @@ final class HTTP2UpstreamConnection: HTTP2Endpoint, LoopTurnMember {
         takeEvents()
         beginWaiting()
         guard let context else { return }
+        if load > 0 {
+            idleSince = nil
+        } else if idleSince == nil, connection.hasSettings {
+            idleSince = context.eventLoop.now
+        }
         switch state {
         case .connecting: break
         case .open, .ending: writeOutput(to: context)

@@ -16,6 +16,7 @@ final class HTTP2UpstreamPool: UpstreamConnector {
     private let eventLoop: any EventLoop
     private let upstreams: SharedUpstreams
     private var connections: [UpstreamAddress: [HTTP2UpstreamConnection]] = [:]
+    private var sweep: Scheduled<Void>?
 
     init(eventLoop: any EventLoop, limits: ForwardingLimits, upstreams: SharedUpstreams) {
         self.eventLoop = eventLoop
@@ -25,10 +26,29 @@ final class HTTP2UpstreamPool: UpstreamConnector {
     }
 
     func open(_ address: UpstreamAddress, for exchange: Exchange<HTTP2Wire>, attempt: Int) {
-        connection(to: address).open(for: exchange, attempt: attempt)
+        open(address, for: exchange, attempt: attempt, triesLeft: SharedUpstream.roomTries)
     }
 
-    private func connection(to address: UpstreamAddress) -> HTTP2UpstreamConnection {
+    private func open(
+        _ address: UpstreamAddress, for exchange: Exchange<HTTP2Wire>, attempt: Int, triesLeft: Int
+    ) {
+        if let connection = connection(to: address) {
+            connection.open(for: exchange, attempt: attempt)
+            return
+        }
+        guard triesLeft > 0 else {
+            exchange.failed(.full, attempt: attempt)
+            return
+        }
+        upstreams.makeRoom(at: address)
+        eventLoop.assumeIsolated().scheduleTask(in: SharedUpstream.roomPause) {
+            guard exchange.awaits(attempt) else { return }
+            self.open(address, for: exchange, attempt: attempt, triesLeft: triesLeft - 1)
+        }
+    }
+
+    /// A connection with room, or the least loaded; `nil` where there is none and there may be none.
+    private func connection(to address: UpstreamAddress) -> HTTP2UpstreamConnection? {
         let open = connections[address, default: []]
         if let connection = open.first(where: { $0.hasRoom }) { return connection }
         if open.count >= HTTP2UpstreamPool.connectionsMax,
@@ -36,16 +56,18 @@ final class HTTP2UpstreamPool: UpstreamConnector {
         {
             return connection
         }
+        let upstream = upstreams[address]
+        guard upstream.begin() else { return open.min { $0.load < $1.load } }
         let connection = HTTP2UpstreamConnection(address: address, pool: self, now: eventLoop.now)
         connections[address, default: []].append(connection)
-        connect(connection)
+        connect(connection, upstream)
+        scheduleSweep()
         return connection
     }
 
-    private func connect(_ connection: HTTP2UpstreamConnection) {
+    private func connect(_ connection: HTTP2UpstreamConnection, _ upstream: SharedUpstream) {
         let bound = NIOLoopBound(connection, eventLoop: eventLoop)
         let address = connection.address
-        let upstream = upstreams[address]
         limits.bootstrap(on: eventLoop, connectTimeout: upstream.options.connectTimeout)
             // Perhaps for several channels: a host may have many addresses.
             .channelInitializer { channel in
@@ -55,6 +77,9 @@ final class HTTP2UpstreamPool: UpstreamConnector {
             }
             .connect(to: address)
             .whenComplete { result in
+                let channel = try? result.get()
+                upstream.didConnect(channel != nil)
+                channel?.closeFuture.whenComplete { _ in upstream.didClose() }
                 do {
                     let channel = try result.get()
                     try channel.pipeline.syncOperations.addHandler(bound.value)
@@ -71,6 +96,36 @@ final class HTTP2UpstreamPool: UpstreamConnector {
         for connection in connections.removeValue(forKey: address) ?? [] {
             connection.upstreamLost()
         }
+    }
+
+    // MARK: Unused connections
+
+    private func scheduleSweep() {
+        guard sweep == nil else { return }
+        let shortest = connections.keys.map(idleTimeout).min() ?? limits.upstreamIdleTimeout
+        sweep = eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(shortest / 4)) {
+            self.closeIdle()
+        }
+    }
+
+    private func idleTimeout(of address: UpstreamAddress) -> Duration {
+        upstreams[address].options.idleTimeout ?? limits.upstreamIdleTimeout
+    }
+
+    private func closeIdle() {
+        sweep = nil
+        for (address, open) in connections {
+            let latest = eventLoop.now - TimeAmount(idleTimeout(of: address))
+            for connection in open where connection.idleSince.map({ $0 <= latest }) == true {
+                connection.closeUnused()
+            }
+        }
+        if !connections.isEmpty { scheduleSweep() }
+    }
+
+    /// Makes room for a connection of another event loop.
+    func closeUnused(to address: UpstreamAddress) {
+        connections[address]?.first { $0.idleSince != nil }?.closeUnused()
     }
 
     /// Sends no more streams over a connection.

@@ -25,6 +25,15 @@ public struct UpstreamOptions: Sendable {
 /// What the pools of all event loops know of upstreams together.
 final class SharedUpstreams: Sendable {
     private let all = Mutex<[UpstreamAddress: SharedUpstream]>([:])
+    private let roomMaker = Mutex<(@Sendable (UpstreamAddress) -> Void)?>(nil)
+
+    /// Closes an unused connection to an upstream, of whichever event loop.
+    func makeRoom(at address: UpstreamAddress) { roomMaker.withLock { $0 }?(address) }
+
+    /// Says how room is made.
+    func makeRoom(by maker: @escaping @Sendable (UpstreamAddress) -> Void) {
+        roomMaker.withLock { $0 = maker }
+    }
 
     func set(_ options: [UpstreamAddress: UpstreamOptions]) {
         all.withLock { all in
@@ -32,7 +41,9 @@ final class SharedUpstreams: Sendable {
                 upstream.options = UpstreamOptions()
             }
             for (address, options) in options {
-                all[address, default: SharedUpstream()].options = options
+                let upstream = all[address] ?? SharedUpstream()
+                upstream.options = options
+                all[address] = upstream
             }
         }
     }
@@ -57,8 +68,6 @@ final class SharedUpstream: Sendable {
     private let settings = Mutex(UpstreamOptions())
     private let connections = Atomic(0)
     private let pending = Atomic(0)
-    /// Connections that were wanted, and for which there was no room.
-    private let wanted = Atomic(0)
 
     /// How it is connected to.
     var options: UpstreamOptions {
@@ -66,13 +75,16 @@ final class SharedUpstream: Sendable {
         set { settings.withLock { $0 = newValue } }
     }
 
+    /// How often it is looked whether room was made, and the pauses in between.
+    static let roomTries = 5
+    static let roomPause = TimeAmount.milliseconds(2)
+
     /// Counts in a connection that a request waits for; `false` where there is no room for it.
     func begin() -> Bool {
         let options = options
         // Loops that count in at the same moment may both be refused, never both admitted.
         if connections.add(1, ordering: .relaxed).newValue > options.connectionsMax {
             connections.subtract(1, ordering: .relaxed)
-            wanted.store(1, ordering: .relaxed)
             return false
         }
         if pending.add(1, ordering: .relaxed).newValue > options.pendingRequestsMax {
@@ -87,12 +99,6 @@ final class SharedUpstream: Sendable {
     func didConnect(_ hasSucceeded: Bool) {
         pending.subtract(1, ordering: .relaxed)
         if !hasSucceeded { connections.subtract(1, ordering: .relaxed) }
-    }
-
-    /// Whether an idle connection is to make room for that of another event loop.
-    func isRoomWanted() -> Bool {
-        guard wanted.load(ordering: .relaxed) > 0 else { return false }
-        return wanted.exchange(0, ordering: .relaxed) > 0
     }
 
     /// A connection was closed.

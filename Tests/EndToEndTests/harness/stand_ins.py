@@ -3,6 +3,7 @@
 import contextlib
 import http.server
 import json
+import socket
 import threading
 import time
 
@@ -16,10 +17,23 @@ class StandIn(http.server.ThreadingHTTPServer):
         self.answer = answer
         self.pages = pages
         self.requests = []
+        # Connections over which something was posted: those that are open, and the most at once.
+        self.connections = set()
+        self.connections_most = 0
+        self.counting = threading.Lock()
+        self.sockets = set()
 
     @property
     def address(self):
         return f"127.0.0.1:{self.server_port}"
+
+    def die(self):
+        """Ends as a process does: it listens no more, and its connections are closed."""
+        self.shutdown()
+        self.server_close()
+        for each in list(self.sockets):
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request, client_address):
         """Clients that go away are no news."""
@@ -32,6 +46,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
     wbufsize = -1
 
     def do_POST(self):
+        with self.server.counting:
+            self.server.connections.add(self.client_address)
+            self.server.connections_most = max(
+                self.server.connections_most, len(self.server.connections)
+            )
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         self.server.requests.append((self.path, dict(self.headers), body))
         self.server.answer(self, body)
@@ -40,6 +59,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         page = self.server.pages.get(self.path)
         self.send(404 if page is None else 200, page or b"")
+
+    def setup(self):
+        super().setup()
+        self.server.sockets.add(self.connection)
+
+    def finish(self):
+        super().finish()
+        self.server.sockets.discard(self.connection)
+        with self.server.counting:
+            self.server.connections.discard(self.client_address)
 
     def log_message(self, *_):
         pass

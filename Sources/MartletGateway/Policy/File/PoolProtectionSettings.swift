@@ -35,7 +35,7 @@ extension TrafficPolicy {
                 "Standard deviations below the mean success rate at which a node is ejected; 0 "
                     + "for no such rule.")
             static let latencyRatioMax = ConfigurationKey(
-                "latency_ratio_max", .number(0...1000), default: 0,
+                "latency_ratio_max", .number(0...1000), default: 5,
                 "Multiple of the median latency at which a node is ejected; 0 for no such rule.")
             static let requestsMin = ConfigurationKey(
                 "requests_min", .integer(1...1_000_000), default: 100,

@@ -83,6 +83,17 @@ enum ModelNaming: Sendable, Equatable {
         "/tensorflow.serving.PredictionService/", "/tensorflow.serving.SessionService/",
     ]
 
+    /// Whether a gRPC method runs a model, and so changes nothing and may run twice.
+    static func isPrediction(call path: String) -> Bool {
+        [
+            "/tensorflow.serving.PredictionService/Predict",
+            "/tensorflow.serving.PredictionService/Classify",
+            "/tensorflow.serving.PredictionService/Regress",
+            "/tensorflow.serving.PredictionService/MultiInference",
+            "/inference.GRPCInferenceService/ModelInfer",
+        ].contains(path)
+    }
+
     private static func isInMessage(_ path: String) -> Bool {
         if modelServices.contains(where: { path.utf8.starts(with: $0.utf8) }) { return true }
         if path == "/tensorflow.serving.ModelService/GetModelStatus" { return true }
