@@ -11,7 +11,7 @@ struct DNSMessageTests {
         let host: [UInt8] = [1, 0x61, 0xC0, 12]  // "a" and the name of the question, at byte 12.
         message.answers = [
             .service("q.example", 10, 60, 8501, target: host),
-            .service("Q.Example", 20, 0, 8502, target: name("Node-2.Example")),
+            .service("Q.Example", 20, 0, 8502, target: dnsName("Node-2.Example")),
             .alias("q.example", of: "other.example"),
             .ipv4("other.example", [10, 0, 0, 1]),
             .ipv6("other.example", last: 1),
@@ -48,7 +48,7 @@ struct DNSMessageTests {
 
     @Test func recordsOfOtherClasses_areNoAnswers() throws {
         var message = MessageBytes()
-        message.answers = [.init(owner: name("q.example"), type: 1, number: 3, content: [9])]
+        message.answers = [.init(owner: dnsName("q.example"), type: 1, number: 3, content: [9])]
         #expect(try DNSMessage(message.bytes).addresses.isEmpty)
     }
 
@@ -99,7 +99,7 @@ struct DNSMessageTests {
     @Test(arguments: ["a b.example", "ä.example", "a/b.example", "a\0.example"])
     func targetThatIsNoHost_isMalformed(target: String) {
         var message = MessageBytes()
-        message.answers = [.service("q.example", 0, 0, 1, target: name(target))]
+        message.answers = [.service("q.example", 0, 0, 1, target: dnsName(target))]
         #expect(DNSMessage.read(message.bytes) == .failure(.malformed))
     }
 
@@ -113,13 +113,13 @@ struct DNSMessageTests {
     func contentOfTheWrongLength_isMalformed(type: Int, length: Int) {
         var message = MessageBytes()
         let content = [UInt8](repeating: 1, count: length)
-        message.answers = [.init(owner: name("q.example"), type: type, content: content)]
+        message.answers = [.init(owner: dnsName("q.example"), type: type, content: content)]
         #expect(DNSMessage.read(message.bytes) == .failure(.malformed))
     }
 
     @Test func serviceLongerThanItsName_isMalformed() {
         var message = MessageBytes()
-        message.answers = [.service("q.example", 0, 0, 1, target: name("a.example") + [0])]
+        message.answers = [.service("q.example", 0, 0, 1, target: dnsName("a.example") + [0])]
         #expect(DNSMessage.read(message.bytes) == .failure(.malformed))
     }
 

@@ -10,24 +10,24 @@ struct MessageBytes {
         var content: [UInt8]
 
         static func ipv4(_ owner: String, _ bytes: [UInt8]) -> Record {
-            Record(owner: name(owner), type: 1, content: bytes)
+            Record(owner: dnsName(owner), type: 1, content: bytes)
         }
 
         static func ipv6(_ owner: String, last: UInt8) -> Record {
             let zeros = [UInt8](repeating: 0, count: 11)
             let bytes = [0x20, 0x01, 0x0D, 0xB8] + zeros + [last]
-            return Record(owner: name(owner), type: 28, content: bytes)
+            return Record(owner: dnsName(owner), type: 28, content: bytes)
         }
 
         static func service(
             _ owner: String, _ priority: Int, _ weight: Int, _ port: Int, target: [UInt8]
         ) -> Record {
             let numbers = [priority, weight, port].flatMap(MessageBytes.number)
-            return Record(owner: name(owner), type: 33, content: numbers + target)
+            return Record(owner: dnsName(owner), type: 33, content: numbers + target)
         }
 
         static func alias(_ owner: String, of other: String) -> Record {
-            Record(owner: name(owner), type: 5, content: name(other))
+            Record(owner: dnsName(owner), type: 5, content: dnsName(other))
         }
 
         var bytes: [UInt8] {
@@ -38,7 +38,7 @@ struct MessageBytes {
 
     var identifier = 7
     var flags = 0x8180
-    var question = name("q.example") + [0, 33, 0, 1]
+    var question = dnsName("q.example") + [0, 33, 0, 1]
     var answers: [Record] = []
     var authorities: [Record] = []
     var others: [Record] = []
@@ -59,7 +59,7 @@ struct MessageBytes {
     }
 }
 
-func name(_ text: String) -> [UInt8] { MessageBytes.name(text) }
+func dnsName(_ text: String) -> [UInt8] { MessageBytes.name(text) }
 
 extension DNSMessage {
     /// The message, or why it is none.

@@ -22,7 +22,7 @@ struct SystemResolverTests {
         let server = try LocalNameServer { question in
             guard question.type == 33, question.name == "s.example" else { return .init(code: 3) }
             return .init(
-                answers: [.service("s.example", 1, 3, 8501, target: name("a.example"))],
+                answers: [.service("s.example", 1, 3, 8501, target: dnsName("a.example"))],
                 others: [.ipv4("a.example", [127, 0, 0, 2])])
         }
         let answer = try services(try resolver(server)).get()
@@ -68,7 +68,7 @@ struct SystemResolverTests {
 
     @Test func answersThatCannotBeUnderstood_areMalformed() throws {
         let server = try LocalNameServer { _ in
-            .init(answers: [.service("s.example", 0, 0, 1, target: name("a b"))])
+            .init(answers: [.service("s.example", 0, 0, 1, target: dnsName("a b"))])
         }
         #expect(throws: DNSFailure.malformed) { try services(try resolver(server)).get() }
     }
