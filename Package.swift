@@ -109,11 +109,12 @@ let package = Package(
                 .product(name: "HeapModule", package: "swift-collections"),
             ],
             swiftSettings: swiftSettings),
+        .target(name: "CResolver"),
         .target(
             name: "MartletGateway",
             dependencies: [
                 "MartletCore", "MartletConfiguration", "MartletTelemetry", "MartletTransport",
-                logging, lifecycle,
+                "CResolver", logging, lifecycle,
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "JWTKit", package: "jwt-kit"),
             ],

@@ -69,6 +69,9 @@ final class EndpointDirectory: Sendable {
 
     // MARK: Endpoints
 
+    /// All endpoints, with what is told of them.
+    var endpoints: EndpointSet { state.withLock { $0.known } }
+
     /// All endpoints, in the order in which they came.
     var addresses: [UpstreamAddress] { state.withLock { $0.order } }
 
@@ -144,7 +147,7 @@ final class EndpointDirectory: Sendable {
             guard state.hasRoomForRetry() else { return nil }
             return state.pick(
                 PickRequest(affinityKey: affinityKey), model: model,
-                excluding: Set(tried.map(\.id)), isRetry: true, now: now
+                excluding: Set(tried.map(\.id)), as: .retry, now: now
             ).address
         }
     }

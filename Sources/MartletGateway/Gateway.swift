@@ -75,15 +75,14 @@ public struct Gateway: Service {
             eventLoops: eventLoops, limits: configuration.forwarding)
         let access = try await AccessService(
             traffic.access, fetch: keyFetcher(eventLoops: eventLoops), logger: logger)
-        pools.setOptions(try traffic.upstreamOptions())
         let redis = try traffic.cache.redis.map {
             try RedisClient(try RedisConfiguration($0), eventLoops: eventLoops, logger: logger)
         }
         let shared = redis.map { SharedAnswers($0) }
+        let rules = GatewayRules(traffic, shared: shared, now: .zero)
+        rules.apply(try traffic.upstreamOptions(), to: pools)
         let policy = GatewayPolicy(
-            rules: GatewayRules(traffic, shared: shared, now: .zero), journal: journal,
-            access: access,
-            pools: pools, attemptTimeout: configuration.forwarding.attemptTimeout, logger: logger)
+            rules: rules, journal: journal, access: access, pools: pools, attemptTimeout: configuration.forwarding.attemptTimeout, logger: logger)
         GatewayMetrics.register(in: metrics, policy: policy)
         let (changes, didChange) = AsyncStream<Void>.makeStream()
         let reloader = PolicyReloader(

@@ -42,6 +42,7 @@ SHIMS = {
     "CLiteRT": "MartletEngines",
     "COpenVINO": "MartletEngines",
     "CRapidJSON": "MartletTensors",
+    "CResolver": "MartletGateway",
     "CSpawn": "MartletOperations",
     "CStandardError": "MartletTelemetry",
     "CTensorFlow": "MartletEngines",

@@ -8,9 +8,10 @@ public protocol Discovery: Sendable {
     /// The sets of endpoints from now on, each whole: the present one as soon as it is known, then
     /// each that differs from the one before.
     ///
-    /// A failure says that the present set could not be learned; the sequence goes on. It ends when
-    /// there will be no other set, and when the task that reads it is cancelled. A reader that is
-    /// slow may miss sets, but never the newest.
+    /// A failure says that the present set could not be learned; the sequence goes on, and the next
+    /// set comes even if it is the one before. The sequence ends when there will be no other set, and
+    /// when the task that reads it is cancelled. A reader that is slow may miss sets, but never the
+    /// newest.
     func endpointSets() -> AsyncStream<Result<EndpointSet, ServingError>>
 }
 

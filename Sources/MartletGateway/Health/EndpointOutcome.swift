@@ -72,7 +72,7 @@ enum EndpointOutcome: Sendable, Hashable {
     init(_ failure: ForwardingFailure) {
         switch failure {
         case .connectFailed, .connectionClosed: self = .failed(.connectionFailed)
-        case .unprocessed: self = .declined
+        case .unprocessed, .full: self = .declined
         case .timedOut, .attemptTimedOut, .upstreamLost: self = .failed(.timedOut)
         case .refused: self = .declined
         case .serverError: self = .failed(.serverError)

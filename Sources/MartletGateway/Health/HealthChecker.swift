@@ -1,9 +1,8 @@
 import Logging
 import MartletTransport
 import ServiceLifecycle
-import Synchronization
 
-/// Checks the endpoints of all pools at their intervals until shutdown, and looks after canaries.
+/// Watches over all pools until shutdown, and looks after canaries.
 struct HealthChecker: Service {
     let policy: GatewayPolicy
     let eventLoops: EventLoops
@@ -14,7 +13,7 @@ struct HealthChecker: Service {
         await cancelWhenGracefulShutdown {
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await watchCanaries() }
-                var watched: [ObjectIdentifier: CheckedPool] = [:]
+                var watched: [ObjectIdentifier: PoolWatch] = [:]
                 watch(&watched, &group)
                 for await _ in changes {
                     watch(&watched, &group)
@@ -25,53 +24,19 @@ struct HealthChecker: Service {
         }
     }
 
-    /// Begins to check new pools, and lets those go that are no more.
+    /// Begins to watch new pools, and lets those go that are no more.
     private func watch(
-        _ watched: inout [ObjectIdentifier: CheckedPool], _ group: inout TaskGroup<Void>
+        _ watched: inout [ObjectIdentifier: PoolWatch], _ group: inout TaskGroup<Void>
     ) {
         let pools = policy.current.pools
-        for (id, pool) in watched where !pools.contains(where: { $0 === pool.pool }) {
-            pool.isOver.store(true, ordering: .relaxed)
+        for (id, watch) in watched where !pools.contains(where: { $0 === watch.pool }) {
+            watch.end()
             watched[id] = nil
         }
         for pool in pools where watched[ObjectIdentifier(pool)] == nil {
-            let checked = CheckedPool(pool)
-            watched[ObjectIdentifier(pool)] = checked
-            for address in pool.directory.addresses {
-                group.addTask { await check(address, of: checked) }
-            }
-        }
-    }
-
-    private func check(_ address: UpstreamAddress, of checked: CheckedPool) async {
-        let directory = checked.pool.directory
-        let health = checked.pool.settings.health
-        let tls = checked.pool.settings.tls
-        // Files were read before, for requests; a client in the clear would only fail.
-        guard let check = try? HealthCheck(health, tls: tls?.clientTLS, eventLoops: eventLoops)
-        else { return }
-        while !Task.isCancelled, !checked.isOver.load(ordering: .relaxed) {
-            let token = directory.checkBegins(address)
-            let outcome = await check.outcome(of: address)
-            guard !Task.isCancelled else { return }
-            take(outcome, of: address, begunAt: token, in: directory)
-            try? await Task.sleep(for: health.interval)
-        }
-    }
-
-    private func take(
-        _ outcome: HealthCheckOutcome, of address: UpstreamAddress, begunAt token: Int,
-        in directory: EndpointDirectory
-    ) {
-        if let change = directory.checkEnded(address, outcome, begunAt: token) {
-            policy.logger.log(change)
-            if case .becameUnhealthy = change.transition { policy.pools?.retire(address) }
-        }
-        if let models = outcome.models { policy.current.cache?.note(models, at: address.id) }
-        for change in directory.sweep(checked: address, isReady: outcome.isReady) {
-            policy.journal.note(change, policy.logger)
-            // What it was asked is asked elsewhere.
-            if case .ejected(_, .silence, _) = change { policy.pools?.retire(address) }
+            let watch = PoolWatch(pool, policy: policy, eventLoops: eventLoops)
+            watched[ObjectIdentifier(pool)] = watch
+            group.addTask { await watch.run() }
         }
     }
 
@@ -83,16 +48,6 @@ struct HealthChecker: Service {
             }
             try? await Task.sleep(for: .seconds(1))
         }
-    }
-}
-
-/// A pool that is checked, until it is over.
-private final class CheckedPool: Sendable {
-    let pool: PoolRuntime
-    let isOver = Atomic<Bool>(false)
-
-    init(_ pool: PoolRuntime) {
-        self.pool = pool
     }
 }
 

@@ -83,7 +83,7 @@ final class PolicyReloader: Service {
         _ reading: TrafficPolicy.Reading, _ text: String?, _ turn: Int
     ) async throws -> [String] {
         try reading.policy.checkSupport()
-        let upstreams = try reading.policy.upstreamOptions()
+        let options = try reading.policy.upstreamOptions()
         try await policy.access?.reload(reading.policy.access)
         let late = reading.policy.changesThatNeedRestart(from: started)
         // One that began later has read what is newer.
@@ -91,10 +91,10 @@ final class PolicyReloader: Service {
             guard state.taken < turn else { return true }
             state.taken = turn
             state.seen = text
-            policy.pools?.setOptions(upstreams)
-            policy.replace(
-                GatewayRules(
-                    reading.policy, after: policy.current, shared: shared, now: policy.now))
+            let rules = GatewayRules(
+                reading.policy, after: policy.current, shared: shared, now: policy.now)
+            rules.apply(options, to: policy.pools)
+            policy.replace(rules)
             return false
         }
         guard !isOvertaken else { return late }

@@ -13,10 +13,6 @@ extension TrafficPolicy {
             throw TrafficPolicy.missing(
                 "tls.client_certificates: optional", instead: "'none' or 'required'")
         }
-        for pool in pools {
-            let place = "pools[\(pool.name)]"
-            if pool.dns != nil { throw TrafficPolicy.missing("\(place).dns", instead: "endpoints") }
-        }
     }
 
     /// Keys that have no effect yet.

@@ -7,6 +7,9 @@ final class PoolRuntime: Sendable {
     /// What is known of its endpoints.
     let directory: EndpointDirectory
 
+    /// How its endpoints are connected to.
+    let options = Shared(UpstreamOptions())
+
     private let concurrency: Shared<AdaptiveConcurrency>?
 
     /// A pool, of whose endpoints is known what is known of them in other pools.
@@ -27,6 +30,9 @@ final class PoolRuntime: Sendable {
         directory = EndpointDirectory(
             settings.endpoints.map(\.discovered),
             configuration: settings.directoryConfiguration(own: locality), seed: seed)
+        // Where names lead has not changed with what else the policy says of the pool.
+        let same = settings.dns.flatMap { dns in earlier.first { $0.settings.dns == dns } }
+        if let same { _ = directory.update(to: same.directory.endpoints) }
         for pool in earlier { directory.inherit(from: pool.directory) }
     }
 

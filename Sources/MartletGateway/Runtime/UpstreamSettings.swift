@@ -2,16 +2,24 @@ import MartletConfiguration
 import MartletTransport
 
 extension TrafficPolicy {
-    /// How the endpoints of pools are connected to.
+    /// How the endpoints of each pool are connected to.
     ///
     /// - Throws: `ServingError` that names the file of a certificate or key that cannot be used.
-    func upstreamOptions() throws -> [UpstreamAddress: UpstreamOptions] {
+    func upstreamOptions() throws -> [String: UpstreamOptions] {
+        Dictionary(try pools.map { ($0.name, try $0.upstreamOptions()) }) { first, _ in first }
+    }
+}
+
+extension GatewayRules {
+    /// Lets endpoints be connected to as their pools say.
+    func apply(_ options: [String: UpstreamOptions], to upstreams: UpstreamPools?) {
         var all: [UpstreamAddress: UpstreamOptions] = [:]
         for pool in pools {
-            let options = try pool.upstreamOptions()
-            for endpoint in pool.endpoints { all[endpoint.upstream] = options }
+            guard let own = options[pool.settings.name] else { continue }
+            pool.options.withLock { $0 = own }
+            for address in pool.directory.addresses { all[address] = own }
         }
-        return all
+        upstreams?.setOptions(all)
     }
 }
 
@@ -19,7 +27,7 @@ extension TrafficPolicy.Pool {
     /// How its endpoints are connected to.
     ///
     /// - Throws: `ServingError` that names the file of a certificate or key that cannot be used.
-    func upstreamOptions() throws -> UpstreamOptions {
+    fileprivate func upstreamOptions() throws -> UpstreamOptions {
         var options = UpstreamOptions()
         options.encryption = try tls.map {
             try UpstreamEncryption($0.clientTLS, serverName: $0.serverName)

@@ -111,6 +111,16 @@ struct PolicyCheckTests {
             "1:24: pools[0].dns: 'port' comes from DNS with 'record: service'; remove it"
         ),
         (
+            "{name: a, dns: {name: n, port: 1, server: ns.example:53}}",
+            "1:51: pools[0].dns.server: 'ns.example:53' is not an address and a port; expected a "
+                + "name server's address such as 10.0.0.2:53 or [2001:db8::2]:53"
+        ),
+        (
+            "{name: a, dns: {name: n, port: 1, server: '10.0.0.2:0'}}",
+            "1:51: pools[0].dns.server: '10.0.0.2:0' has port 0; expected a name server's address "
+                + "such as 10.0.0.2:53 or [2001:db8::2]:53"
+        ),
+        (
             "{name: a, endpoints: [x:1], tls: {key_file: k}}",
             "1:42: pools[0].tls: 'certificate_file' and 'key_file' need each other; add one"
         ),

@@ -15,6 +15,7 @@ extension TrafficPolicy {
         var record = Keys.record.standard
         var port: Int?
         var refreshInterval = Keys.refreshInterval.standard
+        var server: HostAndPort?
 
         enum Keys {
             static let name = ConfigurationKey(
@@ -28,6 +29,10 @@ extension TrafficPolicy {
             static let refreshInterval = ConfigurationKey(
                 "refresh_seconds", .seconds(0.1...3600), default: .seconds(5),
                 "Seconds after which the name is resolved again.")
+            static let server = ConfigurationKey<HostAndPort?>(
+                "server", NameServerForm.address,
+                "Address and port of the name server that is asked; what the system uses unless "
+                    + "given, with `/etc/hosts` and its search domains.")
         }
     }
 
@@ -82,13 +87,14 @@ extension TrafficPolicy {
 extension TrafficPolicy.DNS: ConfigurationReadable {
     static let description = ConfigurationSectionDescription(
         "dns", "Where a pool's nodes are found by DNS.",
-        keys: [Keys.name, Keys.record, Keys.port, Keys.refreshInterval])
+        keys: [Keys.name, Keys.record, Keys.port, Keys.refreshInterval, Keys.server])
 
     init?(_ section: ConfigurationSection, _ problems: inout ConfigurationProblems) {
         let name = section.read(Keys.name, &problems)
         record = section.read(Keys.record, &problems)
         port = section.read(Keys.port, &problems)
         refreshInterval = section.read(Keys.refreshInterval, &problems)
+        server = section.read(Keys.server, &problems)
         guard let name else { return nil }
         self.name = name
     }

@@ -1,0 +1,121 @@
+import Logging
+import MartletTransport
+import Synchronization
+
+/// Finds the endpoints of one pool and checks each at its interval, until the pool is no more.
+final class PoolWatch: Sendable {
+    let pool: PoolRuntime
+    private let policy: GatewayPolicy
+    private let eventLoops: EventLoops
+    private let ended: AsyncStream<Void>
+    private let ending: AsyncStream<Void>.Continuation
+
+    init(_ pool: PoolRuntime, policy: GatewayPolicy, eventLoops: EventLoops) {
+        self.pool = pool
+        self.policy = policy
+        self.eventLoops = eventLoops
+        (ended, ending) = AsyncStream<Void>.makeStream()
+    }
+
+    /// The pool is no more.
+    func end() { ending.finish() }
+
+    /// Works until ``end()``, or until the task is cancelled.
+    func run() async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.work() }
+            for await _ in ended {}
+            group.cancelAll()
+        }
+    }
+
+    private func work() async {
+        await withTaskGroup(of: Void.self) { group in
+            var checks: [UpstreamAddress: Check] = [:]
+            for address in pool.directory.addresses { begin(address, &checks, &group) }
+            if let dns = pool.settings.dns {
+                let discovery = DNSDiscovery(
+                    dns.discovery, resolver: dns.resolver, seed: .random(in: .min ... .max),
+                    logger: policy.logger)
+                for await case .success(let endpoints) in discovery.endpointSets() {
+                    take(endpoints, &checks, &group)
+                }
+            }
+            await group.waitForAll()
+        }
+    }
+
+    /// Uses the endpoints that were found, and no others.
+    private func take(
+        _ endpoints: EndpointSet, _ checks: inout [UpstreamAddress: Check],
+        _ group: inout TaskGroup<Void>
+    ) {
+        let options = pool.options.withLock { $0 }
+        // Before they are asked for the first time.
+        for endpoint in endpoints.endpoints where checks[endpoint.address] == nil {
+            policy.pools?.setOptions(options, for: endpoint.address)
+        }
+        let difference = pool.directory.update(to: endpoints)
+        for endpoint in difference.removed { checks.removeValue(forKey: endpoint.address)?.end() }
+        for endpoint in difference.added { begin(endpoint.address, &checks, &group) }
+        guard !difference.isEmpty else { return }
+        policy.logger.info(
+            "endpoints found",
+            metadata: [
+                "pool": "\(pool.settings.name)", "endpoints": "\(endpoints.count)",
+                "added": "\(difference.added.count)", "removed": "\(difference.removed.count)",
+            ])
+    }
+
+    // MARK: Checks
+
+    /// Whether an endpoint is still to be checked.
+    private final class Check: Sendable {
+        private let isOver = Atomic(false)
+
+        var isNeeded: Bool { !isOver.load(ordering: .relaxed) }
+
+        func end() { isOver.store(true, ordering: .relaxed) }
+    }
+
+    private func begin(
+        _ address: UpstreamAddress, _ checks: inout [UpstreamAddress: Check],
+        _ group: inout TaskGroup<Void>
+    ) {
+        let check = Check()
+        checks[address] = check
+        group.addTask { await self.repeatCheck(of: address, check) }
+    }
+
+    private func repeatCheck(of address: UpstreamAddress, _ check: Check) async {
+        let settings = pool.settings.health
+        // Files were read before, for requests; a client in the clear would only fail.
+        guard
+            let question = try? HealthCheck(
+                settings, tls: pool.settings.tls?.clientTLS, eventLoops: eventLoops)
+        else { return }
+        while !Task.isCancelled, check.isNeeded {
+            let token = pool.directory.checkBegins(address)
+            let outcome = await question.outcome(of: address)
+            guard !Task.isCancelled, check.isNeeded else { return }
+            take(outcome, of: address, begunAt: token)
+            try? await Task.sleep(for: settings.interval)
+        }
+    }
+
+    private func take(
+        _ outcome: HealthCheckOutcome, of address: UpstreamAddress, begunAt token: Int
+    ) {
+        let directory = pool.directory
+        if let change = directory.checkEnded(address, outcome, begunAt: token) {
+            policy.logger.log(change)
+            if case .becameUnhealthy = change.transition { policy.pools?.retire(address) }
+        }
+        if let models = outcome.models { policy.current.cache?.note(models, at: address.id) }
+        for change in directory.sweep(checked: address, isReady: outcome.isReady) {
+            policy.journal.note(change, policy.logger)
+            // What it was asked is asked elsewhere.
+            if case .ejected(_, .silence, _) = change { policy.pools?.retire(address) }
+        }
+    }
+}
