@@ -158,6 +158,8 @@ let package = Package(
                 .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(
                     name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle"),
+                .product(name: "SwiftASN1", package: "swift-asn1"),
+                .product(name: "X509", package: "swift-certificates"),
             ] + nio),
         tests(
             of: "MartletRepository",
@@ -181,7 +183,7 @@ let package = Package(
         tests(
             of: "MartletOperations",
             [
-                "MartletCore", "MartletTelemetry", logging, lifecycle,
+                "MartletCore", "MartletTelemetry", "MartletTransport", logging, lifecycle,
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "SwiftASN1", package: "swift-asn1"),
                 .product(name: "X509", package: "swift-certificates"),
