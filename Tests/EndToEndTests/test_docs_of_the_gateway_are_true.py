@@ -36,10 +36,6 @@ def route(key):
 
 # What the section "Not yet" lists, in its own words.
 REFUSED = {
-    "tls.revocation_file": f"{NODES}{TLS}  client_certificates: required\n"
-    "  client_ca_file: certs/ca.pem\n  revocation_file: certs/crl.pem\n",
-    "tls.client_certificates: optional": f"{NODES}{TLS}  client_certificates: optional\n"
-    "  client_ca_file: certs/ca.pem\n",
     "pools[].dns": "pools:\n  - name: main\n    dns: {name: nodes.example, port: 8500}\n",
     "pools[].health.protocol: grpc": pool("health: {protocol: grpc}"),
 }
@@ -48,8 +44,6 @@ WITHOUT_EFFECT = {
     "routes[].shadow": route("shadow: {version: 2}"),
     "locality": f"{NODES}locality: {{region: eu, zone: eu-1}}\n",
     "pools[].breakers": pool("breakers: {requests_max: 10}"),
-    "tls.tenants": f"{NODES}{TLS}  client_certificates: required\n"
-    "  client_ca_file: certs/ca.pem\n  tenants: {alice.example: team-a}\n",
 }
 
 

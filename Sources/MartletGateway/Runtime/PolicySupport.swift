@@ -8,11 +8,6 @@ extension TrafficPolicy {
     ///
     /// - Throws: `ServingError` (`UNIMPLEMENTED`) that names the key.
     func checkSupport() throws(ServingError) {
-        if tls?.revocationFile != nil { throw TrafficPolicy.missing("tls.revocation_file") }
-        if tls?.clientCertificates == .optional {
-            throw TrafficPolicy.missing(
-                "tls.client_certificates: optional", instead: "'none' or 'required'")
-        }
         for pool in pools {
             let place = "pools[\(pool.name)]"
             if pool.dns != nil { throw TrafficPolicy.missing("\(place).dns", instead: "endpoints") }
@@ -26,7 +21,6 @@ extension TrafficPolicy {
     var keysWithoutEffect: [String] {
         var keys: [String] = []
         if locality != Locality() { keys.append("locality") }
-        if let tls, !tls.tenants.isEmpty { keys.append("tls.tenants") }
         for pool in pools {
             if pool.panicShare != Pool.Keys.panicShare.standard {
                 keys.append("pools[\(pool.name)].panic_percent")
@@ -73,9 +67,15 @@ extension TrafficPolicy {
         var server = ServerTLS(
             certificateChain: .file(tls.certificateFile), privateKey: .file(tls.keyFile))
         server.minimumVersion = tls.minimumVersion == .tls13 ? .tls13 : .tls12
-        if tls.clientCertificates == .required, let file = tls.clientCAFile {
-            server.clientVerification = .required(authorities: .file(file))
+        if let file = tls.clientCAFile {
+            server.clientVerification =
+                switch tls.clientCertificates {
+                case .none: .off
+                case .optional: .optional(authorities: .file(file))
+                case .required: .required(authorities: .file(file))
+                }
         }
+        server.revocationLists = tls.revocationFile.map { .file($0) }
         return server
     }
 }
