@@ -175,8 +175,8 @@ let package = Package(
         tests(
             of: "MartletGateway",
             [
-                "MartletCore", "MartletConfiguration", "MartletTelemetry", "MartletTransport",
-                logging,
+                "MartletCore", "MartletConfiguration", "MartletProtocols", "MartletTelemetry",
+                "MartletTransport", logging, protobuf,
                 .product(name: "CryptoExtras", package: "swift-crypto"),
                 .product(name: "JWTKit", package: "jwt-kit"),
             ]),

@@ -191,7 +191,7 @@ extension ModelTarget.Version {
     }
 
     /// Reads a number, or a label; nil for a number that is too large.
-    fileprivate init?(openInference text: String) {
+    init?(openInference text: String) {
         guard !text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else {
             guard !text.isEmpty else {
                 self = .latest
