@@ -160,6 +160,8 @@ let package = Package(
                 .product(name: "NIOHTTP2", package: "swift-nio-http2"),
                 .product(
                     name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle"),
+                .product(name: "SwiftASN1", package: "swift-asn1"),
+                .product(name: "X509", package: "swift-certificates"),
             ] + nio),
         tests(
             of: "MartletRepository",
@@ -175,15 +177,15 @@ let package = Package(
         tests(
             of: "MartletGateway",
             [
-                "MartletCore", "MartletConfiguration", "MartletTelemetry", "MartletTransport",
-                logging,
+                "MartletCore", "MartletConfiguration", "MartletProtocols", "MartletTelemetry",
+                "MartletTransport", logging, protobuf,
                 .product(name: "CryptoExtras", package: "swift-crypto"),
                 .product(name: "JWTKit", package: "jwt-kit"),
             ]),
         tests(
             of: "MartletOperations",
             [
-                "MartletCore", "MartletTelemetry", logging, lifecycle,
+                "MartletCore", "MartletTelemetry", "MartletTransport", logging, lifecycle,
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "SwiftASN1", package: "swift-asn1"),
                 .product(name: "X509", package: "swift-certificates"),

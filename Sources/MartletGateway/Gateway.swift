@@ -67,7 +67,6 @@ public struct Gateway: Service {
     ) async throws -> Gateway {
         let reading = configuration.policy
         let traffic = reading?.policy ?? configuration.policyOfFlags
-        try traffic.checkSupport()
         if let reading { PolicyReloader.warn(of: reading, logger) }
         let metrics = MetricsRegistry()
         let journal = GatewayJournal(metrics: metrics, accessLog: accessLog)

@@ -104,7 +104,8 @@ extension GatewayPolicy {
                 case .route(let index) = rules.table.decide(query, fields: request.fields)
             else { throw GatewayPolicy.noRoute(request) }
             return try plan(
-                request, undecided.path, ModelNaming(request), rules.routes[index], rules, grant)
+                request, undecided.path, ModelNaming(request), rules.routes[index], rules, grant,
+                call: VersionedCall(path: request.path, frame: body))
         } catch {
             release(grant)
             throw error

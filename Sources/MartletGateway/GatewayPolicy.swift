@@ -104,7 +104,12 @@ final class GatewayPolicy: ForwardingPolicy {
             let query = RouteQuery(
                 authority: request.authority, method: request.method, path: path, naming: naming)
             let decision = rules.table.decide(query, fields: request.fields)
-            if decision == .needsModel || grant?.awaitsModel == true {
+            let isCanaryCall =
+                if case .route(let index) = decision {
+                    rules.routes[index].hasCanary && naming == .message
+                        && ModelNaming.isPrediction(call: request.path)
+                } else { false }
+            if decision == .needsModel || grant?.awaitsModel == true || isCanaryCall {
                 return GatewayPolicy.undecided(request, path, grant)
             }
             guard case .route(let index) = decision else { throw GatewayPolicy.noRoute(request) }
@@ -142,7 +147,8 @@ final class GatewayPolicy: ForwardingPolicy {
 
     func plan(
         _ request: ForwardedRequest, _ path: RequestPath, _ naming: ModelNaming,
-        _ route: RouteRuntime, _ rules: GatewayRules, _ grant: AccessGrant?
+        _ route: RouteRuntime, _ rules: GatewayRules, _ grant: AccessGrant?,
+        call: VersionedCall? = nil
     ) throws(ForwardingRefusal) -> ForwardingPlan {
         let random = UInt64.random(in: .min ... .max)
         guard let pool = route.pool(random) else {
@@ -150,7 +156,8 @@ final class GatewayPolicy: ForwardingPolicy {
         }
         let priority = priority(of: request, route, grant)
         try admit(to: route, pool, priority)
-        let arm = route.arm(of: request, naming, random: StableHash.mixed(random))
+        let arm = route.arm(
+            of: request, call?.target ?? naming.target, random: StableHash.mixed(random))
         var plan = GatewayPolicy.basicPlan(for: request)
         plan.changes = route.changes(path, naming, arm: arm, priority: priority)
         if let grant, !grant.fields.isEmpty {
@@ -158,6 +165,7 @@ final class GatewayPolicy: ForwardingPolicy {
             changes.response.added += grant.fields.map { .init($0.name, $0.value) }
             plan.changes = changes
         }
+        if let call, let arm { plan.newBody = route.frame(of: call, arm) }
         plan.timeout = route.settings.timeouts.total
         plan.attemptTimeout = route.settings.timeouts.perTry ?? attemptTimeout
         plan.bodyBytesMax = route.settings.limits.bodyBytes

@@ -22,22 +22,7 @@ WHOLE_FILE = re.compile(r"<!-- whole file: (\S+) -->\n```yaml\n(.*?)```\n", re.D
 METRIC = re.compile(r"^\| `(martlet_gateway_\w+)`", re.MULTILINE)
 FAMILY = re.compile(r"^# TYPE (martlet_gateway_\w+) ", re.MULTILINE)
 
-NODES = "endpoints: [127.0.0.1:8501]\n"
 TLS = "tls:\n  certificate_file: certs/localhost.pem\n  key_file: certs/localhost.key\n"
-
-
-# What the section "Not yet" lists, in its own words.
-REFUSED = {
-    "tls.revocation_file": f"{NODES}{TLS}  client_certificates: required\n"
-    "  client_ca_file: certs/ca.pem\n  revocation_file: certs/crl.pem\n",
-    "tls.client_certificates: optional": f"{NODES}{TLS}  client_certificates: optional\n"
-    "  client_ca_file: certs/ca.pem\n",
-    "pools[].dns": "pools:\n  - name: main\n    dns: {name: nodes.example, port: 8500}\n",
-}
-WITHOUT_EFFECT = {
-    "tls.tenants": f"{NODES}{TLS}  client_certificates: required\n"
-    "  client_ca_file: certs/ca.pem\n  tenants: {alice.example: team-a}\n",
-}
 
 
 def sections():
@@ -94,10 +79,6 @@ def warnings(gateway):
     return [line for line in gateway.log_lines() if '"warning"' in line and '"policy"' in line]
 
 
-def ignored(gateway):
-    return re.findall(r'has no effect yet.*?"key":"([^"]+)"', "\n".join(gateway.log_lines()))
-
-
 @pytest.mark.parametrize("title", sections())
 def test_the_files_of_a_section_start_a_gateway_without_a_warning(title, martlet, surroundings):
     files = sections()[title]
@@ -106,7 +87,6 @@ def test_the_files_of_a_section_start_a_gateway_without_a_warning(title, martlet
     with started(martlet, surroundings, files["gateway.yaml"]) as gateway:
         families = set(FAMILY.findall(gateway.admin.get("/metrics").text))
     assert not warnings(gateway)
-    assert not ignored(gateway)
     assert not families - set(METRIC.findall(PAGE))
 
 
@@ -116,20 +96,3 @@ def test_every_step_of_the_page_has_its_file():
     missing |= {"Shadow traffic", "Hedging", "Nearness", "Outlier ejection", "Breakers", "Overload"}
     assert sections().keys() >= missing
     assert PAGE.count("```yaml\n") == len(WHOLE_FILE.findall(PAGE))
-
-
-@pytest.mark.parametrize("key", REFUSED)
-def test_what_is_said_to_be_refused_is_refused(key, martlet, surroundings):
-    assert f"`{key}`" in PAGE
-    (surroundings / "gateway.yaml").write_text(REFUSED[key], encoding="utf-8")
-    ended = martlet.run("gateway", "--config", "gateway.yaml", "--port", 0, cwd=surroundings)
-    assert ended.returncode != 0
-    assert "is not supported yet" in ended.stderr
-
-
-@pytest.mark.parametrize("key", WITHOUT_EFFECT)
-def test_what_is_said_to_have_no_effect_is_warned_of(key, martlet, surroundings):
-    assert f"`{key}`" in PAGE
-    with started(martlet, surroundings, WITHOUT_EFFECT[key]) as gateway:
-        (warned,) = ignored(gateway)
-    assert re.sub(r"\[\w+\]", "[]", warned) == key

@@ -174,6 +174,76 @@ def test_clients_must_show_a_certificate_when_asked(martlet, node, certificates,
     assert_served(gateway, certificates, certificates.client("alice"))
 
 
+def checking(certificates, **settings):
+    return tls(
+        certificates.node(),
+        client_ca_file=str(certificates.certificate),
+        revocation_file=str(certificates.folder / "certs" / "crl.pem"),
+        **settings,
+    )
+
+
+def test_revoked_certificates_are_turned_away(martlet, node, certificates, strangers):
+    alice, mallory = certificates.client("alice"), certificates.client("mallory")
+    certificates.run("revoke", mallory[0])
+    settings = checking(certificates, client_certificates="required", minimum_version="tls1.2")
+    gateway = follow(martlet, {"tls": settings, "pools": [pool("main", node)]})
+    assert_served(gateway, certificates, alice)
+    assert_turned_away(gateway, certificates, mallory)
+    assert_turned_away(gateway, certificates, strangers.client("eve"))
+    assert_turned_away(gateway, certificates)
+    # Within the handshake of TLS 1.2, and so before anything else is read, an alert says so.
+    shown = ("--cert", mallory[0], "--key", mallory[1])
+    told = subprocess.run(
+        ["curl", "--verbose", "--tls-max", "1.2", "--noproxy", "*"]
+        + ["--cacert", str(certificates.certificate), *map(str, shown)]
+        + [f"https://{gateway.address}/"],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert re.search("alert.* certificate.?unknown", told.stderr, re.IGNORECASE), told.stderr
+    assert any("its certificate is revoked" in line for line in gateway.log_lines())
+
+
+def test_certificates_revoked_later_are_turned_away_without_a_restart(martlet, node, certificates):
+    alice, mallory = certificates.client("alice"), certificates.client("mallory")
+    certificates.run("crl")
+    settings = checking(certificates, client_certificates="required")
+    gateway = follow(martlet, {"tls": settings, "pools": [pool("main", node)]})
+    assert_served(gateway, certificates, mallory)
+    certificates.run("revoke", mallory[0])
+    await_until(
+        lambda: any("certificate read" in line for line in gateway.log_lines()), "the new list"
+    )
+    assert_turned_away(gateway, certificates, mallory)
+    assert_served(gateway, certificates, alice)
+    # A list that is broken changes nothing.
+    (certificates.folder / "certs" / "crl.pem").write_text("nothing\n", encoding="utf-8")
+    await_until(
+        lambda: any("crl.pem" in line and "error" in line for line in gateway.log_lines()),
+        "the mistake to be told",
+    )
+    assert_turned_away(gateway, certificates, mallory)
+    assert_served(gateway, certificates, alice)
+
+
+def test_lists_of_strangers_end_the_start(martlet, node, certificates, strangers, tmp_path):
+    strangers.run("crl")
+    foreign = strangers.folder / "certs" / "crl.pem"
+    settings = checking(certificates, client_certificates="required")
+    policy = {
+        "tls": settings | {"revocation_file": str(foreign)},
+        "pools": [pool("main", node)],
+    }
+    written = tmp_path / "gateway.yaml"
+    written.write_text(json.dumps(policy), encoding="utf-8")
+    ended = martlet.run("gateway", "--config", written, "--port", 0, "--admin-port", 0)
+    assert ended.returncode != 0
+    assert str(foreign) in ended.stderr, ended.stderr
+
+
 def test_nodes_are_spoken_to_by_mutual_tls(martlet, certificates):
     server, shown = certificates.node(), certificates.client("gateway")
     node = martlet.serve(
@@ -251,6 +321,26 @@ def test_names_in_certificates_say_whose_requests_they_are(martlet, node, certif
         client.predict("half_plus_two", ONE)
         with refused(grpc.StatusCode.PERMISSION_DENIED, re.compile("other")):
             client.predict("other", ONE)
+
+
+def test_clients_without_a_certificate_may_show_a_key_where_it_is_optional(
+    martlet, node, certificates, strangers, keyed_policy
+):
+    settings = tls(
+        certificates.node(),
+        client_certificates="optional",
+        client_ca_file=str(certificates.certificate),
+    )
+    alice = {"name": "alice", "uri": "spiffe://martlet/tenant/imaging", "tenant": "imaging"}
+    policy = keyed_policy([key("alice", ALICE)], certificates=[alice])
+    gateway = follow(martlet, {"tls": settings, **policy})
+    with secure_rest(gateway.address, certificates) as rest:
+        assert rest.post(PREDICT, BODY).status_code == 401
+        assert rest.post(PREDICT, BODY, headers={"X-API-Key": ALICE}).status_code == 200
+    shown = certificates.client("alice", "--tenant", "imaging")
+    with secure_rest(gateway.address, certificates, shown) as rest:
+        assert rest.post(PREDICT, BODY).status_code == 200
+    assert_turned_away(gateway, certificates, strangers.client("eve"))
 
 
 # API keys

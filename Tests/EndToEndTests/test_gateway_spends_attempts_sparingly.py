@@ -153,7 +153,8 @@ def test_slow_node_is_ejected_by_comparison(martlet):
 
 def test_slow_node_stays_where_latencies_are_not_compared(martlet):
     with Speed(0.1).node() as slow, Speed(0).node() as one, Speed(0).node() as two:
-        pools = [pool("main", slow, one, two, balancing="round_robin", outliers=COMPARED)]
+        outliers = {**COMPARED, "latency_ratio_max": 0}
+        pools = [pool("main", slow, one, two, balancing="round_robin", outliers=outliers)]
         gateway = follow(martlet, {"pools": pools})
         with load(gateway):
             # That is some intervals.

@@ -3,12 +3,14 @@
 ///
 /// A weaker hash would let one client of a tenant put an answer under the input of another.
 struct InputDigest: Hashable, Sendable {
-    /// In which form the input was hashed; the two never meet.
+    /// In which form the input was hashed; no two of them ever meet.
     enum Form: UInt8, Sendable {
         /// The canonical form of JSON; see ``CanonicalJSON``.
         case json
         /// The bytes as they came.
         case bytes
+        /// The canonical form of a gRPC message; see ``PredictionMessage``.
+        case message
     }
 
     /// The 256 bits, in order.
@@ -58,9 +60,12 @@ struct InputDigester: Sendable {
         return InputDigest(form: .json, words: hash(canonical))
     }
 
-    /// The digest of any other body, such as a gRPC message.
-    ///
-    /// Two encodings of one protobuf message are two inputs: that costs a hit and is never wrong.
+    /// The digest of the input in a gRPC message.
+    func digest(message: PredictionMessage) -> InputDigest {
+        InputDigest(form: .message, words: hash(message.input))
+    }
+
+    /// The digest of any other body.
     func digest(bytes body: [UInt8]) -> InputDigest {
         InputDigest(form: .bytes, words: hash(body))
     }

@@ -27,6 +27,8 @@ struct PredictionCall: Sendable, Equatable {
     ]
 
     /// Reads the path of a gRPC call; nil if it is no prediction.
+    ///
+    /// What it asks is in its message; see ``PredictionMessage``.
     init?(grpcPath path: String) {
         guard PredictionCall.grpcMethods.contains(path) else { return nil }
         operation = path

@@ -82,7 +82,6 @@ final class PolicyReloader: Service {
     private func take(
         _ reading: TrafficPolicy.Reading, _ text: String?, _ turn: Int
     ) async throws -> [String] {
-        try reading.policy.checkSupport()
         let options = try reading.policy.upstreamOptions()
         try await policy.access?.reload(reading.policy.access)
         let late = reading.policy.changesThatNeedRestart(from: started)
@@ -109,15 +108,12 @@ final class PolicyReloader: Service {
         return late
     }
 
-    /// Logs what is probably not meant, or not done yet.
+    /// Logs what is probably not meant.
     static func warn(of reading: TrafficPolicy.Reading, _ logger: Logger) {
         for warning in reading.warnings {
             logger.warning(
                 "policy",
                 metadata: ["line": "\(warning.line ?? 0)", "hint": "\(warning.text)"])
-        }
-        for key in reading.policy.keysWithoutEffect {
-            logger.warning("this key of the policy has no effect yet", metadata: ["key": "\(key)"])
         }
     }
 

@@ -149,11 +149,16 @@ final class RouteRuntime: Sendable {
 
     // MARK: Canary
 
+    /// Whether a canary may be about gRPC calls of this route.
+    var hasCanary: Bool { canary != nil }
+
     /// The version that answers a request; `nil` where the canary is not about it.
+    ///
+    /// - Parameter target: what is asked, by the path or by the message.
     func arm(
-        of request: ForwardedRequest, _ naming: ModelNaming, random: UInt64
+        of request: ForwardedRequest, _ target: ModelTarget?, random: UInt64
     ) -> CanaryController.Arm? {
-        guard let canary, let settings = settings.canary, case .path(let target) = naming,
+        guard let canary, let settings = settings.canary, let target,
             target.model == settings.model, target.verb.isPrediction,
             target.version == .latest
                 || TrafficPolicy.VersionName(target.version) == settings.baseline
@@ -164,6 +169,13 @@ final class RouteRuntime: Sendable {
             }
             return canary.arm(ofKey: key)
         }
+    }
+
+    /// A gRPC call's frame as it asks the version that is to answer; `nil` where it stays as it is.
+    func frame(of call: VersionedCall, _ arm: CanaryController.Arm) -> [UInt8]? {
+        guard let canary, let settings = settings.canary else { return nil }
+        let version = canary.withLock { $0.version(of: arm) }
+        return call.frame(asking: version, insteadOf: settings.baseline)
     }
 
     /// Takes in how a request ended; what came of that, if anything.

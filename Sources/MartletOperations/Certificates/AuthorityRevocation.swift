@@ -1,5 +1,6 @@
 public import Foundation
 import MartletCore
+import MartletTransport
 import SwiftASN1
 import X509
 

@@ -31,30 +31,6 @@ extension Date {
         return calendar.dateComponents([.year, .month, .day, .hour, .minute, .second], from: self)
     }
 
-    /// Reads the `Time` of RFC 5280, section 4.1.2.5.
-    ///
-    /// - Throws: `ASN1Error` for anything else.
-    init(derEncoded node: ASN1Node) throws {
-        var parts = DateComponents()
-        if node.identifier == .utcTime {
-            let time = try UTCTime(derEncoded: node)
-            parts.year = time.year
-            (parts.month, parts.day) = (time.month, time.day)
-            (parts.hour, parts.minute, parts.second) = (time.hours, time.minutes, time.seconds)
-        } else {
-            let time = try GeneralizedTime(derEncoded: node)
-            parts.year = time.year
-            (parts.month, parts.day) = (time.month, time.day)
-            (parts.hour, parts.minute, parts.second) = (time.hours, time.minutes, time.seconds)
-        }
-        var calendar = Calendar(identifier: .gregorian)
-        calendar.timeZone = .gmt
-        guard let date = calendar.date(from: parts) else {
-            throw ASN1Error.invalidASN1Object(reason: "There is no such date")
-        }
-        self = date
-    }
-
     /// Writes the `Time` of RFC 5280: two digits of the year until 2049, four from 2050.
     ///
     /// - Throws: `ASN1Error` for years that have no four digits.

@@ -1,5 +1,6 @@
 import Foundation
 import MartletCore
+import MartletTransport
 import SwiftASN1
 import X509
 
@@ -7,8 +8,8 @@ import X509
 enum CertificateFiles {
     /// The most bytes that a file of certificates or a key may have.
     static let bytesMax = 1 << 20
-    /// The most bytes that a revocation list may have: about 400,000 entries.
-    static let listBytesMax = 16 << 20
+    /// The most bytes that a revocation list may have.
+    static let listBytesMax = SignedRevocationList.bytesMax
 
     /// Who may read a file that is written.
     enum Readers {
@@ -103,7 +104,11 @@ enum CertificateFiles {
     /// Reads one revocation list.
     static func list(_ document: PEMDocument, path: String) throws -> SignedRevocationList {
         do {
-            return try SignedRevocationList(bytes: document.derBytes)
+            let list = try SignedRevocationList(bytes: document.derBytes)
+            guard list.nextUpdate != nil else {
+                throw ASN1Error.invalidASN1Object(reason: "The list is good for ever")
+            }
+            return list
         } catch {
             throw ServingError(
                 .failedPrecondition,

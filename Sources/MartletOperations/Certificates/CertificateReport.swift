@@ -1,5 +1,6 @@
 public import Foundation
 import MartletCore
+import MartletTransport
 import SwiftASN1
 
 /// What `martlet certs show` shows: the certificates and revocation lists of files.

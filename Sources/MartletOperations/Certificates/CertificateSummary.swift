@@ -1,6 +1,7 @@
 import Crypto
 public import Foundation
 import MartletCore
+import MartletTransport
 import SwiftASN1
 import X509
 

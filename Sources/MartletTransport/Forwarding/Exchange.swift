@@ -159,6 +159,7 @@ final class Exchange<Wire: ForwardingWire> {
             client.didDecide()
             // The body may be too long for what was decided.
             guard self.client != nil else { return }
+            if let body = plan.newBody { machine.replaceContent(by: ByteBuffer(bytes: body)) }
             forward()
             // Nobody else lets go what was decided between two reads.
             current?.upstream?.flush()

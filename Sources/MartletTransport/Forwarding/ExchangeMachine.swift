@@ -164,6 +164,14 @@ struct ExchangeMachine<Wire: ForwardingWire> {
         request.insert(head, at: 0)
     }
 
+    /// Puts other content in the place of that which was awaited.
+    mutating func replaceContent(by content: ByteBuffer) {
+        let rest = request.filter { if case .body = $0 { false } else { true } }
+        let part = RequestPart<Wire>.body(content)
+        request = [part] + rest
+        requestKept = part.byteCount
+    }
+
     private mutating func keep(_ part: RequestPart<Wire>) {
         request.append(part)
         requestKept += part.byteCount

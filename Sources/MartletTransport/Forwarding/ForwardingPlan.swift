@@ -155,6 +155,9 @@ public struct ForwardingPlan: Sendable {
     /// Whether the request is kept, to ask in the end whether a copy is sent elsewhere.
     public var keepsRequest = false
 
+    /// What is sent in place of the body that was awaited; `nil` for that itself.
+    public var newBody: [UInt8]?
+
     /// Up to how many bytes the answer is told of in the end; `nil` for not at all.
     public var keptAnswerBytes: Int?
 

@@ -1,7 +1,6 @@
 import Logging
 import MartletCore
 import NIOCore
-import NIOSSL
 
 /// What stands at the end of a server connection's pipeline.
 protocol ConnectionHandlers: Sendable {
@@ -38,7 +37,7 @@ struct ConnectionPipeline: Sendable {
         let operations = channel.pipeline.syncOperations
         try operations.addHandler(deadline)
         if let tls {
-            try operations.addHandler(NIOSSLServerHandler(context: tls.context))
+            try operations.addHandler(tls.makeHandler())
         }
         try operations.addHandler(detector)
     }

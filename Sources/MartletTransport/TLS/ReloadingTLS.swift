@@ -1,3 +1,4 @@
+import Foundation
 import Logging
 import MartletCore
 import ServiceLifecycle
@@ -13,6 +14,8 @@ final class ReloadingTLS: Sendable {
         /// Tells whether the files have changed, without keeping them.
         var fingerprint: Int
         var complaint = Complaint.none
+        /// When it was last told that a list of revoked certificates is past its time.
+        var toldOfRenewal: Date?
     }
 
     private enum Complaint: Equatable {
@@ -36,10 +39,11 @@ final class ReloadingTLS: Sendable {
     ///   - source: says where certificates and keys are; asked at each look.
     ///   - protocols: what the listener speaks.
     ///   - logger: reports changes and mistakes; never keys.
+    ///   - now: the date.
     /// - Throws: `ServingError` that names the file and what is wrong with it.
     init(
         _ source: @escaping @Sendable () throws -> ServerTLS,
-        protocols: ListenerOptions.Protocols, logger: Logger
+        protocols: ListenerOptions.Protocols, logger: Logger, now: Date = Date()
     ) throws {
         self.source = source
         self.protocols = protocols
@@ -49,6 +53,7 @@ final class ReloadingTLS: Sendable {
             State(
                 loaded: try tls.load(protocols: protocols, logger: logger),
                 fingerprint: tls.hashValue))
+        complainOfRenewal(now: now)
     }
 
     /// What a new connection is to speak.
@@ -65,7 +70,12 @@ final class ReloadingTLS: Sendable {
     }
 
     /// Takes in what the files hold now.
-    func look() {
+    func look(now: Date = Date()) {
+        takeIn()
+        complainOfRenewal(now: now)
+    }
+
+    private func takeIn() {
         do {
             let tls = try source().resolved()
             let fingerprint = tls.hashValue
@@ -94,4 +104,21 @@ final class ReloadingTLS: Sendable {
                 metadata: ["error": "\(text)"])
         }
     }
+
+    /// Tells once a day of lists of revoked certificates that are past their time.
+    private func complainOfRenewal(now: Date) {
+        let renewal = state.withLock { state -> Date? in
+            guard let renewal = state.loaded.clients?.renewal, renewal < now else { return nil }
+            let next = state.toldOfRenewal?.addingTimeInterval(ReloadingTLS.secondsBetweenTellings)
+            guard next ?? now <= now else { return nil }
+            state.toldOfRenewal = now
+            return renewal
+        }
+        guard let renewal else { return }
+        logger.error(
+            "revocation list is past its time; it stays in use, without what was revoked since",
+            metadata: ["next_update": "\(renewal.formatted(.iso8601))"])
+    }
+
+    private static let secondsBetweenTellings = 86_400.0
 }

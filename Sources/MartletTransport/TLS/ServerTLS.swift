@@ -7,6 +7,9 @@ public struct ServerTLS: Sendable, Hashable {
     public enum ClientVerification: Sendable, Hashable {
         /// Clients stay anonymous.
         case off
+        /// Clients may stay anonymous; those that show a certificate which none of these
+        /// authorities signed are turned away.
+        case optional(authorities: PEMSource)
         /// Clients without a certificate that one of these authorities signed are turned away.
         case required(authorities: PEMSource)
     }
@@ -19,6 +22,16 @@ public struct ServerTLS: Sendable, Hashable {
 
     /// Whether clients must show a certificate.
     public var clientVerification: ClientVerification
+
+    /// Lists of certificates that are revoked, in the format of PEM or DER; nil for none.
+    ///
+    /// Clients that show one of those are turned away. Each list is signed by one of the clients'
+    /// authorities. Where clients stay anonymous they mean nothing.
+    ///
+    /// A list past its time is used all the same, and complained of once a day: it says less than it
+    /// should, but nothing wrong. To trust nobody instead would turn a missed renewal, or whoever
+    /// holds it up, into an outage for all.
+    public var revocationLists: PEMSource?
 
     /// The oldest version of TLS.
     public enum Version: Sendable, Hashable {
@@ -40,5 +53,24 @@ public struct ServerTLS: Sendable, Hashable {
         self.certificateChain = certificateChain
         self.privateKey = privateKey
         self.clientVerification = clientVerification
+    }
+}
+
+extension ServerTLS.ClientVerification {
+    /// Where the authorities are that sign clients' certificates; nil where nobody asks.
+    var authorities: PEMSource? {
+        switch self {
+        case .off: nil
+        case .optional(let authorities), .required(let authorities): authorities
+        }
+    }
+
+    /// The same with other authorities.
+    func with(authorities: PEMSource) -> Self {
+        switch self {
+        case .off: .off
+        case .optional: .optional(authorities: authorities)
+        case .required: .required(authorities: authorities)
+        }
     }
 }

@@ -7,6 +7,18 @@ import NIOSSL
 struct LoadedTLS: Sendable {
     let context: NIOSSLContext
     let handshakeTimeout: Duration
+    /// Verifies clients' certificates where some are revoked; nil to leave that to the context.
+    let clients: RevocationHandshake?
+
+    /// What a new connection's bytes go through.
+    ///
+    /// Sessions are resumed with what this context handed out alone, so who is revoked by newer
+    /// lists, and so of another context, shows the certificate again.
+    func makeHandler() -> NIOSSLServerHandler {
+        guard let clients else { return NIOSSLServerHandler(context: context) }
+        return NIOSSLServerHandler(
+            context: context, customVerificationCallback: clients.verify(_:promise:))
+    }
 }
 
 extension ServerTLS {
@@ -20,9 +32,12 @@ extension ServerTLS {
         var resolved = self
         resolved.certificateChain = try text(certificateChain, "certificate file")
         resolved.privateKey = try text(privateKey, "key file")
-        if case .required(let source) = clientVerification {
-            resolved.clientVerification = .required(
+        if let source = clientVerification.authorities {
+            resolved.clientVerification = clientVerification.with(
                 authorities: try text(source, "client authority file"))
+            resolved.revocationLists = try revocationLists.map {
+                .text(try $0.loadLists(), name: "\($0)")
+            }
         }
         return resolved
     }
@@ -42,19 +57,11 @@ extension ServerTLS {
         configuration.curves = [.x25519_MLKEM768, .x25519, .secp256r1, .secp384r1]
         configuration.cipherSuiteValues = TLSConfiguration.forwardSecret
         configuration.applicationProtocols = protocols.applicationProtocols
-        if case .required(let source) = clientVerification {
-            let authorities = try PEM.certificates(in: source, role: "client authority")
-            for warning in PEM.warnings(authorities, source: source, now: time(nil)) {
-                logger.warning("\(warning)")
-            }
-            configuration.trustRoots = .certificates(authorities)
-            // Clients have no host name; the chain and the key are verified all the same.
-            configuration.certificateVerification = .noHostnameVerification
-            configuration.sendCANameList = true
-        }
+        let clients = try verifyClients(by: &configuration, logger: logger)
         do {
             let context = try NIOSSLContext(configuration: configuration)
-            return LoadedTLS(context: context, handshakeTimeout: handshakeTimeout)
+            return LoadedTLS(
+                context: context, handshakeTimeout: handshakeTimeout, clients: clients)
         } catch {
             // Both were read before, so only their fit is left to fail.
             guard case .failedToLoadPrivateKey? = error as? NIOSSLError else {
@@ -67,6 +74,30 @@ extension ServerTLS {
                 .invalidArgument,
                 "The key \(privateKey) does not belong to the first certificate in "
                     + "\(certificateChain)", cause: error)
+        }
+    }
+
+    /// Asks clients for certificates where that is wanted.
+    ///
+    /// - Returns: what verifies them in place of the library; nil if that does.
+    private func verifyClients(
+        by configuration: inout TLSConfiguration, logger: Logger
+    ) throws -> RevocationHandshake? {
+        guard let source = clientVerification.authorities else { return nil }
+        let authorities = try PEM.certificates(in: source, role: "client authority")
+        for warning in PEM.warnings(authorities, source: source, now: time(nil)) {
+            logger.warning("\(warning)")
+        }
+        configuration.trustRoots = .certificates(authorities)
+        // Clients have no host name; the chain and the key are verified all the same.
+        configuration.certificateVerification =
+            if case .optional = clientVerification { .optionalVerification } else {
+                .noHostnameVerification
+            }
+        configuration.sendCANameList = true
+        return try revocationLists.map { lists in
+            try RevocationHandshake(
+                lists: lists, authorities: authorities, source: source, logger: logger)
         }
     }
 }

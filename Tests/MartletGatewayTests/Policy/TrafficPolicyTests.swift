@@ -39,7 +39,8 @@ struct TrafficPolicyTests {
         // The alias of the file's checks.
         #expect(policy.pools.map(\.health.timeout) == [.milliseconds(500)] * 3)
         #expect(policy.tls?.certificateFile == "/etc/martlet/certs/gateway.pem")
-        #expect(policy.tls?.tenants == [.init("spiffe://example.com/imaging", "imaging")])
+        #expect(policy.tls?.clientCertificates == .optional)
+        #expect(policy.tls?.revocationFile == "/etc/martlet/certs/revoked.pem")
         #expect(policy.access?.jwt?.keysURL == "https://login.example.com/.well-known/jwks.json")
         #expect(policy.pools[1].dns?.record == .service)
         let fraud = policy.routes[1]

@@ -1,6 +1,7 @@
 import Foundation
 import MartletCore
 import MartletTestKit
+import MartletTransport
 import SwiftASN1
 import Testing
 import X509

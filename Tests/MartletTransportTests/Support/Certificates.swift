@@ -42,14 +42,49 @@ struct Certificates {
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    func sign(_ name: String, extensions: String, options: String = "-days 2") throws {
+    /// The same on a thread that the program's tasks do not need meanwhile.
+    func runAside(_ program: String, _ arguments: String) async throws -> String {
+        try await withCheckedThrowingContinuation { continuation in
+            DispatchQueue.global().async {
+                continuation.resume(with: Result { try run(program, arguments) })
+            }
+        }
+    }
+
+    func sign(
+        _ name: String, by authority: String = "authority", extensions: String,
+        options: String = "-days 2"
+    ) throws {
         try folder.write(extensions, to: "\(name).cnf")
         try openssl(
             "req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=\(name) "
                 + "-keyout \(name).key -out \(name).csr")
         try openssl(
-            "x509 -req -in \(name).csr -CA authority.pem -CAkey authority.key -CAcreateserial "
-                + "-extfile \(name).cnf \(options) -out \(name).pem")
+            "x509 -req -in \(name).csr -CA \(authority).pem -CAkey \(authority).key "
+                + "-CAcreateserial -extfile \(name).cnf \(options) -out \(name).pem")
+    }
+
+    /// Has an authority sign a list, `crl.pem`, of the certificates that it revokes, and of those it
+    /// revoked before.
+    func revoke(
+        _ names: [String], by authority: String = "authority", options: String = "-crldays 2",
+        version: Int = 2, to file: String = "crl.pem"
+    ) throws {
+        let database = "\(authority).index"
+        if !FileManager.default.fileExists(atPath: folder(database)) {
+            try folder.write("", to: database)
+            try folder.write("10", to: "\(authority).number")
+        }
+        let numbered = version == 2 ? "crlnumber = \(authority).number\n" : ""
+        try folder.write(
+            "[ca]\ndefault_ca = own\n[own]\ndefault_md = sha256\ndatabase = \(database)\n\(numbered)",
+            to: "\(authority).ca")
+        let ca =
+            "ca -config \(authority).ca -cert \(authority).pem -keyfile \(authority).key"
+        for name in names {
+            try openssl("\(ca) -revoke \(name).pem -crl_reason keyCompromise")
+        }
+        try openssl("\(ca) -gencrl \(options) -out \(file)")
     }
 
     var server: ServerTLS {

@@ -90,7 +90,7 @@ struct PolicyCheck {
                 at: "tls.client_certificates",
                 "nothing says who signs clients' certificates; add 'client_ca_file'")
         }
-        if !asks, tls.clientCAFile != nil || tls.revocationFile != nil || !tls.tenants.isEmpty {
+        if !asks, tls.clientCAFile != nil || tls.revocationFile != nil {
             problems.warn(
                 at: "tls", "clients are not asked for certificates; set 'client_certificates'")
         }

@@ -22,7 +22,6 @@ extension TrafficPolicy {
         var clientCertificates = Keys.clientCertificates.standard
         var clientCAFile: String?
         var revocationFile: String?
-        var tenants: [ConfigurationEntry<String>] = []
 
         enum Keys {
             static let certificateFile = ConfigurationKey(
@@ -38,17 +37,16 @@ extension TrafficPolicy {
             static let clientCertificates = ConfigurationKey<ClientCertificates>(
                 "client_certificates", .word(), default: ClientCertificates.none,
                 "Whether clients show a certificate of one of the authorities in "
-                    + "`client_ca_file`.")
+                    + "`client_ca_file`: `optional` serves those without one, too, and `required` "
+                    + "turns them away. Whom it speaks for is said by `certificates` in the file "
+                    + "of `access.api_keys_file`.")
             static let clientCAFile = ConfigurationKey(
                 "client_ca_file", PolicyText.file, "Authorities that sign clients' certificates.")
             static let revocationFile = ConfigurationKey(
                 "revocation_file", PolicyText.file,
-                "List of clients' certificates that are revoked, in PEM's format.")
-            static let tenants = ConfigurationKey<[ConfigurationEntry<String>]>(
-                "tenants",
-                .map(to: PolicyText.name, countMax: 10_000) { _ in nil }, default: [],
-                "The tenant of each client, by a subject alternative name of its certificate; "
-                    + "the name itself unless it stands here.")
+                "Lists of certificates that are revoked, in the format of PEM or DER, each "
+                    + "signed by one of the authorities in `client_ca_file`: who shows one of "
+                    + "these is turned away. Read again when it changes.")
         }
     }
 
@@ -81,7 +79,7 @@ extension TrafficPolicy.ListenerTLS: ConfigurationReadable {
         "tls", "TLS towards clients.",
         keys: [
             Keys.certificateFile, Keys.keyFile, Keys.minimumVersion, Keys.clientCertificates,
-            Keys.clientCAFile, Keys.revocationFile, Keys.tenants,
+            Keys.clientCAFile, Keys.revocationFile,
         ])
 
     init?(_ section: ConfigurationSection, _ problems: inout ConfigurationProblems) {
@@ -91,7 +89,6 @@ extension TrafficPolicy.ListenerTLS: ConfigurationReadable {
         clientCertificates = section.read(Keys.clientCertificates, &problems)
         clientCAFile = section.read(Keys.clientCAFile, &problems)
         revocationFile = section.read(Keys.revocationFile, &problems)
-        tenants = section.read(Keys.tenants, &problems)
         guard let certificateFile, let keyFile else { return nil }
         self.certificateFile = certificateFile
         self.keyFile = keyFile

@@ -63,43 +63,14 @@ enum MessageModel {
         return name
     }
 
-    /// Calls for each field of a message that has a length (Protocol Buffers' wire format).
+    /// Calls for each field of a message that has a length.
     private static func forEachField(
         _ message: ArraySlice<UInt8>,
         _ body: (Int, ArraySlice<UInt8>) throws(ServingError) -> Void
     ) throws(ServingError) {
-        var rest = message
-        while !rest.isEmpty {
-            let key = try varint(&rest)
-            switch key & 7 {
-            case 0: _ = try varint(&rest)
-            case 1: rest = try rest.behind(8)
-            case 5: rest = try rest.behind(4)
-            case 2:
-                let length = Int(clamping: try varint(&rest))
-                let behind = try rest.behind(length)
-                try body(Int(clamping: key >> 3), rest[rest.startIndex..<behind.startIndex])
-                rest = behind
-            default: throw .invalidArgument("The message is broken")
-            }
+        var fields = ProtobufFields(message)
+        while let field = try fields.next() {
+            if case .bytes(let bytes) = field.value { try body(field.number, bytes) }
         }
-    }
-
-    private static func varint(_ rest: inout ArraySlice<UInt8>) throws(ServingError) -> UInt64 {
-        var value: UInt64 = 0
-        for shift in stride(from: UInt64(0), to: 64, by: 7) {
-            guard let byte = rest.popFirst() else { break }
-            value |= UInt64(byte & 0x7F) << shift
-            if byte & 0x80 == 0 { return value }
-        }
-        throw .invalidArgument("The message is broken")
-    }
-}
-
-extension ArraySlice<UInt8> {
-    /// What is left behind so many bytes.
-    fileprivate func behind(_ count: Int) throws(ServingError) -> ArraySlice<UInt8> {
-        guard count <= self.count else { throw .invalidArgument("The message is broken") }
-        return dropFirst(count)
     }
 }

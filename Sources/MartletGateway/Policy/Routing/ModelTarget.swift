@@ -69,10 +69,13 @@ enum ModelNaming: Sendable, Equatable {
         self.init(isGRPC: request.api == .grpc, method: request.method, path: request.path)
     }
 
-    /// The model, where the path names it.
-    var model: String? {
-        if case .path(let target) = self { target.model } else { nil }
+    /// What is asked of which model, where the path says so.
+    var target: ModelTarget? {
+        if case .path(let target) = self { target } else { nil }
     }
+
+    /// The model, where the path names it.
+    var model: String? { target?.model }
 
     private static let bodyPaths: Set<String> = [
         "/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/responses",
@@ -215,7 +218,7 @@ extension ModelTarget.Version {
     }
 
     /// Reads a number, or a label; nil for a number that is too large.
-    fileprivate init?(openInference text: String) {
+    init?(openInference text: String) {
         guard !text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else {
             guard !text.isEmpty else {
                 self = .latest
