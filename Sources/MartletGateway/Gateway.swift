@@ -50,7 +50,8 @@ public struct Gateway: Service {
     private let checker: HealthChecker
     private let reloader: PolicyReloader
     private let access: AccessService
-    private let redis: RedisClient?
+    private let sharing: QuotaSharing?
+    private let redis: [RedisClient]
 
     /// The port that is bound for clients.
     public var port: Int { listener.port }
@@ -74,14 +75,16 @@ public struct Gateway: Service {
             eventLoops: eventLoops, limits: configuration.forwarding)
         let access = try await AccessService(
             traffic.access, fetch: keyFetcher(eventLoops: eventLoops), logger: logger)
-        let redis = try traffic.cache.redis.map {
-            try RedisClient(try RedisConfiguration($0), eventLoops: eventLoops, logger: logger)
-        }
-        let shared = redis.map { SharedAnswers($0) }
+        // Connections of their own: large answers do not delay what is told of quotas.
+        let answers = try redis(traffic.cache.redis, eventLoops: eventLoops, logger: logger)
+        let quotas = try redis(traffic.access?.redis, eventLoops: eventLoops, logger: logger)
+        let shared = answers.map { SharedAnswers($0) }
         let rules = GatewayRules(traffic, shared: shared, now: .zero)
         rules.apply(try traffic.upstreamOptions(), to: pools)
         let policy = GatewayPolicy(
-            rules: rules, journal: journal, access: access, pools: pools, attemptTimeout: configuration.forwarding.attemptTimeout, logger: logger)
+            rules: rules, journal: journal, access: access, pools: pools,
+            attemptTimeout: configuration.forwarding.attemptTimeout, logger: logger)
+        let sharing = quotas.map { QuotaSharing(access.control, of: policy, through: $0) }
         GatewayMetrics.register(in: metrics, policy: policy)
         let (changes, didChange) = AsyncStream<Void>.makeStream()
         let reloader = PolicyReloader(
@@ -106,19 +109,28 @@ public struct Gateway: Service {
             metadata: ["address": "\(listener.address)", "admin_address": "\(admin.address)"])
         return Gateway(
             listener: listener, admin: admin, checker: checker, reloader: reloader,
-            access: access, redis: redis)
+            access: access, sharing: sharing, redis: [answers, quotas].compactMap(\.self))
     }
 
     private init(
         listener: Listener, admin: Listener, checker: HealthChecker, reloader: PolicyReloader,
-        access: AccessService, redis: RedisClient?
+        access: AccessService, sharing: QuotaSharing?, redis: [RedisClient]
     ) {
+        self.sharing = sharing
         self.redis = redis
         self.listener = listener
         self.admin = admin
         self.checker = checker
         self.reloader = reloader
         self.access = access
+    }
+
+    private static func redis(
+        _ settings: TrafficPolicy.Redis?, eventLoops: EventLoops, logger: Logger
+    ) throws -> RedisClient? {
+        try settings.map {
+            try RedisClient(try RedisConfiguration($0), eventLoops: eventLoops, logger: logger)
+        }
     }
 
     /// Fetches the keys of issuers by HTTPS.
@@ -152,7 +164,8 @@ public struct Gateway: Service {
             group.addTask { try await checker.run() }
             group.addTask { try await reloader.run() }
             group.addTask { try await access.run() }
-            if let redis { group.addTask { try await redis.run() } }
+            if let sharing { group.addTask { try await sharing.run() } }
+            for redis in redis { group.addTask { try await redis.run() } }
             try await group.waitForAll()
         }
     }

@@ -21,6 +21,8 @@ struct QuotaTable: Sendable {
     fileprivate struct Quota: Sendable {
         var bucket = TokenBucket()
         var inFlight = 0
+        /// What other gateways have under way; nil if nothing is known of them.
+        var elsewhere: QuotaElsewhere?
 
         func isForgettable(now: Duration) -> Bool { inFlight == 0 && bucket.isFull(now: now) }
     }
@@ -74,6 +76,19 @@ struct QuotaTable: Sendable {
         }
     }
 
+    /// Takes in how a quota stands with all gateways, if it is remembered; see ``QuotaExchange``.
+    ///
+    /// - Parameters:
+    ///   - key: the quota.
+    ///   - fullAt: before when its bucket is not full; nil without a rate.
+    ///   - elsewhere: what others have under way; nil where that is not limited.
+    mutating func settle(_ key: QuotaKey, fullAt: Duration?, elsewhere: QuotaElsewhere?) {
+        quotas.update(key) { quota in
+            if let fullAt { quota.bucket.fill(noEarlierThan: fullAt) }
+            quota.elsewhere = elsewhere
+        }
+    }
+
     /// Whether there is room for one more, after forgetting one if need be and possible.
     private mutating func makeRoom(now: Duration) -> Bool {
         guard quotas.count >= max(1, configuration.quotasMax) else { return true }
@@ -96,7 +111,11 @@ extension QuotaTable.Quota {
         _ limits: QuotaLimits, cost: Int, now: Duration
     ) -> (QuotaRefusal.Reason, wait: Duration?)? {
         // First what costs nothing: a refused request must not have spent tokens.
-        if let most = limits.concurrent, inFlight >= most { return (.concurrency, nil) }
+        if let most = limits.concurrent,
+            inFlight >= elsewhere?.share(of: most, now: now) ?? most
+        {
+            return (.concurrency, nil)
+        }
         if let rate = limits.rate {
             switch bucket.spend(cost, rate, now: now) {
             case .granted: break

@@ -75,4 +75,12 @@ struct TokenBucket: Sendable {
     mutating func giveBack(_ tokens: Int, _ rate: TokenRate) {
         fullAt = fullAt.map { $0 - rate.interval * max(1, tokens) }
     }
+
+    /// Takes out what others have spent: it will not be full before an instant.
+    ///
+    /// That may be more than a burst away: then tokens are owed, and none can be spent until those
+    /// have come.
+    mutating func fill(noEarlierThan instant: Duration) {
+        fullAt = fullAt.map { max($0, instant) } ?? instant
+    }
 }

@@ -173,6 +173,14 @@ struct TrafficPolicyTests {
         ),
         ("cache: {redis: {cluster: true}}", "cache.redis: 'addresses' is missing; add it"),
         ("cache: {redis: {addresses: []}}", "cache.redis.addresses: a list of 0 items"),
+        (
+            "access: {api_keys_file: k, redis: {tls: true}}",
+            "access.redis: 'addresses' is missing; add it"
+        ),
+        (
+            "access: {redis: {addresses: [a:1]}}",
+            "access: one of 'api_keys_file', 'jwt' is missing; add it"
+        ),
     ])
     func sectionThatIsWrong_isRefusedWithItsKey(section: String, message: String) {
         let found = faults(of: "endpoints: [a:1]\n\(section)")
@@ -185,6 +193,11 @@ struct TrafficPolicyTests {
         let after = try readPolicy("endpoints: [b:1]\nlisten: {port: 1}\nadmin: {host: b}").policy
         #expect(after.changesThatNeedRestart(from: before) == ["listen.port", "admin.host"])
         #expect(before.changesThatNeedRestart(from: before) == [])
+        let shared = try readPolicy(
+            "{endpoints: [a:1], access: {api_keys_file: k, redis: {addresses: [a:1]}}}"
+        ).policy
+        #expect(shared.changesThatNeedRestart(from: before) == ["access.redis"])
+        #expect(before.changesThatNeedRestart(from: shared) == ["access.redis"])
     }
 
     @Test func fileThatIsNotThere_isNamed() {

@@ -21,6 +21,8 @@ final class AccessControl: Sendable {
         /// Signatures verified in a second for each issuer, and at once (default 2000): each costs
         /// up to a tenth of a millisecond, and anybody can send tokens with a wrong one.
         var verifications = TokenRate(perSecond: 2000)
+        /// How quotas are shared with other gateways; nil if they are not (default).
+        var sharing: QuotaExchange.Configuration?
     }
 
     private let limits: Limits
@@ -32,7 +34,7 @@ final class AccessControl: Sendable {
         state = Mutex(
             AccessState(
                 index: credentials.map(CredentialIndex.init),
-                quotas: QuotaPools(configuration: limits.quotas)))
+                quotas: QuotaPools(configuration: limits.quotas, sharing: limits.sharing)))
     }
 
     // MARK: Requests
@@ -69,14 +71,16 @@ final class AccessControl: Sendable {
         guard grant.awaitsModel else { return .admitted(grant) }
         let identity = grant.identity
         guard identity.scope.allows(model: model) else {
-            state.withLock { $0.quotas.revoke(grant.lease.claims, to: identity.pool) }
+            state.withLock {
+                $0.quotas.revoke(grant.lease.claims, to: identity.pool, now: now)
+            }
             return .refused(.model(model))
         }
         let claims = identity.claims(of: model)
         let taken = state.withLock { state in
             let taken = state.quotas.take(claims, from: identity.pool, now: now)
             if case .refused = taken {
-                state.quotas.revoke(grant.lease.claims, to: identity.pool)
+                state.quotas.revoke(grant.lease.claims, to: identity.pool, now: now)
             }
             return taken
         }
@@ -109,6 +113,21 @@ final class AccessControl: Sendable {
         guard !claims.isEmpty else { return .admitted(grant) }
         let taken = state.withLock { $0.quotas.take(claims, from: identity.pool, now: now) }
         return grant.followed(by: taken, claims, awaitsModel: grant.awaitsModel)
+    }
+
+    // MARK: Sharing
+
+    /// How quotas are shared with other gateways; nil if they are not.
+    var sharing: QuotaExchange.Configuration? { limits.sharing }
+
+    /// What other gateways are to be told of quotas, a batch at most; each is to be settled.
+    func quotaReports(now: Duration) -> [QuotaReport] {
+        state.withLock { $0.quotas.reports(now: now) }
+    }
+
+    /// Takes in how a quota stands with all gateways; nil if that could not be learnt.
+    func settle(_ report: QuotaReport, _ standing: QuotaStanding?, now: Duration) {
+        state.withLock { $0.quotas.settle(report, standing, now: now) }
     }
 
     // MARK: Credentials

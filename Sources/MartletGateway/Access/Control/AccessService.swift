@@ -46,6 +46,8 @@ final class AccessService: Service {
         self.interval = interval
         self.fetch = fetch
         self.logger = logger
+        var limits = limits
+        if access?.redis != nil { limits.sharing = limits.sharing ?? QuotaExchange.Configuration() }
         control = AccessControl(nil, limits: limits)
         state = Mutex(State(access: access))
         try await reload(access)

@@ -11,12 +11,19 @@ struct QuotaPools: Sendable {
     private let configuration: QuotaTable.Configuration
     private var pools: [Pool] = []
     private var places: [String: Int] = [:]
+    /// What other gateways are to be told; nil if quotas are this one's own.
+    private var exchange: QuotaExchange?
 
     /// Remembers nothing yet.
     ///
-    /// - Parameter configuration: the bounds of each table.
-    init(configuration: QuotaTable.Configuration) {
+    /// - Parameters:
+    ///   - configuration: the bounds of each table.
+    ///   - sharing: how quotas are shared with other gateways; nil if they are not.
+    init(
+        configuration: QuotaTable.Configuration, sharing: QuotaExchange.Configuration? = nil
+    ) {
         self.configuration = configuration
+        exchange = sharing.map { QuotaExchange(configuration: $0) }
     }
 
     /// How many tables there are.
@@ -49,10 +56,13 @@ struct QuotaPools: Sendable {
                 for taken in claims[..<index] {
                     pools[place].table.revoke(taken.key, taken.limits)
                 }
+                // Others may have finished theirs.
+                if refusal.reason == .concurrency { note([claim], in: pool, tokens: 0, now: now) }
                 return .refused(refusal)
             }
         }
         pools[place].inFlight += claims.count
+        note(claims, in: pool, tokens: 1, now: now)
         return .admitted(least)
     }
 
@@ -64,10 +74,11 @@ struct QuotaPools: Sendable {
     }
 
     /// A request is refused after all that had taken these, at the same time or before.
-    mutating func revoke(_ claims: [QuotaClaim], to pool: String) {
+    mutating func revoke(_ claims: [QuotaClaim], to pool: String, now: Duration) {
         guard let place = places[pool] else { return }
         for claim in claims { pools[place].table.revoke(claim.key, claim.limits) }
         pools[place].inFlight -= claims.count
+        note(claims, in: pool, tokens: -1, now: now)
     }
 
     /// Forgets all tables but those of these, and those that requests under way still use.
@@ -79,6 +90,41 @@ struct QuotaPools: Sendable {
         for (name, place) in kept {
             places[name] = pools.count
             pools.append(old[place])
+        }
+    }
+
+    // MARK: Sharing
+
+    /// What other gateways are to be told now, a batch at most; each is to be settled.
+    mutating func reports(now: Duration) -> [QuotaReport] {
+        let (pools, places) = (pools, places)
+        return exchange?.next(now: now) { quota in
+            places[quota.pool].map { pools[$0].table.inFlight(quota.key) } ?? 0
+        } ?? []
+    }
+
+    /// Takes in how a quota stands with all gateways; nil if that could not be learnt.
+    mutating func settle(_ report: QuotaReport, _ standing: QuotaStanding?, now: Duration) {
+        guard let place = places[report.quota.pool] else { return }
+        let key = report.quota.key
+        if let standing {
+            let fullAt = exchange?.fullAt(standing, of: report)
+            let elsewhere = exchange?.elsewhere(standing, of: report)
+            pools[place].table.settle(key, fullAt: fullAt, elsewhere: elsewhere)
+        }
+        // What is under way is told again and again, and once more when it is over.
+        guard let told = report.inFlight, told > 0 || pools[place].table.inFlight(key) > 0 else {
+            return
+        }
+        exchange?.note(report.quota, report.limits, tokens: 0, now: now)
+    }
+
+    private mutating func note(
+        _ claims: [QuotaClaim], in pool: String, tokens: Int, now: Duration
+    ) {
+        for claim in claims {
+            exchange?.note(
+                SharedQuota(pool: pool, key: claim.key), claim.limits, tokens: tokens, now: now)
         }
     }
 

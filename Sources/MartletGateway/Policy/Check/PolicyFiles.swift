@@ -24,6 +24,10 @@ extension TrafficPolicy {
                 visit("access.jwt.jwks_file", &jwt.keysFile)
                 access.jwt = jwt
             }
+            if var redis = access.redis {
+                visit("access.redis.password_file", &redis.passwordFile)
+                access.redis = redis
+            }
             self.access = access
         }
         if var redis = cache.redis {

@@ -5,6 +5,7 @@ extension TrafficPolicy {
     struct Access: Sendable, Equatable {
         var apiKeysFile: String?
         var jwt: JWT?
+        var redis: Redis?
 
         enum Keys {
             static let apiKeysFile = ConfigurationKey(
@@ -13,6 +14,9 @@ extension TrafficPolicy {
                     + "changes.")
             static let jwt = ConfigurationKey<JWT?>(
                 "jwt", .section(), "Takes JSON web tokens of an issuer.")
+            static let redis = ConfigurationKey<Redis?>(
+                "redis", .section(),
+                "Shares quotas among gateways: what one lets in counts at all, within a moment.")
         }
     }
 
@@ -52,12 +56,13 @@ extension TrafficPolicy {
 
 extension TrafficPolicy.Access: ConfigurationReadable {
     static let description = ConfigurationSectionDescription(
-        "access", "Who may send requests.", keys: [Keys.apiKeysFile, Keys.jwt],
+        "access", "Who may send requests.", keys: [Keys.apiKeysFile, Keys.jwt, Keys.redis],
         rules: [.atLeastOne(["api_keys_file", "jwt"])])
 
     init?(_ section: ConfigurationSection, _ problems: inout ConfigurationProblems) {
         apiKeysFile = section.read(Keys.apiKeysFile, &problems)
         jwt = section.read(Keys.jwt, &problems)
+        redis = section.read(Keys.redis, &problems)
     }
 }
 

@@ -31,7 +31,7 @@ extension TrafficPolicy {
         }
     }
 
-    /// The Redis servers that share answers.
+    /// Redis servers that gateways share something through.
     struct Redis: Sendable, Equatable {
         var addresses: [HostAndPort]
         var isCluster = Keys.isCluster.standard
@@ -48,7 +48,7 @@ extension TrafficPolicy {
                 "cluster", .boolean, default: false, "Whether they are a Redis Cluster.")
             static let timeout = ConfigurationKey(
                 "timeout_seconds", .seconds(0.001...10), default: .milliseconds(50),
-                "Longest wait for an answer; then the request goes to a node.")
+                "Longest wait for a reply; then a gateway goes on without.")
             static let username = ConfigurationKey(
                 "username", .text("a user's name"), "User, if the servers want one.")
             static let passwordFile = ConfigurationKey(
@@ -79,7 +79,7 @@ extension TrafficPolicy.Cache: ConfigurationReadable {
 
 extension TrafficPolicy.Redis: ConfigurationReadable {
     static let description = ConfigurationSectionDescription(
-        "redis", "The Redis servers that share answers.",
+        "redis", "Redis servers that gateways share something through.",
         keys: [
             Keys.addresses, Keys.isCluster, Keys.timeout, Keys.username, Keys.passwordFile,
             Keys.usesTLS,

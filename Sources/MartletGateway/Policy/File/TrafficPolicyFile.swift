@@ -77,6 +77,7 @@ extension TrafficPolicy {
             ("admin.host", admin.host != other.admin.host),
             ("admin.port", admin.port != other.admin.port),
             ("tls", tls != other.tls),
+            ("access.redis", access?.redis != other.access?.redis),
             ("cache.redis", cache.redis != other.cache.redis),
         ].filter(\.1).map(\.0)
     }
