@@ -8,7 +8,7 @@ import pytest
 from harness.faults import well_by_its_word
 from harness.load import Load
 from harness.name_servers import NameServer, name_server, place
-from harness.policies import CHECKS, change, counting_node, follow
+from harness.policies import CHECKS, PolicyFile, change, counting_node, follow
 from harness.stand_ins import stand_in
 from harness.waiting import await_until
 
@@ -140,7 +140,9 @@ def test_many_services_are_found_although_a_datagram_cannot_hold_them(martlet, d
     # Nobody listens there.
     others = [f"127.0.0.{last}:1" for last in range(10, 60)]
     dns.set_services(SERVICE, place(node), *map(place, others))
-    gateway = follow(martlet, policy(dns))
+    file = PolicyFile(martlet.directory / "policy.yaml")
+    file.write(policy(dns))
+    gateway = martlet.gateway([], "--config", file.path)
     await_until(lambda: set(gateway.endpoints()) == {node.address, *others}, "all endpoints")
     gateway.await_health(node, healthy=True)
     assert gateway.rest.post(PREDICT, BODY).json() == {"predictions": [2.5]}

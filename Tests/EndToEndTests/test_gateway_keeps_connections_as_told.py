@@ -1,6 +1,5 @@
 """How long the gateway tries to connect to nodes, and how long it keeps what it does not use."""
 
-import pathlib
 import re
 
 from harness.clients import assert_rest_error
@@ -10,10 +9,10 @@ from harness.held_nodes import BODY, PREDICT
 from harness.policies import change, counting_node, follow, pool
 from harness.stalled_listeners import ONE_CHECK, stalled_listener
 from harness.tensors import tensor
+from harness.sockets import connections_to
 from harness.waiting import await_until
 
 ONE = {"x": tensor("float", [1.0])}
-ESTABLISHED = "01"
 
 
 def test_node_that_cannot_be_connected_to_is_given_up_in_the_pool_s_time(martlet):
@@ -76,14 +75,6 @@ def test_changed_times_count_for_connections_that_are_there(martlet):
         change(gateway, {"pools": [pool("main", node, idle_timeout_seconds=1)]})
         # Those that are too old are looked for every quarter of the time that was.
         await_until(lambda: not node.connections, "the connection to be closed", 6)
-
-
-def connections_to(port):
-    """Connections that stand to a port of this machine."""
-    end = f":{port:04X}"
-    tables = [path.read_text(encoding="ascii") for path in pathlib.Path("/proc/net").glob("tcp*")]
-    lines = [line.split() for table in tables for line in table.splitlines()[1:]]
-    return sum(line[1].endswith(end) and line[3] == ESTABLISHED for line in lines)
 
 
 def test_unused_grpc_connections_are_closed_in_the_pool_s_time(martlet):

@@ -30,9 +30,14 @@ final class PoolRuntime: Sendable {
         directory = EndpointDirectory(
             settings.endpoints.map(\.discovered),
             configuration: settings.directoryConfiguration(own: locality), seed: seed)
-        // Where names lead has not changed with what else the policy says of the pool.
-        let same = settings.dns.flatMap { dns in earlier.first { $0.settings.dns == dns } }
-        if let same { _ = directory.update(to: same.directory.endpoints) }
+        if let dns = settings.dns {
+            // Where a name leads has not changed with what else the policy says of the pool; and until
+            // it is known where another leads, the nodes from before are better than none.
+            let before =
+                earlier.first { $0.settings.dns == dns }
+                ?? earlier.first { $0.settings.name == settings.name }
+            if let before { _ = directory.update(to: before.directory.endpoints) }
+        }
         for pool in earlier { directory.inherit(from: pool.directory) }
     }
 

@@ -16,11 +16,13 @@ final class HTTP1UpstreamPool: UpstreamConnector {
     /// All connections, those in use too.
     private var open: [UpstreamAddress: [ObjectIdentifier: HTTP1UpstreamHandler]] = [:]
     private var sweep: Scheduled<Void>?
+    private var sweepPause: Duration
 
     init(eventLoop: any EventLoop, limits: ForwardingLimits, upstreams: SharedUpstreams) {
         self.eventLoop = eventLoop
         self.upstreams = upstreams
         self.limits = limits
+        sweepPause = limits.upstreamIdleTimeout / 4
     }
 
     func open(_ address: UpstreamAddress, for exchange: Exchange<HTTP1Wire>, attempt: Int) {
@@ -66,6 +68,7 @@ final class HTTP1UpstreamPool: UpstreamConnector {
         to address: UpstreamAddress, _ upstream: SharedUpstream,
         for exchange: Exchange<HTTP1Wire>, attempt: Int
     ) {
+        sweepOften(enoughFor: address)
         let bound = NIOLoopBound((self, exchange), eventLoop: eventLoop)
         let timeout = upstream.options.connectTimeout
         limits.bootstrap(on: eventLoop, connectTimeout: timeout)
@@ -131,9 +134,20 @@ final class HTTP1UpstreamPool: UpstreamConnector {
     /// One timer for all: one for each, set and cancelled with every request, would cost.
     private func scheduleSweep() {
         guard sweep == nil else { return }
-        let shortest = idle.keys.map(idleTimeout).min() ?? limits.upstreamIdleTimeout
-        let pause = TimeAmount(shortest / 4)
-        sweep = eventLoop.assumeIsolated().scheduleTask(in: pause) { self.closeIdle() }
+        sweep = eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(sweepPause)) {
+            self.closeIdle()
+        }
+    }
+
+    /// Looks often enough for connections to another upstream, too.
+    private func sweepOften(enoughFor address: UpstreamAddress) {
+        let pause = idleTimeout(of: address) / 4
+        guard pause < sweepPause else { return }
+        sweepPause = pause
+        guard let sooner = sweep else { return }
+        sooner.cancel()
+        sweep = nil
+        scheduleSweep()
     }
 
     private func idleTimeout(of address: UpstreamAddress) -> Duration {

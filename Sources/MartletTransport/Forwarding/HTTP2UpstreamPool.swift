@@ -100,9 +100,10 @@ final class HTTP2UpstreamPool: UpstreamConnector {
 
     // MARK: Unused connections
 
+    /// Looks for unused connections as often as the shortest time asks for.
     private func scheduleSweep() {
-        guard sweep == nil else { return }
         let shortest = connections.keys.map(idleTimeout).min() ?? limits.upstreamIdleTimeout
+        sweep?.cancel()
         sweep = eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(shortest / 4)) {
             self.closeIdle()
         }

@@ -4,14 +4,12 @@ import contextlib
 import threading
 
 from dnslib import AAAA, QTYPE, RCODE, RR, SRV, A
-from dnslib.server import BaseResolver, DNSHandler, DNSLogger, DNSServer
+from dnslib.server import BaseResolver, DNSLogger, DNSServer
 
 TTL_SECONDS = 1
 
-
-class Handler(DNSHandler):
-    # As much as a datagram holds on any way; what is longer is asked for over TCP.
-    udplen = 512
+# As much as a datagram holds on any way; what is longer is asked for over TCP.
+DATAGRAM_BYTES = 512
 
 
 class NameServer(BaseResolver):
@@ -52,7 +50,7 @@ class NameServer(BaseResolver):
         with self._lock:
             del self._records[key(name)]
 
-    def resolve(self, request, _handler):
+    def resolve(self, request, handler):
         """What the library asks for every question."""
         reply = request.reply()
         with self._lock:
@@ -67,15 +65,17 @@ class NameServer(BaseResolver):
                 reply.add_answer(
                     RR(request.q.qname, request.q.qtype, ttl=TTL_SECONDS, rdata=record)
                 )
+        if handler.protocol == "udp" and len(reply.pack()) > DATAGRAM_BYTES:
+            # With its question, which the library leaves out, and resolvers look for.
+            reply.rr = []
+            reply.header.tc = 1
         return reply
 
     def start(self):
         """Listens over UDP and TCP, on the same port as before if it has listened before."""
         quiet = DNSLogger(logf=lambda _: None)
         for is_tcp in (True, False):
-            server = DNSServer(
-                self, "127.0.0.1", self.port, tcp=is_tcp, logger=quiet, handler=Handler
-            )
+            server = DNSServer(self, "127.0.0.1", self.port, tcp=is_tcp, logger=quiet)
             self.port = server.server.server_address[1]
             server.start_thread()
             self._servers.append(server)

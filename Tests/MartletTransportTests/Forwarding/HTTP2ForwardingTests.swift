@@ -27,13 +27,20 @@ private final class FixedPolicy: ForwardingPolicy {
         completion(.forward(plan))
     }
 
-    func firstUpstream(_ plan: ForwardingPlan) -> UpstreamAddress? { upstreams.first }
+    func firstUpstream(_ plan: ForwardingPlan) throws(ForwardingRefusal) -> UpstreamAddress {
+        guard let first = upstreams.first else {
+            throw ForwardingRefusal(ServingError(.unavailable, "No upstream"))
+        }
+        return first
+    }
 
     func nextUpstream(after failed: FailedForwarding) -> UpstreamAddress? {
         upstreams.dropFirst(failed.tried.count).first
     }
 
-    func didBegin(at upstream: UpstreamAddress, _ plan: ForwardingPlan) {}
+    func hedge(_ waiting: WaitingForwarding) -> HedgingDecision { .leave }
+
+    func copy(of outcome: ForwardedOutcome, _ plan: ForwardingPlan) -> ForwardingPlan? { nil }
 
     func didEnd(_ attempt: EndedAttempt, _ plan: ForwardingPlan) {
         results.withLock { $0.append(attempt.result) }
