@@ -70,6 +70,7 @@ struct HTTP1HeadParser<Head: HTTP1ReadableHead> {
         if scanned == 0 {
             if let previous, inbox.begins(with: previous.bytes) {
                 inbox.moveReaderIndex(forwardBy: previous.bytes.count)
+                emptyLines = 0
                 return previous
             }
             try skipEmptyLines(&inbox)
