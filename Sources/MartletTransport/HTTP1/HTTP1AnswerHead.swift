@@ -35,6 +35,10 @@ final class HTTP1AnswerHead: HTTP1ReadableHead, Sendable {
     private let isChunked: Bool
 
     init(_ draft: HTTP1AnswerDraft, _ bytes: UnsafeRawBufferPointer) throws(HTTP1Fault) {
+        // Whoever knows HTTP/1.0 alone knows nothing of chunks (RFC 9112, section 6.1).
+        guard !draft.isHTTP10 || !draft.length.hasTransfer else {
+            throw .malformed("HTTP/1.0 has no Transfer-Encoding")
+        }
         try draft.length.checkTransfer(of: HTTP1AnswerDraft.subject)
         status = draft.status
         isChunked = draft.length.hasTransfer
@@ -90,8 +94,9 @@ final class HTTP1AnswerHead: HTTP1ReadableHead, Sendable {
         }
     }
 
-    /// What the answer says of its length, for clients: also where it has no content.
-    var statedLength: Int? { contentLength }
+    /// What the answer says of its length, for clients: also where it has no content, but for 204,
+    /// which must not say it (RFC 9110, section 8.6).
+    var statedLength: Int? { status == 204 ? nil : contentLength }
 }
 
 /// What the lines of an answer's head have said so far.
@@ -110,6 +115,9 @@ struct HTTP1AnswerDraft: HTTP1ReadableDraft {
     private var countedBytes = 0
 
     var hasFirstLine: Bool { fieldsStart > 0 }
+
+    /// Reasons may be of any language.
+    static func mayBegin(with byte: UInt8) -> Bool { HTTP1Characters.isFieldContent(byte) }
 
     /// RFC 9112, section 4.
     mutating func takeFirstLine(

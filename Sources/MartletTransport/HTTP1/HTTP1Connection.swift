@@ -96,6 +96,7 @@ struct HTTP1Connection {
             }
             requestCount += 1
             request = head
+            trailers = nil
             let body = HTTP1BodyReader(
                 head.framing, limits: limits, keepsTrailers: keepsTrailers)
             guard let reader = body else {

@@ -22,6 +22,8 @@ struct HTTP1HeadDraft: HTTP1ReadableDraft {
 
     // MARK: Lines
 
+    static func mayBegin(with byte: UInt8) -> Bool { byte >= 0x20 && byte < 0x7F }
+
     /// RFC 9112, section 3.
     mutating func takeFirstLine(
         _ bytes: UnsafeRawBufferPointer, _ line: Range<Int>, next: Int

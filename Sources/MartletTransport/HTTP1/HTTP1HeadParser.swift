@@ -23,6 +23,9 @@ protocol HTTP1ReadableDraft {
     /// Whether the first line has come.
     var hasFirstLine: Bool { get }
 
+    /// Whether a byte may be in the first line.
+    static func mayBegin(with byte: UInt8) -> Bool
+
     /// Takes the first line; `next` is the place of the one behind it.
     mutating func takeFirstLine(
         _ bytes: UnsafeRawBufferPointer, _ line: Range<Int>, next: Int
@@ -67,6 +70,7 @@ struct HTTP1HeadParser<Head: HTTP1ReadableHead> {
         if scanned == 0 {
             if let previous, inbox.begins(with: previous.bytes) {
                 inbox.moveReaderIndex(forwardBy: previous.bytes.count)
+                emptyLines = 0
                 return previous
             }
             try skipEmptyLines(&inbox)
@@ -136,7 +140,7 @@ struct HTTP1HeadParser<Head: HTTP1ReadableHead> {
         _ bytes: UnsafeRawBufferPointer, from start: Int
     ) throws(HTTP1Fault) {
         let isText = bytes[start...].allSatisfy { byte in
-            byte >= 0x20 && byte < 0x7F || byte == HTTP1Characters.carriageReturn
+            Head.Draft.mayBegin(with: byte) || byte == HTTP1Characters.carriageReturn
         }
         guard isText, bytes.first.map(HTTP1Characters.isBlank) != true else {
             throw .malformed("What the peer sends is no \(Head.Draft.subject) of HTTP/1.1")

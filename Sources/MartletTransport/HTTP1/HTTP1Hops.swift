@@ -7,7 +7,9 @@ enum HTTP1Hops {
         keepsUpgrade: Bool = false, changes: FieldChanges? = nil, to target: inout [UInt8]
     ) {
         let removed = changes?.removed ?? []
-        let named = connection.namesFields ? namedFields(bytes, from: start) : []
+        let named =
+            connection.namesFields
+            ? namedFields(bytes, from: start, keepsUpgrade: keepsUpgrade) : []
         var position = start
         while let field = HTTP1Head.field(bytes, at: &position) {
             guard !isForOneHop(bytes, field.name, keepsUpgrade: keepsUpgrade),
@@ -39,16 +41,19 @@ enum HTTP1Hops {
         }
     }
 
-    /// What `Connection` names; it cannot take away whom a message is for.
+    /// What `Connection` names; it cannot take away whom a message is for, nor a change of protocol
+    /// that is passed on.
     private static func namedFields(
-        _ bytes: UnsafeRawBufferPointer, from start: Int
+        _ bytes: UnsafeRawBufferPointer, from start: Int, keepsUpgrade: Bool
     ) -> [Range<Int>] {
         var named: [Range<Int>] = []
         var position = start
         while let field = HTTP1Head.field(bytes, at: &position) {
             guard bytes.spells("connection", field.name) else { continue }
             bytes.forEachMember(field.value) { member in
-                if !member.isEmpty, !bytes.spells("host", member) { named.append(member) }
+                let isKept =
+                    bytes.spells("host", member) || keepsUpgrade && bytes.spells("upgrade", member)
+                if !member.isEmpty, !isKept { named.append(member) }
             }
         }
         return named

@@ -199,6 +199,8 @@ extension HTTP2Connection {
         _ pending: PendingOutput, stream: UInt32, hasEnded: Bool
     ) {
         if hasEnded {
+            // The stream may go on until the peer has ended its side, too.
+            streams[stream]?.pending = nil
             didEnd(stream)
         } else {
             streams[stream]?.pending = pending.isEmpty ? nil : pending

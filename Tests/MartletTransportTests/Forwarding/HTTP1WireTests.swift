@@ -94,6 +94,10 @@ struct HTTP1WireTests {
         let lines = try forwarded(
             "host: a", "Connection: keep-alive, Upgrade", "Upgrade: websocket", method: "GET")
         #expect(lines.dropFirst(2) == ["Upgrade: websocket", "connection: upgrade"])
+        let amongOthers = try forwarded(
+            "host: a", "Connection: x-hop, Upgrade", "X-Hop: 1", "Upgrade: websocket",
+            method: "GET")
+        #expect(amongOthers == lines)
         // Named by no Connection, it is not for us.
         #expect(!(try forwarded("host: a", "Upgrade: websocket").contains("Upgrade: websocket")))
     }

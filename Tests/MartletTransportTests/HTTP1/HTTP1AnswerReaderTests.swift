@@ -57,6 +57,7 @@ struct HTTP1AnswerReaderTests {
         ("HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", ["200 end"]),
         ("HTTP/1.1 204 No Content\r\n\r\n", ["204 end"]),
         ("HTTP/1.1 304 x\r\ncontent-length: 9\r\n\r\n", ["304 end"]),
+        ("HTTP/1.1 200 schön\tund gut\r\ncontent-length: 0\r\n\r\n", ["200 end"]),
         (
             "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\na: b\r\n\r\n",
             ["200", "'abc", "end a: b\r\n"]
@@ -128,6 +129,13 @@ struct HTTP1AnswerReaderTests {
         let story = Story("HTTP/1.1 200 OK\r\n\(field)\r\n\r\nabc")
         #expect(story.hasFailed, "\(field)")
         #expect(story.events.isEmpty)
+    }
+
+    @Test func chunks_ofHTTP10_fail() {
+        let story = Story(
+            "HTTP/1.0 200 OK\r\nconnection: keep-alive\r\ntransfer-encoding: chunked\r\n\r\n"
+                + "0\r\n\r\n")
+        #expect(story.hasFailed && story.events.isEmpty)
     }
 
     @Test(arguments: [

@@ -187,4 +187,28 @@ struct HTTP1ConnectionTests {
         #expect(dialogue.connection.isClosing)
         #expect(dialogue.statuses.count <= HTTP1Limits().farewellAnswers + 1)
     }
+
+    /// Some clients send an empty line behind each body (RFC 9112, section 2.2).
+    @Test func emptyLines_betweenRequests_areCountedForOneRequestOnly() {
+        var dialogue = HTTP1Dialogue()
+        for _ in 0..<20 {
+            dialogue.receive(get)
+            dialogue.receive("\r\n")
+        }
+        #expect(dialogue.statuses == Array(repeating: 200, count: 20))
+    }
+
+    @Test func trailers_areThoseOfTheirRequestOnly() {
+        var connection = HTTP1Connection(limits: HTTP1Limits(), keepsTrailers: true)
+        connection.receive(
+            ByteBuffer(
+                string: wire(
+                    "POST / HTTP/1.1", "Host: a", "Transfer-Encoding: chunked",
+                    body: "0\r\nA: b\r\n\r\n" + get)))
+        while connection.next() != nil {}
+        #expect(connection.trailers.map { String(buffer: $0) } == "A: b\r\n")
+        connection.answer(HTTPResponse(status: 200))
+        while connection.next() != nil {}
+        #expect(connection.requestCount == 2 && connection.trailers == nil)
+    }
 }

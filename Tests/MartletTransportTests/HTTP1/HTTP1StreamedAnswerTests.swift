@@ -39,6 +39,13 @@ struct HTTP1StreamedAnswerTests {
         }
     }
 
+    @Test func noContent_statesNoLength() throws {
+        var connection = connection(Self.get)
+        connection.begin(try head("HTTP/1.1 204 No Content", "content-length: 3", "a: b"))
+        connection.endAnswer(trailers: nil)
+        #expect(output(&connection) == "HTTP/1.1 204 No Content\r\na: b\r\n\r\n")
+    }
+
     @Test func answerInChunks_hasChunksAndTrailers() throws {
         var connection = connection(Self.get)
         connection.begin(try head("HTTP/1.1 200 OK", "transfer-encoding: chunked"))

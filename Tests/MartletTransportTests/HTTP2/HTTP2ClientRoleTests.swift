@@ -59,6 +59,23 @@ struct HTTP2ClientRoleTests {
         #expect(dialogue.sent.suffix(2) == ["DATA 1 1", "DATA 1 0 end"])
     }
 
+    @Test func anEndThatHadToWaitForTheSocket_isSentOnce() {
+        var dialogue = HTTP2Dialogue.client()
+        dialogue.act {
+            _ = $0.open(FieldBlock(HeaderSamples.post))
+            _ = $0.open(FieldBlock(HeaderSamples.post))
+        }
+        dialogue.forget()
+        dialogue.act {
+            $0.setWritable(false)
+            $0.sendEnd(on: 1)
+            $0.sendTrailers(FieldBlock([("a", "b")]), on: 3)
+        }
+        #expect(dialogue.sent.isEmpty)
+        dialogue.act { $0.setWritable(true) }
+        #expect(dialogue.sent == ["DATA 1 0 end", "HEADERS 3 end a=b"])
+    }
+
     @Test func theEnd_isNotPutOnAnotherStreamsFrame() {
         var dialogue = HTTP2Dialogue.client()
         dialogue.open(2)

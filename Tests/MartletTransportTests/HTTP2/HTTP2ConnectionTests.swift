@@ -201,6 +201,20 @@ struct HTTP2ConnectionTests {
         #expect(Array(sent.suffix(10)) == [0, 0, 1, 1, 5, 0, 0, 0, 3, 0x88])
     }
 
+    @Test func aQuietEndThatHadToWait_isSentOnce() {
+        var dialogue = HTTP2Dialogue.begun()
+        dialogue.answers = false
+        dialogue.receive(.headers(1))
+        dialogue.act {
+            $0.endQuietly(1)
+            $0.setWritable(false)
+            $0.sendHead(FieldBlock([(":status", "400")]), on: 1, isEnd: true)
+        }
+        #expect(dialogue.sent.isEmpty)
+        dialogue.act { $0.setWritable(true) }
+        #expect(dialogue.sent == ["HEADERS 1 end :status=400"])
+    }
+
     @Test func restOfARequestThatIsEndedQuietly_isThrownAway() {
         var dialogue = HTTP2Dialogue.begun()
         dialogue.answers = false
