@@ -96,6 +96,7 @@ final class EndpointDirectory: Sendable {
     /// - Parameters:
     ///   - affinityKey: the same for requests that should meet at one endpoint.
     ///   - model: the model that the endpoint is to serve, where that is known.
+    /// - Returns: the endpoint, or why there is none.
     func pickFirst(affinityKey: UInt64? = nil, model: String? = nil) -> Pick {
         let now = now
         return state.withLock { state in

@@ -46,7 +46,8 @@ final class GatewayJournal: Sendable {
             help: "Requests that were not let in, by why.", labelNames: ["reason"])
         hedges = metrics.counterFamily(
             "martlet_gateway_hedges_total",
-            help: "Requests that waited long, by whether they were sent to another endpoint too, or "
+            help:
+                "Requests that waited long, by whether they were sent to another endpoint too, or "
                 + "why not.", labelNames: ["outcome"])
         shed = metrics.counterFamily(
             "martlet_gateway_shed_total",

@@ -195,9 +195,11 @@ def test_revoked_certificates_are_turned_away(martlet, node, certificates, stran
     # Within the handshake of TLS 1.2, and so before anything else is read, an alert says so.
     shown = ("--cert", mallory[0], "--key", mallory[1])
     told = subprocess.run(
-        ["curl", "--verbose", "--tls-max", "1.2", "--noproxy", "*"]
-        + ["--cacert", str(certificates.certificate), *map(str, shown)]
-        + [f"https://{gateway.address}/"],
+        [
+            *("curl", "--verbose", "--tls-max", "1.2", "--noproxy", "*"),
+            *("--cacert", str(certificates.certificate), *map(str, shown)),
+            f"https://{gateway.address}/",
+        ],
         capture_output=True,
         text=True,
         timeout=20,

@@ -7,9 +7,9 @@ from harness.grpc_nodes import CHECKS as GRPC_CHECKS
 from harness.grpc_nodes import answer_y, grpc_node
 from harness.held_nodes import BODY, PREDICT
 from harness.policies import change, counting_node, follow, pool
+from harness.sockets import connections_to
 from harness.stalled_listeners import ONE_CHECK, stalled_listener
 from harness.tensors import tensor
-from harness.sockets import connections_to
 from harness.waiting import await_until
 
 ONE = {"x": tensor("float", [1.0])}

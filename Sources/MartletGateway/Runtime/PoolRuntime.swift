@@ -54,7 +54,7 @@ final class PoolRuntime: Sendable {
 
     /// A request that was counted in is over.
     ///
-    /// - Parameter latency: how long it took; `nil` where that tells nothing.
+    /// `latency` is how long it took; `nil` where that tells nothing.
     func release(latency: Duration?, now: Duration) {
         concurrency?.withLock { $0.release(latency: latency, now: now) }
     }

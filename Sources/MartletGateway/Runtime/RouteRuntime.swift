@@ -154,7 +154,7 @@ final class RouteRuntime: Sendable {
 
     /// The version that answers a request; `nil` where the canary is not about it.
     ///
-    /// - Parameter target: what is asked, by the path or by the message.
+    /// `target` is what is asked, by the path or by the message.
     func arm(
         of request: ForwardedRequest, _ target: ModelTarget?, random: UInt64
     ) -> CanaryController.Arm? {

@@ -16,6 +16,9 @@ final class ShadowClient<Wire: ForwardingWire>: ExchangeClient {
     ///   - head: the head as upstreams get it.
     ///   - content: what follows.
     ///   - plan: where it goes.
+    ///   - forwarder: what all exchanges share.
+    ///   - connector: opens the attempt.
+    ///   - eventLoop: where all of it happens.
     static func send(
         subject: ForwardedRequest, head: Wire.RequestHead, content: [RequestPart<Wire>],
         plan: ForwardingPlan, forwarder: ForwarderCore, connector: any UpstreamConnector<Wire>,

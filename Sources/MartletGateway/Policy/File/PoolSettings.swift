@@ -79,7 +79,8 @@ extension TrafficPolicy.Pool: ConfigurationReadable {
         "pool", "A named pool of nodes that can stand in for each other.",
         keys: [
             Keys.name, Keys.endpoints, Keys.dns, Keys.balancing, Keys.hashHeader, Keys.health,
-            Keys.outliers, Keys.breakers, Keys.concurrency, Keys.nearness, Keys.panicShare, Keys.connectTimeout,
+            Keys.outliers, Keys.breakers, Keys.concurrency, Keys.nearness, Keys.panicShare,
+            Keys.connectTimeout,
             Keys.idleTimeout, Keys.tls,
         ],
         rules: [.exactlyOne(["endpoints", "dns"])])
