@@ -19,7 +19,7 @@ release := $(CURDIR)/.build/release/martlet
 test-end-to-end: export MARTLET_BINARY ?= $(debug)
 demo bench bench-peers: export MARTLET_BINARY ?= $(release)
 
-.PHONY: help build demo test test-swift test-end-to-end set-up-tests bench bench-peers lint format clean distclean
+.PHONY: help build demo test test-swift test-end-to-end set-up-tests bench bench-peers fuzz lint format clean distclean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -56,6 +56,11 @@ bench-peers: ## Measure a node beside other model servers (30 minutes; installs 
 	swift build -c release --product martlet
 	PYTHONDONTWRITEBYTECODE=1 $(python) Benchmarks/compare.py $(BENCH_FLAGS)
 
+fuzz: SECONDS ?= 600
+fuzz: ## Feed the parsers with mutated bytes, each target for SECONDS (default: 600)
+	@$(setup) packages swift
+	Fuzz/run.sh $(SECONDS)
+
 lint: ## Check format and house rules; changes nothing
 	@$(setup) packages swift lint-tools
 	@failed=0; for check in tidy.sh shell.sh python.sh rooms.py swift.sh; do \
@@ -73,4 +78,4 @@ clean: ## Remove what was built; downloads stay
 	rm -rf .pytest_cache .ruff_cache
 
 distclean: ## Remove all that is not in git's care: builds and downloads
-	rm -rf .build .downloads .engines .models .tools .venv .venv-models .pytest_cache .ruff_cache
+	rm -rf .build Fuzz/.build .downloads .engines .models .tools .venv .venv-models .pytest_cache .ruff_cache

@@ -1,5 +1,4 @@
 import MartletTestKit
-import NIOCore
 import Testing
 
 @testable import MartletTransport
@@ -58,60 +57,11 @@ struct HTTP1FuzzTests {
     func anyBytes_leaveTheConnectionInAValidState(part: UInt64) {
         for seed in (part * 500)..<(part * 500 + 500) {
             var random = SeededGenerator(seed: seed)
-            var run = HTTP1FuzzRun()
-            var rest = bytes(&random)[...]
-            while !rest.isEmpty {
-                let piece = rest.prefix(Int.random(in: 1..<200, using: &random))
-                rest = rest.dropFirst(piece.count)
-                run.receive(Array(piece), &random)
+            do {
+                try HTTP1AnyApplication.check(bytes(&random), seed: seed)
+            } catch {
+                Issue.record("seed \(seed): \(error)")
             }
-            if let failure = run.failure { Issue.record("seed \(seed): \(failure)") }
         }
-    }
-}
-
-/// One connection whose application does anything at any time.
-private struct HTTP1FuzzRun {
-    private enum Part { case none, content, whole, over }
-
-    var connection = HTTP1Connection(limits: HTTP1Limits())
-    var failure: String?
-    private var part = Part.none
-
-    mutating func receive(_ bytes: [UInt8], _ random: inout SeededGenerator) {
-        connection.receive(ByteBuffer(bytes: bytes))
-        for _ in 0..<3 {
-            while let event = connection.next() { take(event) }
-            act(&random)
-        }
-        if connection.isClosing, connection.next() != nil { failure = "told more behind the end" }
-    }
-
-    private mutating func take(_ event: HTTP1Event) {
-        switch (event, part) {
-        case (.head(_, let isEnd), .none): part = isEnd ? .whole : .content
-        case (.content(_, let isEnd), .content): part = isEnd ? .whole : .content
-        case (.failed, .none), (.failed, .content):
-            connection.refuse(HTTPResponse(status: 400))
-            part = .over
-        default: failure = "\(event) in \(part)"
-        }
-    }
-
-    private mutating func act(_ random: inout SeededGenerator) {
-        switch Int.random(in: 0..<10, using: &random) {
-        case 0: connection.startDraining()
-        case 1: connection.setWritable(false)
-        case 2, 3: connection.setWritable(true)
-        case 4:
-            connection.refuse(HTTPResponse(status: 413))
-            if part != .none { part = .over }
-        case 5: connection.wantContent()
-        case 6, 7, 8:
-            connection.answer(HTTPResponse(status: 200, body: [1, 2, 3]))
-            if part == .whole { part = connection.isClosing ? .over : .none }
-        default: break
-        }
-        _ = connection.takeOutput()
     }
 }

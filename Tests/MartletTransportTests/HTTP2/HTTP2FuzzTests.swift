@@ -1,5 +1,4 @@
 import MartletTestKit
-import NIOCore
 import Testing
 
 @testable import MartletTransport
@@ -39,94 +38,11 @@ struct HTTP2FuzzTests {
     func anyBytes_leaveTheConnectionInAValidState(part: UInt64) {
         for seed in (part * 250)..<(part * 250 + 250) {
             var random = SeededGenerator(seed: seed)
-            var limits = HTTP2Limits()
-            limits.concurrentStreams = 8
-            limits.streamWindow = 70_000
-            limits.connectionWindow = 100_000
-            let start = HTTP2Connection(limits: limits, now: .uptimeNanoseconds(1))
-            var run = FuzzRun(connection: start)
-            var rest = bytes(&random)[...]
-            while !rest.isEmpty {
-                let piece = rest.prefix(Int.random(in: 1..<200, using: &random))
-                rest = rest.dropFirst(piece.count)
-                run.receive(Array(piece), &random)
+            do {
+                try HTTP2AnyApplication.check(bytes(&random), seed: seed)
+            } catch {
+                Issue.record("seed \(seed): \(error)")
             }
-            if let failure = run.failure { Issue.record("seed \(seed): \(failure)") }
-        }
-    }
-}
-
-/// One connection whose application does anything at any time.
-private struct FuzzRun {
-    var connection: HTTP2Connection
-    var open: Set<UInt32> = []
-    var seen: Set<UInt32> = []
-    var failure: String?
-    var transcript = FrameTranscript()
-
-    mutating func receive(_ bytes: [UInt8], _ random: inout SeededGenerator) {
-        connection.receive(ByteBuffer(bytes: bytes), now: .uptimeNanoseconds(2))
-        while let event = connection.next() { take(event) }
-        act(&random)
-        while let event = connection.next() { take(event) }
-        open.formIntersection(connection.streams.streams)
-        check()
-    }
-
-    private mutating func take(_ event: HTTP2Event) {
-        switch event {
-        case .head(let stream, _, _):
-            if !seen.insert(stream).inserted { failure = "stream \(stream) began twice" }
-            open.insert(stream)
-        case .data(let stream, _, _):
-            if !seen.contains(stream) { failure = "data of \(stream), which never began" }
-        case .trailers(let stream, _):
-            if !seen.contains(stream) { failure = "trailers of \(stream), which never began" }
-        case .answer, .unprocessed, .goAway: failure = "a server was answered"
-        case .reset(let stream):
-            if !seen.contains(stream) { failure = "reset of \(stream), which never began" }
-            open.remove(stream)
-        case .sent(let stream, let count):
-            if !seen.contains(stream) || count < 0 { failure = "sent \(count) on \(stream)" }
-        case .failed: if !connection.hasFailed { failure = "failed, and goes on" }
-        case .pong: break
-        }
-    }
-
-    private mutating func act(_ random: inout SeededGenerator) {
-        for stream in open.sorted() {
-            let isEnd = Bool.random(using: &random)
-            switch Int.random(in: 0..<8, using: &random) {
-            case 0: connection.sendHead(.grpcHead, on: stream, isEnd: isEnd)
-            case 1:
-                let count = Int.random(in: 0..<100_000, using: &random)
-                let bytes = [UInt8](repeating: 0, count: count)
-                connection.sendData(bytes, isMessage: isEnd, on: stream, isEnd: isEnd)
-            case 2: connection.sendTrailers(.grpcSuccess, on: stream)
-            case 3: connection.reset(stream, .cancel)
-            case 4: connection.holdWindow(of: stream)
-            default: break
-            }
-        }
-        switch Int.random(in: 0..<12, using: &random) {
-        case 0: connection.startDraining()
-        case 1: connection.setWritable(false)
-        case 2, 3: connection.setWritable(true)
-        default: break
-        }
-    }
-
-    private mutating func check() {
-        if let output = connection.takeOutput() {
-            for line in transcript.read(output) where line.contains("undecodable") {
-                failure = line
-            }
-        }
-        let streams = connection.streams
-        if streams.count > connection.limits.concurrentStreams { failure = "too many streams" }
-        if connection.sendWindow < 0 || connection.receiveWindow < 0 { failure = "windows" }
-        for stream in streams.streams where stream > connection.lastStream || stream & 1 == 0 {
-            failure = "stream \(stream) is open"
         }
     }
 }

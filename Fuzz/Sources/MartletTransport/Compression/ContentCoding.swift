@@ -1,0 +1,1 @@
+../../../../Sources/MartletTransport/Compression/ContentCoding.swift

@@ -1,0 +1,1 @@
+../../../../Sources/MartletTransport/Forwarding/ExchangeParts.swift

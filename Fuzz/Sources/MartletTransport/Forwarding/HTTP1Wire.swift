@@ -1,0 +1,1 @@
+../../../../Sources/MartletTransport/Forwarding/HTTP1Wire.swift

@@ -1,0 +1,1 @@
+../../../../Sources/MartletTransport/GRPC/GRPCFields.swift

@@ -1,0 +1,1 @@
+../../../../Sources/MartletTransport/HTTP1/HTTP1Head.swift

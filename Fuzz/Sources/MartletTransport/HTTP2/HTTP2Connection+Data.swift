@@ -1,0 +1,1 @@
+../../../../Sources/MartletTransport/HTTP2/HTTP2Connection+Data.swift

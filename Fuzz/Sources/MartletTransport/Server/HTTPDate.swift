@@ -1,0 +1,1 @@
+../../../../Sources/MartletTransport/Server/HTTPDate.swift

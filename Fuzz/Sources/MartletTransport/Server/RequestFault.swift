@@ -1,0 +1,1 @@
+../../../../Sources/MartletTransport/Server/RequestFault.swift
