@@ -84,8 +84,7 @@ final class HTTP1UpstreamPool: UpstreamConnector {
             .whenComplete { result in
                 let (_, exchange) = bound.value
                 let channel = try? result.get()
-                upstream.didConnect(channel != nil)
-                channel?.closeFuture.whenComplete { _ in upstream.didClose() }
+                upstream.didConnect(channel)
                 guard let channel,
                     let handler = try? channel.pipeline.syncOperations.handler(
                         type: HTTP1UpstreamHandler.self),

@@ -77,9 +77,7 @@ final class HTTP2UpstreamPool: UpstreamConnector {
             }
             .connect(to: address)
             .whenComplete { result in
-                let channel = try? result.get()
-                upstream.didConnect(channel != nil)
-                channel?.closeFuture.whenComplete { _ in upstream.didClose() }
+                upstream.didConnect(try? result.get())
                 do {
                     let channel = try result.get()
                     try channel.pipeline.syncOperations.addHandler(bound.value)

@@ -95,14 +95,15 @@ final class SharedUpstream: Sendable {
         return true
     }
 
-    /// The connection is there, or will not be.
-    func didConnect(_ hasSucceeded: Bool) {
+    /// The connection is there, and counts until it is closed; `nil` where there will be none.
+    func didConnect(_ channel: (any Channel)?) {
         pending.subtract(1, ordering: .relaxed)
-        if !hasSucceeded { connections.subtract(1, ordering: .relaxed) }
+        guard let channel else {
+            connections.subtract(1, ordering: .relaxed)
+            return
+        }
+        channel.closeFuture.whenComplete { _ in self.connections.subtract(1, ordering: .relaxed) }
     }
-
-    /// A connection was closed.
-    func didClose() { connections.subtract(1, ordering: .relaxed) }
 
     /// Encrypts a new connection where that is wanted.
     func configure(_ channel: any Channel, to address: UpstreamAddress, isHTTP2: Bool) throws {
