@@ -76,7 +76,7 @@ final class SharedUpstream: Sendable {
     }
 
     /// How often it is looked whether room was made, and the pauses in between.
-    static let roomTries = 5
+    static let roomTries = 25
     static let roomPause = TimeAmount.milliseconds(2)
 
     /// Counts in a connection that a request waits for; `false` where there is no room for it.
