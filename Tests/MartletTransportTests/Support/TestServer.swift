@@ -50,6 +50,16 @@ final class TestResponder: RequestResponder {
     }
 }
 
+extension Limits {
+    /// For clients that get their turn late, on a machine that runs other tests as well.
+    static var patient: Limits {
+        var limits = Limits()
+        limits.headerTimeout = .seconds(600)
+        limits.bodyTimeout = .seconds(600)
+        return limits
+    }
+}
+
 /// A listener that runs for the length of a test.
 struct TestServer: Sendable {
     let listener: Listener
@@ -64,7 +74,7 @@ struct TestServer: Sendable {
     static func run(
         _ responder: any RequestResponder = TestResponder(),
         at address: ListenAddress = .tcp(host: "127.0.0.1", port: 0),
-        options: ListenerOptions = ListenerOptions(), limits: Limits = Limits(),
+        options: ListenerOptions = ListenerOptions(), limits: Limits = .patient,
         _ body: @Sendable (TestServer) async throws -> Void
     ) async throws {
         let eventLoops = EventLoops(count: 2)
