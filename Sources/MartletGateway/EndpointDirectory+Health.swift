@@ -120,13 +120,13 @@ extension EndpointDirectoryState {
     mutating func judged(_ attempt: EndedAttempt, now: Duration) -> EndedAttempt {
         let id = attempt.upstream.id
         let isAnswered = if case .answered = attempt.result { true } else { false }
-        let isSilent = silence.isSilent(id, since: now - attempt.duration)
+        let isSilent =
+            attempt.result == .abandoned && attempt.duration >= Self.patience
+            && silence.isSilent(id, since: now - attempt.duration)
         silence.didEnd(id, answeredIn: isAnswered ? attempt.duration : nil, now: now)
-        guard attempt.result == .abandoned, attempt.duration >= Self.patience, isSilent else {
-            return attempt
-        }
+        guard isSilent else { return attempt }
         return EndedAttempt(
             upstream: attempt.upstream, result: .failed(.timedOut), duration: attempt.duration,
-            isRetry: attempt.isRetry)
+            isRetry: attempt.isRetry, end: attempt.end)
     }
 }

@@ -96,9 +96,13 @@ final class EndpointDirectory: Sendable {
     /// - Parameters:
     ///   - affinityKey: the same for requests that should meet at one endpoint.
     ///   - model: the model that the endpoint is to serve, where that is known.
+    ///   - instant: the time, where it is known already.
     /// - Returns: the endpoint, or why there is none.
-    func pickFirst(affinityKey: UInt64? = nil, model: String? = nil) -> Pick {
-        let now = now
+    func pickFirst(
+        affinityKey: UInt64? = nil, model: String? = nil,
+        at instant: ContinuousClock.Instant = .now
+    ) -> Pick {
+        let now = instant - origin
         return state.withLock { state in
             let pick = state.pick(
                 PickRequest(affinityKey: affinityKey), model: model, as: .first, now: now)
@@ -174,7 +178,7 @@ final class EndpointDirectory: Sendable {
     ///
     /// - Returns: endpoints that were ejected or returned meanwhile, for the log.
     func didEnd(_ attempt: EndedAttempt) -> [EjectionChange] {
-        let now = now
+        let now = attempt.end - origin
         let id = attempt.upstream.id
         return state.withLock { state in
             state.end(id, isRetry: attempt.isRetry)
@@ -225,7 +229,7 @@ final class EndpointDirectory: Sendable {
 }
 
 extension UpstreamAddress {
-    var id: EndpointID { EndpointID(description) }
+    var id: EndpointID { EndpointID(name) }
 }
 
 extension BalancedAttempt {

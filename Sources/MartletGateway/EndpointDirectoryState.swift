@@ -20,6 +20,14 @@ struct EndpointDirectoryState: Sendable {
         var models: [ModelStatus] = []
 
         var address: UpstreamAddress { discovered.address }
+
+        mutating func didBegin() -> (address: UpstreamAddress, inFlight: Int) {
+            inFlight += 1
+            requests += 1
+            return (address, inFlight)
+        }
+
+        mutating func didEnd() { inFlight = max(0, inFlight - 1) }
     }
 
     let configuration: EndpointDirectory.Configuration
@@ -219,24 +227,24 @@ struct EndpointDirectoryState: Sendable {
     mutating func begin(
         _ id: EndpointID, as kind: AttemptKind, now: Duration
     ) -> EndpointDirectory.Pick {
-        guard var endpoint = endpoints[id] else { return .none }
-        guard kind != .copy else { return .endpoint(endpoint.address) }
-        endpoint.inFlight += 1
-        endpoint.requests += 1
-        endpoints[id] = endpoint
+        guard kind != .copy else { return endpoints[id].map { .endpoint($0.address) } ?? .none }
+        guard let (address, inFlight) = endpoints[id]?.didBegin() else { return .none }
         if kind == .retry { retries += 1 }
         balancer.didBegin(id, now: now)
         silence.didBegin(id, now: now)
-        if endpoint.inFlight >= configuration.limits.requests { full.insert(id) }
-        return .endpoint(endpoint.address)
+        if inFlight >= configuration.limits.requests { full.insert(id) }
+        return .endpoint(address)
     }
 
     /// Counts the end of an attempt.
     mutating func end(_ id: EndpointID, isRetry: Bool) {
         if isRetry { retries = max(0, retries - 1) }
-        guard let before = endpoints[id]?.inFlight, before > 0 else { return }
-        endpoints[id]?.inFlight = before - 1
-        if !full.isEmpty, before - 1 < configuration.limits.requests { full.remove(id) }
+        endpoints[id]?.didEnd()
+        if !full.isEmpty, let inFlight = endpoints[id]?.inFlight,
+            inFlight < configuration.limits.requests
+        {
+            full.remove(id)
+        }
     }
 }
 

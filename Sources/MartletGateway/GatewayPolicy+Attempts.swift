@@ -11,8 +11,10 @@ extension GatewayPolicy {
         let directory = state.pool.directory
         let pick: EndpointDirectory.Pick
         if state.original == nil {
-            state.route.deposit(now: now)
-            pick = directory.pickFirst(affinityKey: state.affinityKey, model: state.model)
+            let instant = ContinuousClock.now
+            state.route.deposit(now: time(of: instant))
+            pick = directory.pickFirst(
+                affinityKey: state.affinityKey, model: state.model, at: instant)
         } else {
             pick = directory.pickForCopy(affinityKey: state.affinityKey, model: state.model)
         }
@@ -71,7 +73,7 @@ extension GatewayPolicy {
     func didEnd(_ attempt: EndedAttempt, _ plan: ForwardingPlan) {
         guard let state = plan.state as? RequestState, state.original == nil else { return }
         if state.route.hedging != nil, case .answered = attempt.result {
-            state.route.didAnswer(latency: attempt.duration, now: now)
+            state.route.didAnswer(latency: attempt.duration, now: time(of: attempt.end))
         }
         for change in state.pool.directory.didEnd(attempt) { journal.note(change, logger) }
     }

@@ -35,7 +35,9 @@ final class GatewayPolicy: ForwardingPolicy {
     func replace(_ new: GatewayRules) { rules.withLock { $0 = new } }
 
     /// The time since the gateway's origin.
-    var now: Duration { ContinuousClock.now - origin }
+    var now: Duration { time(of: .now) }
+
+    func time(of instant: ContinuousClock.Instant) -> Duration { instant - origin }
 
     // MARK: Requests
 

@@ -18,6 +18,18 @@ struct SilenceWatch: Sendable {
         /// Since when it has requests and answers none.
         var since = Duration.zero
         var lastAnswer = Duration.zero
+
+        mutating func didBegin(now: Duration) {
+            if inFlight == 0 { since = now }
+            inFlight += 1
+        }
+
+        mutating func didEnd(isAnswered: Bool, now: Duration) {
+            inFlight -= 1
+            guard isAnswered else { return }
+            since = now
+            lastAnswer = now
+        }
     }
 
     /// How long answers took at most, in this half-minute and the one before.
@@ -28,16 +40,13 @@ struct SilenceWatch: Sendable {
 
     /// A request was sent to an endpoint.
     mutating func didBegin(_ id: EndpointID, now: Duration) {
-        if members[id, default: Member()].inFlight == 0 { members[id]?.since = now }
-        members[id, default: Member(since: now)].inFlight += 1
+        members[id, default: Member()].didBegin(now: now)
     }
 
     /// A request to an endpoint is over; `answered` in that time, or not at all.
     mutating func didEnd(_ id: EndpointID, answeredIn latency: Duration?, now: Duration) {
-        members[id]?.inFlight -= 1
+        members[id]?.didEnd(isAnswered: latency != nil, now: now)
         guard let latency else { return }
-        members[id]?.since = now
-        members[id]?.lastAnswer = now
         answers += 1
         if now - windowBegan > .seconds(30) {
             slowest = (.zero, slowest.current)

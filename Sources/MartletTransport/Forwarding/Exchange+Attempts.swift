@@ -20,10 +20,11 @@ extension Exchange {
     }
 
     private func report(_ attempt: Attempt, _ result: AttemptResult) {
+        let end = ContinuousClock.now
         policy.didEnd(
             EndedAttempt(
-                upstream: attempt.address, result: result, duration: .now - attempt.start,
-                isRetry: attempt.number > 1), plan)
+                upstream: attempt.address, result: result, duration: end - attempt.start,
+                isRetry: attempt.number > 1, end: end), plan)
     }
 
     // MARK: One after the other

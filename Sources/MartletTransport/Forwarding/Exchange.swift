@@ -74,10 +74,16 @@ final class Exchange<Wire: ForwardingWire> {
     ///
     /// - Parameters:
     ///   - isEnd: whether the request has no content.
+    ///   - content: all of its content, where that has come already.
     ///   - forwarded: makes what the upstream gets of it.
     func receiveHead(
-        isEnd: Bool, _ forwarded: @escaping (ForwardingChanges?) -> Wire.RequestHead
+        isEnd: Bool, content: ByteBuffer? = nil,
+        _ forwarded: @escaping (ForwardingChanges?) -> Wire.RequestHead
     ) {
+        if let content, plan.awaitedBodyBytes == nil, !plan.keepsRequest {
+            receive(.whole(forwarded(plan.changes), content))
+            return
+        }
         if plan.awaitedBodyBytes == nil {
             if plan.keepsRequest { forwardedHead = forwarded }
             receive(.head(forwarded(plan.changes), isEnd: isEnd))
@@ -85,6 +91,10 @@ final class Exchange<Wire: ForwardingWire> {
             forwardedHead = forwarded
             isHeadPending = true
             if isEnd { machine.endWithHead() }
+        }
+        if let content {
+            if content.readableBytes > 0 { receive(.body(content)) }
+            receive(.end(nil))
         }
     }
 
@@ -229,8 +239,21 @@ final class Exchange<Wire: ForwardingWire> {
         {
             dropRivals()
         }
-        for action in machine.receive(part) { perform(action) }
+        if let delivery = machine.receive(part) { pass(delivery) }
         accountForMemory()
+    }
+
+    private func pass(_ delivery: ExchangeMachine<Wire>.Delivery) {
+        for part in delivery.held { client?.send(part) }
+        client?.send(delivery.part)
+        guard let isReusable = delivery.isReusable else { return }
+        let upstream = current?.upstream
+        isAnswered = true
+        client?.flush()
+        endAttempt(.answered(httpStatus: httpStatus, grpcStatus: grpcStatus))
+        upstream?.didFinish(isReusable: isReusable)
+        client?.didFinish(requestEnded: isReusable)
+        finish()
     }
 
     /// The upstream has said all it has to say for now.
@@ -253,22 +276,31 @@ final class Exchange<Wire: ForwardingWire> {
 
     private func note(_ part: ResponsePart<Wire>) {
         switch part {
-        case .head(let head, _):
-            httpStatus = Wire.httpStatus(of: head)
-            grpcStatus = Wire.grpcStatus(head: head, trailers: nil)
-            if Wire.isStream(head) { machine.stopHolding() }
-            answer = plan.keptAnswerBytes.map { _ in
-                HTTPResponse(status: httpStatus, headers: Wire.fields(of: head))
-            }
+        case .head(let head, _): note(head)
+        case .whole(let head, let bytes):
+            note(head)
+            note(bytes)
         case .end(let trailers):
             grpcStatus = Wire.grpcStatus(head: nil, trailers: trailers) ?? grpcStatus
-        case .body(let bytes):
-            guard let limit = plan.keptAnswerBytes, let count = answer?.body.count else { return }
-            if count + bytes.readableBytes > limit {
-                answer = nil
-            } else {
-                answer?.body.append(contentsOf: bytes.readableBytesView)
-            }
+        case .body(let bytes): note(bytes)
+        }
+    }
+
+    private func note(_ head: Wire.ResponseHead) {
+        httpStatus = Wire.httpStatus(of: head)
+        grpcStatus = Wire.grpcStatus(head: head, trailers: nil)
+        if Wire.isStream(head) { machine.stopHolding() }
+        answer = plan.keptAnswerBytes.map { _ in
+            HTTPResponse(status: httpStatus, headers: Wire.fields(of: head))
+        }
+    }
+
+    private func note(_ bytes: ByteBuffer) {
+        guard let limit = plan.keptAnswerBytes, let count = answer?.body.count else { return }
+        if count + bytes.readableBytes > limit {
+            answer = nil
+        } else {
+            answer?.body.append(contentsOf: bytes.readableBytesView)
         }
     }
 
@@ -292,8 +324,9 @@ final class Exchange<Wire: ForwardingWire> {
 
     func perform(_ action: ExchangeMachine<Wire>.Action) {
         switch action {
-        case .sendUpstream(let parts): current?.upstream?.send(parts)
-        case .sendClient(let parts): client?.send(parts)
+        case .sendUpstream(let part): current?.upstream?.send(part)
+        case .beginUpstream(let parts):
+            for part in parts { current?.upstream?.send(part) }
         case .decide(let failure, let isReplayable): decide(failure, isReplayable: isReplayable)
         case .abortClient:
             endAttempt(.failed(.connectionClosed))
@@ -302,14 +335,6 @@ final class Exchange<Wire: ForwardingWire> {
         case .cancelUpstream:
             current?.upstream?.cancel()
             endAttempt(.abandoned)
-        case .finish(let isReusable):
-            let upstream = current?.upstream
-            isAnswered = true
-            client?.flush()
-            endAttempt(.answered(httpStatus: httpStatus, grpcStatus: grpcStatus))
-            upstream?.didFinish(isReusable: isReusable)
-            client?.didFinish(requestEnded: isReusable)
-            finish()
         }
     }
 

@@ -7,10 +7,10 @@ import NIOCore
 struct ExchangeMachine<Wire: ForwardingWire> {
     /// Something for the shell to do, in order.
     enum Action {
-        /// Pass these to the upstream.
-        case sendUpstream([RequestPart<Wire>])
-        /// Pass these to the client.
-        case sendClient([ResponsePart<Wire>])
+        /// Pass this to the upstream.
+        case sendUpstream(RequestPart<Wire>)
+        /// Pass these to the upstream: all of the request that has come so far.
+        case beginUpstream([RequestPart<Wire>])
         /// The attempt is over. Ask whether there is another, then call ``retry()`` or
         /// ``giveUp()``.
         case decide(ForwardingFailure, isReplayable: Bool)
@@ -18,9 +18,16 @@ struct ExchangeMachine<Wire: ForwardingWire> {
         case abortClient
         /// Stop the attempt; its answer is of no interest any more.
         case cancelUpstream
-        /// The response is complete. The upstream connection can be used again if the request was
-        /// sent whole.
-        case finish(isReusable: Bool)
+    }
+
+    /// What goes to the client when a part of the response has come.
+    struct Delivery {
+        /// What was held back, which goes first.
+        let held: [ResponsePart<Wire>]
+        let part: ResponsePart<Wire>
+        /// Whether the upstream connection can be used again, now that the response is complete: if
+        /// the request was sent whole. `nil` while more is to come.
+        let isReusable: Bool?
     }
 
     private enum Upstream {
@@ -144,7 +151,7 @@ struct ExchangeMachine<Wire: ForwardingWire> {
             return nil
         case .open:
             if isReplayable { keep(part) } else { forgetRequest() }
-            return .sendUpstream([part])
+            return .sendUpstream(part)
         case .ended:
             return nil
         }
@@ -199,30 +206,30 @@ struct ExchangeMachine<Wire: ForwardingWire> {
         upstream = .open
         let parts = request
         if !isReplayable { forgetRequest() }
-        return .sendUpstream(parts)
+        return .beginUpstream(parts)
     }
 
-    /// A part of the response has come.
-    mutating func receive(_ part: ResponsePart<Wire>) -> [Action] {
-        guard case .open = upstream else { return [] }
+    /// A part of the response has come; `nil` where it is held back, or of no interest.
+    mutating func receive(_ part: ResponsePart<Wire>) -> Delivery? {
+        guard case .open = upstream else { return nil }
         responseBytes += part.byteCount
-        var ready: [ResponsePart<Wire>] = [part]
-        if case .held(var parts, let bytes) = response {
+        var held: [ResponsePart<Wire>] = []
+        if case .held(let parts, let bytes) = response {
             // Taken out first, so that appending does not copy.
             response = .streaming
-            parts.append(part)
+            held = parts
             let total = bytes + part.byteCount
             guard part.isEnd || total > holdLimit || holdLimit == 0 else {
-                response = .held(parts, bytes: total)
-                return []
+                held.append(part)
+                response = .held(held, bytes: total)
+                return nil
             }
-            ready = parts
         }
         responseStarted = true
-        guard part.isEnd else { return [.sendClient(ready)] }
+        guard part.isEnd else { return Delivery(held: held, part: part, isReusable: nil) }
         let isReusable = requestEnded
         end()
-        return [.sendClient(ready), .finish(isReusable: isReusable)]
+        return Delivery(held: held, part: part, isReusable: isReusable)
     }
 
     /// The attempt failed.

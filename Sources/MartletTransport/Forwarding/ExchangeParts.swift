@@ -25,17 +25,21 @@ enum MessagePart<Head, Trailers> {
     case head(Head, isEnd: Bool)
     case body(ByteBuffer)
     case end(Trailers?)
+    /// A head and all that follows it, where it came in one piece.
+    case whole(Head, ByteBuffer)
 
     var byteCount: Int {
-        guard case .body(let bytes) = self else { return 0 }
-        return bytes.readableBytes
+        switch self {
+        case .head, .end: 0
+        case .body(let bytes), .whole(_, let bytes): bytes.readableBytes
+        }
     }
 
     var isEnd: Bool {
         switch self {
         case .head(_, let isEnd): isEnd
         case .body: false
-        case .end: true
+        case .end, .whole: true
         }
     }
 }

@@ -7,8 +7,8 @@ import NIOCore
 protocol ExchangeClient<Wire>: AnyObject {
     associatedtype Wire: ForwardingWire
 
-    /// Passes parts of a response to the client; they leave with the next ``flush()``.
-    func send(_ parts: [ResponsePart<Wire>])
+    /// Passes part of a response to the client; it leaves with the next ``flush()``.
+    func send(_ part: ResponsePart<Wire>)
 
     /// Lets go what was sent.
     func flush()
@@ -44,8 +44,8 @@ protocol UpstreamExchange<Wire>: AnyObject {
     /// Whether it takes more of the request without buffering.
     var isWritable: Bool { get }
 
-    /// Passes parts of the request to the upstream; they leave with the next ``flush()``.
-    func send(_ parts: [RequestPart<Wire>])
+    /// Passes part of the request to the upstream; it leaves with the next ``flush()``.
+    func send(_ part: RequestPart<Wire>)
 
     /// Lets go what was sent.
     func flush()

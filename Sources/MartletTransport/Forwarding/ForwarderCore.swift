@@ -4,7 +4,7 @@ import NIOCore
 import NIOPosix
 
 /// What all exchanges of a gateway share.
-struct ForwarderCore: Sendable {
+final class ForwarderCore: Sendable {
     let policy: any ForwardingPolicy
     let limits: ForwardingLimits
     let budget: ReplayBudget

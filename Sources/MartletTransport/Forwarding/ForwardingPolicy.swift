@@ -2,29 +2,43 @@ public import MartletCore
 
 /// Where a request can be forwarded to.
 public struct UpstreamAddress: Sendable, Hashable, CustomStringConvertible {
-    /// Name or address of the host.
-    public let host: String
+    /// Copied and looked up by for every request: one reference, made once.
+    private final class Parts: Sendable {
+        let host: String
+        let port: Int
+        let name: HashedText
 
-    /// The port.
-    public let port: Int
+        init(host: String, port: Int) {
+            self.host = host
+            self.port = port
+            name = HashedText("\(host):\(port)")
+        }
+    }
 
-    /// `host:port`; made once, as it is looked up by for every request.
-    public let description: String
+    private let parts: Parts
 
     /// Creates an address.
-    public init(host: String, port: Int) {
-        self.host = host
-        self.port = port
-        description = "\(host):\(port)"
-    }
+    public init(host: String, port: Int) { parts = Parts(host: host, port: port) }
+
+    /// Name or address of the host.
+    public var host: String { parts.host }
+
+    /// The port.
+    public var port: Int { parts.port }
+
+    /// `host:port`, to look things up by.
+    public var name: HashedText { parts.name }
+
+    /// `host:port`.
+    public var description: String { parts.name.text }
 
     /// Whether both are the same host and port.
     public static func == (left: UpstreamAddress, right: UpstreamAddress) -> Bool {
-        left.description == right.description
+        left.parts.name == right.parts.name
     }
 
     /// Takes host and port in.
-    public func hash(into hasher: inout Hasher) { hasher.combine(description) }
+    public func hash(into hasher: inout Hasher) { hasher.combine(parts.name) }
 }
 
 /// Why an attempt at an upstream failed.
@@ -91,14 +105,19 @@ public struct EndedAttempt: Sendable {
     /// Whether it was not the request's first.
     public let isRetry: Bool
 
+    /// When it was over.
+    public let end: ContinuousClock.Instant
+
     /// Creates the end of an attempt.
     public init(
-        upstream: UpstreamAddress, result: AttemptResult, duration: Duration, isRetry: Bool = false
+        upstream: UpstreamAddress, result: AttemptResult, duration: Duration, isRetry: Bool = false,
+        end: ContinuousClock.Instant = .now
     ) {
         self.upstream = upstream
         self.result = result
         self.duration = duration
         self.isRetry = isRetry
+        self.end = end
     }
 }
 

@@ -81,7 +81,8 @@ final class HTTP1ForwardingHandler: HTTP1ConnectionHandler {
             subject: ForwardedRequest(
                 api: .rest, method: head.method, path: head.path,
                 fields: HeaderFields(head), clientNames: clientNames,
-                context: RequestContext(remoteAddress: remoteAddress, start: start)),
+                context: RequestContext(
+                    remoteAddress: remoteAddress, start: start, cancellation: .never)),
             client: self, forwarder: core, connector: pool,
             messageBytesMax: limits.messageBytes, eventLoop: eventLoop)
         self.exchange = exchange
@@ -91,10 +92,12 @@ final class HTTP1ForwardingHandler: HTTP1ConnectionHandler {
             refuse(bodyTooLarge)
             return
         }
-        exchange.receiveHead(isEnd: isEnd) { self.forwarded(head, $0) }
+        let content = connection.takeWholeContent()
+        requestBytes = content?.readableBytes ?? 0
+        exchange.receiveHead(isEnd: isEnd, content: content) { self.forwarded(head, $0) }
         exchange.start()
         // What is refused by its head is not asked for.
-        if !isEnd, self.exchange != nil { connection.wantContent() }
+        if !isEnd, content == nil, self.exchange != nil { connection.wantContent() }
     }
 
     private func forwarded(
@@ -142,18 +145,19 @@ final class HTTP1ForwardingHandler: HTTP1ConnectionHandler {
 }
 
 extension HTTP1ForwardingHandler: ExchangeClient {
-    func send(_ parts: [ResponsePart<HTTP1Wire>]) {
-        let changes = exchange?.plan.changes?.response
-        for part in parts {
-            switch part {
-            case .head(let head, let isEnd):
-                connection.begin(head, changes: changes)
-                // What is no longer HTTP lasts as long as its ends like.
-                if head.status == 101 { deadline = nil }
-                if isEnd { connection.endAnswer(trailers: nil) }
-            case .body(let bytes): for large in connection.send(bytes) { write(large) }
-            case .end(let trailers): connection.endAnswer(trailers: trailers)
-            }
+    func send(_ part: ResponsePart<HTTP1Wire>) {
+        switch part {
+        case .head(let head, let isEnd):
+            connection.begin(head, changes: exchange?.plan.changes?.response)
+            // What is no longer HTTP lasts as long as its ends like.
+            if head.status == 101 { deadline = nil }
+            if isEnd { connection.endAnswer(trailers: nil) }
+        case .body(let bytes): for large in connection.send(bytes) { write(large) }
+        case .end(let trailers): connection.endAnswer(trailers: trailers)
+        case .whole(let head, let bytes):
+            connection.begin(head, changes: exchange?.plan.changes?.response)
+            for large in connection.send(bytes) { write(large) }
+            connection.endAnswer(trailers: nil)
         }
     }
 

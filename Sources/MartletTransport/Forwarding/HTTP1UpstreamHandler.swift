@@ -61,31 +61,39 @@ final class HTTP1UpstreamHandler: ChannelDuplexHandler, UpstreamExchange {
 
     private(set) var isWritable = true
 
-    func send(_ parts: [RequestPart<HTTP1Wire>]) {
-        for part in parts {
-            switch part {
-            case .head(let head, _):
-                head.write(to: &output, host: address.description)
-                isChunked = head.framing == .chunked
-                reader.expect(isToHead: head.isHead, allowsUpgrade: head.asksForUpgrade)
-            case .body(let bytes):
-                for large in output.writeContent(bytes, inChunks: isChunked) {
-                    context?.write(wrapOutboundOut(large), promise: nil)
-                }
-            case .end(let trailers):
-                if isChunked { output.writeLastChunk(trailers: trailers) }
-            }
+    func send(_ part: RequestPart<HTTP1Wire>) {
+        switch part {
+        case .head(let head, _): begin(head)
+        case .body(let bytes): write(bytes)
+        case .end(let trailers):
+            if isChunked { output.writeLastChunk(trailers: trailers) }
+        case .whole(let head, let bytes):
+            begin(head)
+            write(bytes)
+        }
+    }
+
+    private func begin(_ head: HTTP1ForwardedHead) {
+        head.write(to: &output, host: address.description)
+        isChunked = head.framing == .chunked
+        reader.expect(isToHead: head.isHead, allowsUpgrade: head.asksForUpgrade)
+    }
+
+    private func write(_ bytes: ByteBuffer) {
+        for large in output.writeContent(bytes, inChunks: isChunked) {
+            context?.write(wrapOutboundOut(large), promise: nil)
         }
     }
 
     func flush() {
         guard let context else { return }
-        if output.readableBytes > 0 {
-            let bytes = output
-            output = ByteBuffer()
-            context.write(wrapOutboundOut(bytes), promise: nil)
+        guard output.readableBytes > 0 else {
+            context.flush()
+            return
         }
-        context.flush()
+        let bytes = output
+        output = ByteBuffer()
+        context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
     }
 
     func cancel() {
@@ -135,6 +143,8 @@ final class HTTP1UpstreamHandler: ChannelDuplexHandler, UpstreamExchange {
                     exchange.receive(.head(head, isEnd: isEnd), attempt: attempt)
                 case .content(let bytes): exchange.receive(.body(bytes), attempt: attempt)
                 case .end(let trailers): exchange.receive(.end(trailers), attempt: attempt)
+                case .whole(let head, let content):
+                    exchange.receive(.whole(head, content), attempt: attempt)
                 }
             }
         } catch {

@@ -101,12 +101,19 @@ final class HTTP1UpstreamPool: UpstreamConnector {
 
     /// Takes a connection back; `false` where there is no room for it.
     func giveBack(_ handler: HTTP1UpstreamHandler) -> Bool {
-        guard idle[handler.address, default: []].count < HTTP1UpstreamPool.maximumIdle else {
+        guard HTTP1UpstreamPool.add(handler, to: &idle[handler.address, default: []]) else {
             return false
         }
-        idle[handler.address, default: []].append(handler)
         handler.idleSince = eventLoop.now
         scheduleSweep()
+        return true
+    }
+
+    private static func add(
+        _ handler: HTTP1UpstreamHandler, to idle: inout [HTTP1UpstreamHandler]
+    ) -> Bool {
+        guard idle.count < maximumIdle else { return false }
+        idle.append(handler)
         return true
     }
 

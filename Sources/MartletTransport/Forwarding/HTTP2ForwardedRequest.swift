@@ -53,7 +53,7 @@ final class HTTP2ForwardedRequest {
         let timeout = head.isGRPC ? head.callTimeout : nil
         let context = RequestContext(
             remoteAddress: connection.remoteAddress, start: start,
-            deadline: timeout.map { .after($0, now: start) } ?? .never)
+            deadline: timeout.map { .after($0, now: start) } ?? .never, cancellation: .never)
         return Exchange<HTTP2Wire>(
             subject: ForwardedRequest(
                 api: head.isGRPC ? .grpc : .rest, method: head.method, path: head.path,
@@ -174,23 +174,28 @@ final class HTTP2ForwardedRequest {
 }
 
 extension HTTP2ForwardedRequest: ExchangeClient {
-    func send(_ parts: [ResponsePart<HTTP2Wire>]) {
-        for part in parts {
-            switch part {
-            case .head(let head, let isEnd):
-                let block = connection.block(of: head, exchange?.plan.changes?.response)
-                connection.connection.sendHead(block, on: stream, isEnd: isEnd)
-            case .body(let bytes): connection.connection.sendContent(bytes, on: stream)
-            case .end(.none): connection.connection.sendEnd(on: stream)
-            case .end(.some(let trailers)):
-                connection.connection.sendTrailers(trailers.block, on: stream)
-            }
+    func send(_ part: ResponsePart<HTTP2Wire>) {
+        switch part {
+        case .head(let head, let isEnd): send(head, isEnd: isEnd)
+        case .body(let bytes): connection.connection.sendContent(bytes, on: stream)
+        case .end(.none): connection.connection.sendEnd(on: stream)
+        case .end(.some(let trailers)):
+            connection.connection.sendTrailers(trailers.block, on: stream)
+        case .whole(let head, let bytes):
+            send(head, isEnd: false)
+            connection.connection.sendContent(bytes, on: stream)
+            connection.connection.sendEnd(on: stream)
         }
         connection.endSoon()
         guard isWritable, connection.connection.waitingCount(of: stream) > HTTP2Wire.waitingMax
         else { return }
         isWritable = false
         exchange?.clientWritabilityChanged(false)
+    }
+
+    private func send(_ head: AnswerHead, isEnd: Bool) {
+        let block = connection.block(of: head, exchange?.plan.changes?.response)
+        connection.connection.sendHead(block, on: stream, isEnd: isEnd)
     }
 
     /// What was sent leaves when the event loop's turn ends.

@@ -23,18 +23,17 @@ final class HTTP2UpstreamStream: UpstreamExchange {
 
     private(set) var isWritable = true
 
-    func send(_ parts: [RequestPart<HTTP2Wire>]) {
-        for part in parts {
-            switch part {
-            case .head(let head, let isEnd):
-                id = connection.begin(self, head, isEnd: isEnd)
-                // Nothing can have been begun since there was room; if it has, it is told.
-                if id == 0 { fail(.unprocessed) }
-            case .body(let bytes): connection.connection.sendContent(bytes, on: id)
-            case .end(.none): connection.connection.sendEnd(on: id)
-            case .end(.some(let trailers)):
-                connection.connection.sendTrailers(trailers.block, on: id)
-            }
+    func send(_ part: RequestPart<HTTP2Wire>) {
+        switch part {
+        case .head(let head, let isEnd): begin(head, isEnd: isEnd)
+        case .body(let bytes): connection.connection.sendContent(bytes, on: id)
+        case .end(.none): connection.connection.sendEnd(on: id)
+        case .end(.some(let trailers)):
+            connection.connection.sendTrailers(trailers.block, on: id)
+        case .whole(let head, let bytes):
+            begin(head, isEnd: false)
+            connection.connection.sendContent(bytes, on: id)
+            connection.connection.sendEnd(on: id)
         }
         connection.endSoon()
         guard isWritable, connection.connection.waitingCount(of: id) > HTTP2Wire.waitingMax else {
@@ -42,6 +41,12 @@ final class HTTP2UpstreamStream: UpstreamExchange {
         }
         isWritable = false
         exchange?.upstreamWritabilityChanged(false, attempt: attempt)
+    }
+
+    private func begin(_ head: HTTP2ForwardedHead, isEnd: Bool) {
+        id = connection.begin(self, head, isEnd: isEnd)
+        // Nothing can have been begun since there was room; if it has, it is told.
+        if id == 0 { fail(.unprocessed) }
     }
 
     /// What was sent leaves when the event loop's turn ends.

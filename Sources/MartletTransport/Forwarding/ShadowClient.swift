@@ -36,7 +36,7 @@ final class ShadowClient<Wire: ForwardingWire>: ExchangeClient {
         exchange.clientReadComplete()
     }
 
-    func send(_ parts: [ResponsePart<Wire>]) {}
+    func send(_ part: ResponsePart<Wire>) {}
 
     func flush() {}
 

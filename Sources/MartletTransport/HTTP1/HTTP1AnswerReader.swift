@@ -8,6 +8,8 @@ enum HTTP1AnswerEvent {
     case content(ByteBuffer)
     /// It is complete.
     case end(trailers: ByteBuffer?)
+    /// An answer that came in one piece.
+    case whole(HTTP1AnswerHead, ByteBuffer)
 }
 
 /// The client's side of an HTTP/1.1 connection (RFC 9112): an upstream's bytes in, events out.
@@ -95,6 +97,7 @@ struct HTTP1AnswerReader {
         case .idle, .failed: return nil
         case .head:
             guard let head = try readHead() else { return nil }
+            if let content = takeWholeContent(of: head) { return .whole(head, content) }
             return .head(head, isEnd: begin(head))
         case .body(var reader):
             guard let piece = try reader.next(from: &inbox) else {
@@ -126,6 +129,17 @@ struct HTTP1AnswerReader {
         }
         releaseInbox()
         return nil
+    }
+
+    /// All content of the answer that has just begun, where it is here already.
+    private mutating func takeWholeContent(of head: HTTP1AnswerHead) -> ByteBuffer? {
+        guard case .length(let length) = head.framing(toHead: isToHead),
+            let content = inbox.readSlice(length: length)
+        else { return nil }
+        isReusable = isReusable && head.isKeepAlive
+        phase = .idle
+        releaseInbox()
+        return content
     }
 
     /// What was read is not kept for the sake of what was not.

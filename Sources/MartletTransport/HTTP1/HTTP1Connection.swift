@@ -121,6 +121,16 @@ struct HTTP1Connection {
         }
     }
 
+    /// All content of the request that has just begun, where it is here already: it is not told of
+    /// again.
+    mutating func takeWholeContent() -> ByteBuffer? {
+        guard case .body = phase, case .length(let length)? = request?.framing,
+            length <= inbox.readableBytes
+        else { return nil }
+        phase = .answering
+        return inbox.readSlice(length: length)
+    }
+
     /// Whether another request may be begun: its answer has to have room.
     private var isOpen: Bool { isWritable && output.readableBytes < limits.outputBytes }
 

@@ -28,7 +28,9 @@ class HTTP1ConnectionHandler: ChannelDuplexHandler {
     private var isEnding = false
     private var isOver = false
     private var owesFlush = false
-    private var timer: (at: NIODeadline, task: Scheduled<Void>)?
+    private var timer: Scheduled<Void>?
+    /// When the timer fires; `nil` without one.
+    private var firesAt: NIODeadline?
 
     /// Begins a connection, whose first head is due since `since`.
     init(
@@ -215,8 +217,9 @@ class HTTP1ConnectionHandler: ChannelDuplexHandler {
     }
 
     private func endAll() {
-        timer?.task.cancel()
+        timer?.cancel()
         timer = nil
+        firesAt = nil
         isOver = true
         abandon()
     }
@@ -231,12 +234,10 @@ class HTTP1ConnectionHandler: ChannelDuplexHandler {
             awaited, requestCount: connection.requestCount, didRead: didRead, now: now)
         didRead = false
         guard let next = nextWake, let context, !isOver else { return }
-        if let timer, timer.at <= next { return }
-        timer?.task.cancel()
-        let task = context.eventLoop.assumeIsolated().scheduleTask(deadline: next) {
-            self.fire()
-        }
-        timer = (next, task)
+        if let firesAt, firesAt <= next { return }
+        timer?.cancel()
+        timer = context.eventLoop.assumeIsolated().scheduleTask(deadline: next) { self.fire() }
+        firesAt = next
     }
 
     private var nextWake: NIODeadline? {
@@ -246,6 +247,7 @@ class HTTP1ConnectionHandler: ChannelDuplexHandler {
 
     private func fire() {
         timer = nil
+        firesAt = nil
         guard let context else { return }
         work {
             if let deadline = answerDeadline, deadline <= now { expire() }

@@ -55,10 +55,15 @@ public final class Cancellation: Sendable {
         case settled
     }
 
-    private let state = Mutex(State.open([]))
+    private let state: Mutex<State>
 
     /// Creates a flag that is down.
-    public init() {}
+    public init() { state = Mutex(.open([])) }
+
+    private init(_ initial: sending State) { state = Mutex(initial) }
+
+    /// A flag that stays down, for requests that nobody would ask whether they are still wanted.
+    public static let never = Cancellation(.settled)
 
     /// Whether the flag is up.
     public var isCancelled: Bool {

@@ -66,11 +66,15 @@ private struct ExchangeWorld {
         holdLimit = [0, 4, 20, 1000].randomElement(using: &random) ?? 0
         replayLimit = [0, 4, 20, 1000].randomElement(using: &random) ?? 0
         machine = ExchangeMachine(holdLimit: holdLimit, replayLimit: replayLimit)
-        requestLeft = [.head("post", isEnd: false)]
-        for _ in 0..<Int.random(in: 0...8, using: &random) {
-            requestLeft.append(.body(bytes(tag: "q")))
+        if Int.random(in: 0..<4, using: &random) == 0 {
+            requestLeft = [.whole("post", bytes(tag: "q"))]
+        } else {
+            requestLeft = [.head("post", isEnd: false)]
+            for _ in 0..<Int.random(in: 0...8, using: &random) {
+                requestLeft.append(.body(bytes(tag: "q")))
+            }
+            requestLeft.append(.end(nil))
         }
-        requestLeft.append(.end(nil))
         machine.beginAttempt()
         beginAttempt()
     }
@@ -134,7 +138,7 @@ private struct ExchangeWorld {
         guard attempt == .open || isOver, !responseLeft.isEmpty else { return }
         let part = responseLeft.removeFirst()
         if !isOver { responseSent += part.text }
-        perform(machine.receive(part))
+        take(machine.receive(part))
         guard !isOver else { return }
         require(
             responseSent.hasPrefix(client), "the client got '\(client)' of '\(responseSent)'")
@@ -170,7 +174,7 @@ private struct ExchangeWorld {
     private mutating func late() {
         guard attempt == .connecting else { return }
         let before = client
-        perform(machine.receive(TestResponsePart.body(ByteBuffer(string: "late"))))
+        take(machine.receive(TestResponsePart.body(ByteBuffer(string: "late"))))
         require(client == before, "an answer without a connection was passed on")
     }
 
@@ -180,19 +184,28 @@ private struct ExchangeWorld {
         for case let action? in actions {
             require(!isOver, "asked for something after the end")
             switch action {
-            case .sendUpstream(let parts):
-                require(attempt == .open, "sent upstream without a connection")
-                upstream += parts.map(\.text).joined()
-                require(requestSent.hasPrefix(upstream), "'\(upstream)' was sent upstream")
-            case .sendClient(let parts): client += parts.map(\.text).joined()
+            case .sendUpstream(let part): send([part])
+            case .beginUpstream(let parts): send(parts)
             case .decide(_, let isReplayable): decide(isReplayable: isReplayable)
             case .abortClient:
                 require(!client.isEmpty, "a response was broken off that had not begun")
                 ends.append("aborted")
             case .cancelUpstream: require(false, "cancelled though the client is there")
-            case .finish(let isReusable): finish(isReusable: isReusable)
             }
         }
+    }
+
+    private mutating func send(_ parts: [TestRequestPart]) {
+        require(attempt == .open, "sent upstream without a connection")
+        upstream += parts.map(\.text).joined()
+        require(requestSent.hasPrefix(upstream), "'\(upstream)' was sent upstream")
+    }
+
+    private mutating func take(_ delivery: ExchangeMachine<TestWire>.Delivery?) {
+        guard let delivery else { return }
+        require(!isOver, "passed something on after the end")
+        client += (delivery.held + [delivery.part]).map(\.text).joined()
+        if let isReusable = delivery.isReusable { finish(isReusable: isReusable) }
     }
 
     private mutating func decide(isReplayable: Bool) {
@@ -213,6 +226,10 @@ private struct ExchangeWorld {
         attempt = .connecting
         upstream = ""
         responseSent = ""
+        guard Int.random(in: 0..<4, using: &random) > 0 else {
+            responseLeft = [.whole(TestStatus("\(attempts)"), bytes(tag: "\(attempts)"))]
+            return
+        }
         responseLeft = [.head(TestStatus("\(attempts)"), isEnd: false)]
         for _ in 0..<Int.random(in: 0...8, using: &random) {
             responseLeft.append(.body(bytes(tag: "\(attempts)")))

@@ -59,6 +59,29 @@ struct ExchangeMachineTests {
             """)
     }
 
+    @Test func messagesInOnePiece_goOutAsTheyAre() {
+        expect(
+            """
+            begin | -
+            request <post>abc. | -
+            opened | upstream <post>abc.
+            response <200>xyz. | client <200>xyz., finish reusable
+            """)
+    }
+
+    @Test func requestInOnePiece_isSentAgain() {
+        expect(
+            """
+            begin | -
+            request <post>abc. | -
+            opened | upstream <post>abc.
+            failed | decide connectionClosed replayable
+            retry | -
+            opened | upstream <post>abc.
+            response <200.> | client <200.>, finish reusable
+            """)
+    }
+
     @Test func whenTheHeadIsAll_itEndsTheExchange() {
         expect(
             """

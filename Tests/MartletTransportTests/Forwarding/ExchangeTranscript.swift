@@ -6,7 +6,8 @@ import NIOCore
 ///
 /// Events: `begin`, `opened`, `failed`, `retry`, `give up`, `client closed`, `stop keeping`, and
 /// parts of the request and the response: `request <head>`, `request abc`, `request .` for its
-/// end, `response <200>`, `response <200.>` for a head that is all.
+/// end, `response <200>`, `response <200.>` for a head that is all, `response <200>abc.` for a message
+/// in one piece.
 struct ExchangeTranscript {
     private var machine: ExchangeMachine<TestWire>
 
@@ -25,7 +26,8 @@ struct ExchangeTranscript {
     }
 
     private mutating func play(_ event: String) -> String {
-        let actions: [ExchangeMachine<TestWire>.Action?]
+        var actions: [ExchangeMachine<TestWire>.Action?] = []
+        var delivered: [String] = []
         switch event {
         case "begin": actions = [machine.beginAttempt()].map { nil }
         case "opened": actions = [machine.opened()]
@@ -37,37 +39,52 @@ struct ExchangeTranscript {
         case _ where event.hasPrefix("request "):
             actions = [machine.receive(requestPart(event.dropFirst("request ".count)))]
         case _ where event.hasPrefix("response "):
-            actions = machine.receive(responsePart(event.dropFirst("response ".count)))
+            let part = responsePart(event.dropFirst("response ".count))
+            delivered = machine.receive(part).map(text) ?? []
         default: return "what is '\(event)'?"
         }
-        let texts = actions.compactMap { $0.map(text) }
+        let texts = delivered + actions.compactMap { $0.map(text) }
         return texts.isEmpty ? "-" : texts.joined(separator: ", ")
     }
 
     private func requestPart(_ text: Substring) -> TestRequestPart {
         if text == "." { return .end(nil) }
         guard text.hasPrefix("<") else { return .body(ByteBuffer(string: String(text))) }
-        return .head(
-            String(text.dropFirst().prefix { $0 != "." && $0 != ">" }), isEnd: text.hasSuffix(".>"))
+        let name = String(text.dropFirst().prefix { $0 != "." && $0 != ">" })
+        return content(of: text).map { .whole(name, $0) }
+            ?? .head(name, isEnd: text.hasSuffix(".>"))
+    }
+
+    /// What stands between the head and the end of a part that is a whole message.
+    private func content(of text: Substring) -> ByteBuffer? {
+        guard let end = text.firstIndex(of: ">"), text.hasSuffix("."), text[end...].count > 1 else {
+            return nil
+        }
+        return ByteBuffer(string: String(text[text.index(after: end)...].dropLast()))
     }
 
     private func responsePart(_ text: Substring) -> TestResponsePart {
         if text == "." { return .end(nil) }
         guard text.hasPrefix("<") else { return .body(ByteBuffer(string: String(text))) }
-        return .head(
-            TestStatus(String(text.dropFirst().prefix { $0 != "." && $0 != ">" })),
-            isEnd: text.hasSuffix(".>"))
+        let status = TestStatus(String(text.dropFirst().prefix { $0 != "." && $0 != ">" }))
+        return content(of: text).map { .whole(status, $0) }
+            ?? .head(status, isEnd: text.hasSuffix(".>"))
     }
 
     private func text(_ action: ExchangeMachine<TestWire>.Action) -> String {
         switch action {
-        case .sendUpstream(let parts): "upstream \(parts.map(\.text).joined())"
-        case .sendClient(let parts): "client \(parts.map(\.text).joined())"
+        case .sendUpstream(let part): "upstream \(part.text)"
+        case .beginUpstream(let parts): "upstream \(parts.map(\.text).joined())"
         case .decide(let failure, let isReplayable):
             "decide \(failure)\(isReplayable ? " replayable" : "")"
         case .abortClient: "abort client"
         case .cancelUpstream: "cancel upstream"
-        case .finish(let isReusable): isReusable ? "finish reusable" : "finish"
         }
+    }
+
+    private func text(_ delivery: ExchangeMachine<TestWire>.Delivery) -> [String] {
+        let parts = delivery.held + [delivery.part]
+        return ["client \(parts.map(\.text).joined())"]
+            + (delivery.isReusable.map { [$0 ? "finish reusable" : "finish"] } ?? [])
     }
 }

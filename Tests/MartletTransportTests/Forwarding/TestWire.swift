@@ -37,6 +37,7 @@ extension MessagePart where Head: CustomStringConvertible, Trailers == String {
         case .head(let name, let isEnd): "<\(name)\(isEnd ? "." : "")>"
         case .body(let bytes): String(buffer: bytes)
         case .end(let trailers): (trailers ?? "") + "."
+        case .whole(let name, let bytes): "<\(name)>\(String(buffer: bytes))."
         }
     }
 }

@@ -48,6 +48,8 @@ struct HTTP1AnswerReaderTests {
                 }
             case .end(let trailers):
                 events.append("end" + (trailers.map { " " + String(buffer: $0) } ?? ""))
+            case .whole(let head, let bytes):
+                events += ["\(head.status)", "'" + String(buffer: bytes), "end"]
             }
         }
     }

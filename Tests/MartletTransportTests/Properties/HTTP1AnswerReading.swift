@@ -80,6 +80,11 @@ struct HTTP1AnswerReading: Equatable {
             try BrokenProperty.unless(head != nil, "The end of an answer without a head")
             content.trailers += trailers.map { Array($0.readableBytesView) } ?? []
             content.isComplete = true
+        case .whole(let head, let bytes):
+            try BrokenProperty.unless(self.head == nil, "Two answers to one request")
+            self.head = head
+            content.bytes += bytes.readableBytesView
+            content.isComplete = true
         }
     }
 
