@@ -26,6 +26,7 @@ struct ConnectionPipeline: Sendable {
         let detector = ProtocolDetector(
             protocols: protocols, deadline: deadline, logger: logger
         ) { channel, isHTTP2 in
+            try tls?.checkClient(of: channel, logger: logger)
             if isHTTP2 {
                 // From here on HTTP/2's own connection management watches over idleness.
                 channel.pipeline.syncOperations.removeHandler(deadline, promise: nil)
