@@ -16,12 +16,15 @@ final class HTTP1UpstreamPool: UpstreamConnector {
     /// All connections, those in use too.
     private var open: [UpstreamAddress: [ObjectIdentifier: HTTP1UpstreamHandler]] = [:]
     private let sweep: IdleSweep
+    /// Clients' connections of the same event loop that keep a head.
+    let keptHeads: KeptHeadSweep
 
     init(eventLoop: any EventLoop, limits: ForwardingLimits, upstreams: SharedUpstreams) {
         self.eventLoop = eventLoop
         self.upstreams = upstreams
         self.limits = limits
         sweep = IdleSweep(eventLoop: eventLoop, idleTimeout: limits.upstreamIdleTimeout)
+        keptHeads = KeptHeadSweep(eventLoop: eventLoop)
         sweep.look = { [weak self] in self?.closeIdle() ?? false }
     }
 

@@ -47,12 +47,12 @@ struct ConnectionPipeline: Sendable {
 /// Ends connections in a responder.
 struct ResponderHandlers: ConnectionHandlers {
     let responder: any RequestResponder
-    let limits: Limits
+    let limits: SharedLimits
     let protocols: ListenerOptions.Protocols
 
     func addHTTP1Handlers(to channel: any Channel, deadline: ConnectionDeadline) throws {
         // From here on the connection's own clock runs, which goes on where this one ends.
-        let since = deadline.deadline.map { $0 - TimeAmount(limits.headerTimeout) }
+        let since = deadline.deadline.map { $0 - TimeAmount(limits.values.headerTimeout) }
         let operations = channel.pipeline.syncOperations
         operations.removeHandler(deadline, promise: nil)
         try operations.addHandler(
@@ -63,7 +63,8 @@ struct ResponderHandlers: ConnectionHandlers {
     func addHTTP2Handlers(to channel: any Channel, lifetime: ConnectionLifetime) throws {
         try channel.pipeline.syncOperations.addHandler(
             HTTP2ServerHandler(
-                responder: responder, limits: limits, protocols: protocols, lifetime: lifetime,
+                responder: responder, limits: limits.values, protocols: protocols,
+                lifetime: lifetime,
                 eventLoop: channel.eventLoop))
     }
 }

@@ -21,9 +21,9 @@ struct HTTP1WireTests {
     }
 
     private func requestHead(_ lines: [String]) throws -> HTTP1Head {
-        var parser = HTTP1HeadParser<HTTP1Head>(limits: HTTP1Limits())
+        var parser = HTTP1HeadParser<HTTP1Head>()
         var bytes = ByteBuffer(string: (lines + ["", ""]).joined(separator: "\r\n"))
-        return try #require(try parser.next(from: &bytes))
+        return try #require(try parser.next(from: &bytes, limits: HTTP1Limits()))
     }
 
     @Test func fields_ofOneConnectionOnly_areNotPassedOn() throws {

@@ -109,10 +109,10 @@ enum HTTP1RequestProperties {
         var bytes = ByteBuffer()
         forwarded.write(to: &bytes, host: "upstream:1")
         let sent = bytes
-        var parser = HTTP1HeadParser<HTTP1Head>(limits: HTTP1Limits())
+        var parser = HTTP1HeadParser<HTTP1Head>()
         let read: HTTP1Head?
         do throws(HTTP1Fault) {
-            read = try parser.next(from: &bytes)
+            read = try parser.next(from: &bytes, limits: HTTP1Limits())
         } catch {
             throw BrokenProperty("An upstream refuses '\(String(buffer: sent))': \(error.text)")
         }
