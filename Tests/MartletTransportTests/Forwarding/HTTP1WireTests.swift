@@ -90,6 +90,17 @@ struct HTTP1WireTests {
         #expect(lines.first == "GET /x?y=1 HTTP/1.1")
     }
 
+    /// RFC 9112, section 3.2.4.
+    @Test(arguments: [
+        ("http://a", "*"), ("*", "*"), ("http://a/", "/"), ("http://a?b", "/?b"), ("/", "/"),
+    ])
+    func optionsOfTheServer_areAskedByAnAsterisk(target: String, passedOn: String) throws {
+        let lines = try forwarded("host: a", method: "OPTIONS", target: target)
+        #expect(lines.first == "OPTIONS \(passedOn) HTTP/1.1")
+        let get = try? forwarded("host: a", method: "GET", target: target)
+        #expect(get?.first != "GET * HTTP/1.1")
+    }
+
     @Test func upgrade_isPassedOnWhereItIsAskedFor() throws {
         let lines = try forwarded(
             "host: a", "Connection: keep-alive, Upgrade", "Upgrade: websocket", method: "GET")
