@@ -19,6 +19,7 @@ from pathlib import Path
 from types import FrameType
 
 import machine
+import options
 from peers import martlet, plot
 from peers.known import PEERS
 from peers.limits import Limits
@@ -53,33 +54,12 @@ def stop(number: int, frame: FrameType | None) -> None:
 
 def parse_arguments() -> argparse.Namespace:
     """The command line, refused with a plain reason if something is missing."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = options.parser_of(__doc__)
     parser.add_argument("--models", default="all", help=f"of {names(SUBJECTS)} (default: all)")
     parser.add_argument("--peers", default="all", help=f"of {names(PEERS)} (default: all)")
-    parser.add_argument(
-        "--duration",
-        type=float,
-        default=2.5,
-        metavar="SECONDS",
-        help="length of one round of one row (default: %(default)g)",
-    )
-    parser.add_argument(
-        "--rounds", type=int, default=3, help="rounds of each row (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--quick", action="store_true", help="one round of half a second: the tool works, no more"
-    )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every measurement")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables")
+    options.add_rounds(parser, 2.5, 3, "one round of half a second")
+    options.add_outputs(parser)
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the rates as SVG")
-    parser.add_argument(
-        "--update",
-        type=Path,
-        metavar="DOCUMENT",
-        help="write the tables between the markers of a document, such as BENCHMARKS.md",
-    )
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.duration, arguments.rounds = 0.5, 1

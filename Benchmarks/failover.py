@@ -20,6 +20,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
+import options
 import report
 from failover_faults import CUT_OFF, FAULTS, ROLLED, ROOT, Scene, faults
 from harness.networks import why_none
@@ -245,11 +246,7 @@ def main() -> int:
     parser.add_argument(
         "--only", action="append", choices=list(FAULTS), help="this fault; may be repeated"
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every bucket")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table")
-    parser.add_argument(
-        "--update", type=Path, metavar="DOCUMENT", help="write the table between its markers there"
-    )
+    options.add_outputs(parser, tables="the table", figures="every bucket")
     parser.add_argument("--image", type=Path, metavar="FILE", help=f"draw, such as {IMAGE.name}")
     arguments = parser.parse_args()
     names = arguments.only or list(FAULTS)

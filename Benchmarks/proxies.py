@@ -19,6 +19,7 @@ from pathlib import Path
 from types import FrameType
 
 import machine
+import options
 import report
 from front import bench, growth, idle, loads, processes, table
 from front.loads import Load, Target
@@ -63,29 +64,12 @@ def stop(number: int, frame: FrameType | None) -> None:
 
 def parse_arguments() -> argparse.Namespace:
     """The command line, refused with a plain reason if something is missing."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    martlet = Path(os.environ.get("MARTLET_BINARY", ROOT / ".build/release/martlet"))
-    parser.add_argument(
-        "--martlet",
-        type=Path,
-        default=martlet,
-        help="a release build (default: $MARTLET_BINARY, else .build/release/martlet)",
-    )
+    parser = options.parser_of(__doc__)
+    options.add_martlet(parser)
     parser.add_argument(
         "--rows", default=",".join(ROWS), help="which of %(default)s (default: all of them)"
     )
-    parser.add_argument(
-        "--duration",
-        type=int,
-        default=4,
-        metavar="SECONDS",
-        help="length of one round of one row, in whole seconds (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--rounds", type=int, default=5, help="rounds of each row (default: %(default)s)"
-    )
+    options.add_rounds(parser, 4, 5, "one round of a second", kind=int)
     parser.add_argument(
         "--idle", type=int, default=10_000, metavar="N", help="idle connections (%(default)s)"
     )
@@ -101,17 +85,7 @@ def parse_arguments() -> argparse.Namespace:
         action="store_true",
         help="the backend in C for small answers too: leaves more of its core to the load",
     )
-    parser.add_argument(
-        "--quick", action="store_true", help="one round of a second: the tool works, no more"
-    )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every measurement")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables")
-    parser.add_argument(
-        "--update",
-        type=Path,
-        metavar="DOCUMENT",
-        help="write the tables between the markers of a document, such as BENCHMARKS.md",
-    )
+    options.add_outputs(parser)
     parser.add_argument(
         "--soak", type=int, metavar="REQUESTS", help="ask the gateway alone, so many times"
     )

@@ -21,6 +21,7 @@ from pathlib import Path
 from types import FrameType
 
 import machine
+import options
 import report
 from engine import EngineLimit
 from load import LOADS, LoadGenerator, Target
@@ -76,37 +77,10 @@ def stop(number: int, frame: FrameType | None) -> None:
 
 def parse_arguments() -> argparse.Namespace:
     """The command line, refused with a plain reason if something is missing."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    martlet = Path(os.environ.get("MARTLET_BINARY", ROOT / ".build/release/martlet"))
-    parser.add_argument(
-        "--martlet",
-        type=Path,
-        default=martlet,
-        help="a release build (default: $MARTLET_BINARY, else .build/release/martlet)",
-    )
-    parser.add_argument(
-        "--duration",
-        type=float,
-        default=4.0,
-        metavar="SECONDS",
-        help="length of one round of one row (default: %(default)g)",
-    )
-    parser.add_argument(
-        "--rounds", type=int, default=3, help="rounds of each row (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--quick", action="store_true", help="rounds of half a second: the tool works, no more"
-    )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every measurement")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table")
-    parser.add_argument(
-        "--update",
-        type=Path,
-        metavar="DOCUMENT",
-        help="write the table between the markers of a document, such as BENCHMARKS.md",
-    )
+    parser = options.parser_of(__doc__)
+    options.add_martlet(parser)
+    options.add_rounds(parser, 4.0, 3, "rounds of half a second")
+    options.add_outputs(parser, tables="the table")
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.duration = 0.5

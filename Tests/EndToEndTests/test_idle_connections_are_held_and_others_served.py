@@ -1,10 +1,12 @@
-"""A node holds 10,000 idle connections in little memory and serves new clients all the while."""
+"""Idle connections cost little memory, and new clients are served all the while."""
 
 import contextlib
+import http.client
 import resource
 import socket
 
 import pytest
+from harness.policies import counting_node, follow, pool
 from harness.waiting import await_until
 
 CONNECTIONS = 10_000
@@ -59,3 +61,29 @@ def test_ten_thousand_idle_connections_are_held_and_new_ones_served(martlet):
         return node.rest.predict("half_plus_two", BODY).status_code == 200
 
     await_until(served, "the node to serve when all have gone")
+
+
+def test_gateway_keeps_no_large_buffers_for_connections_that_sent_much(martlet):
+    body = b"x" * 150_000
+    count = 200
+    with counting_node(body=b"{}") as node, contextlib.ExitStack() as connections:
+        gateway = follow(martlet, {"pools": [pool("main", node)]})
+        host, port = gateway.address.rsplit(":", 1)
+
+        def connect():
+            client = http.client.HTTPConnection(host, int(port), timeout=20)
+            return connections.enter_context(contextlib.closing(client))
+
+        def ask_thrice(client):
+            for _ in range(3):
+                client.request("POST", "/v1/models/m:predict", body)
+                answer = client.getresponse()
+                assert (answer.status, answer.read()) == (200, b"{}")
+
+        ask_thrice(connect())
+        before = gateway.resident_bytes()
+        for _ in range(count):
+            ask_thrice(connect())
+        grown = gateway.resident_bytes() - before
+        # One buffer that is read into may have 64 KiB.
+        assert grown < count * 32 * 1024, f"{grown / count:.0f} bytes each"

@@ -25,6 +25,9 @@ public struct DiscoveredEndpoint: Sendable, Hashable {
 
 /// The endpoints there are at one time, each once.
 public struct EndpointSet: Sendable, Hashable {
+    /// The most endpoints that are taken from who tells of them.
+    static let countMax = 10_000
+
     private let byID: [EndpointID: DiscoveredEndpoint]
 
     /// A set; of endpoints with the same address the last one counts.

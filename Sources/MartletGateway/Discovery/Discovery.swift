@@ -1,6 +1,7 @@
 public import MartletCore
 
-/// Finds the endpoints of a gateway: in a file, in DNS, or by asking who runs them.
+/// Finds the endpoints of a gateway: in DNS, or by asking who runs them. Those that stand in the
+/// policy need no finding: a reload brings others.
 ///
 /// How often it looks, and where, is its own affair. Whoever uses it keeps the last set through
 /// failures: endpoints do not go away because nobody can say where they are.
@@ -13,22 +14,4 @@ public protocol Discovery: Sendable {
     /// when the task that reads it is cancelled. A reader that is slow may miss sets, but never the
     /// newest.
     func endpointSets() -> AsyncStream<Result<EndpointSet, ServingError>>
-}
-
-/// Endpoints that never change: those of the command line.
-public struct FixedEndpoints: Discovery {
-    private let set: EndpointSet
-
-    /// Discovers these and no others.
-    public init(_ set: EndpointSet) {
-        self.set = set
-    }
-
-    /// The one set.
-    public func endpointSets() -> AsyncStream<Result<EndpointSet, ServingError>> {
-        AsyncStream { continuation in
-            continuation.yield(.success(set))
-            continuation.finish()
-        }
-    }
 }

@@ -48,8 +48,7 @@ struct HealthCheck: Sendable {
     private func askGRPC(_ address: UpstreamAddress) async throws -> HealthCheckOutcome {
         let service = settings.grpcService.map { Array($0.utf8) } ?? []
         // HealthCheckRequest: field 1, a text.
-        let request =
-            service.isEmpty ? [] : [0x0A] + HealthCheck.varint(service.count) + service
+        let request = service.isEmpty ? [] : ProtobufFields.field(1, service)
         let answer = try await GRPCQuestion.ask(
             "/grpc.health.v1.Health/Check", message: request, host: address.host,
             port: address.port, tls: tls, timeout: settings.timeout, eventLoops: eventLoops)
@@ -58,16 +57,5 @@ struct HealthCheck: Sendable {
         case .success(let message): return message == [0x08, 0x01] ? .well : .unwell
         case .failure: return .unwell
         }
-    }
-
-    private static func varint(_ value: Int) -> [UInt8] {
-        var bytes: [UInt8] = []
-        var rest = value
-        while rest >= 0x80 {
-            bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
-            rest >>= 7
-        }
-        bytes.append(UInt8(truncatingIfNeeded: rest))
-        return bytes
     }
 }

@@ -17,12 +17,4 @@ public struct PanicThreshold: Sendable, Equatable {
     func isPanic(healthy: Int, of total: Int) -> Bool {
         total > 0 && Double(healthy) < Double(total) * healthyShareMin
     }
-
-    /// The endpoints that requests may go to: those that are healthy, or in a panic all.
-    func candidates(
-        of endpoints: [EndpointID], isHealthy: (EndpointID) -> Bool
-    ) -> [EndpointID] {
-        let healthy = endpoints.filter(isHealthy)
-        return isPanic(healthy: healthy.count, of: endpoints.count) ? endpoints : healthy
-    }
 }

@@ -115,7 +115,6 @@ extension TrafficPolicy.Pool {
             successesToHealthy: health.successesToHealthy)
         configuration.panic = PanicThreshold(healthyShareMin: panicShare)
         configuration.limits = CircuitBreakerLimits(
-            connections: breakers.connectionsMax, pendingRequests: breakers.pendingRequestsMax,
             requests: breakers.requestsMax, retries: breakers.retriesMax)
         let zone = nearness.preference == .zone ? own.zone : nil
         if nearness.preference != .none {

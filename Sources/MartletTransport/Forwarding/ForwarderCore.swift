@@ -3,7 +3,7 @@ public import MartletCore
 import NIOCore
 import NIOPosix
 
-/// What all exchanges of a gateway share.
+/// What all exchanges of a gateway share; a reference, as each connection and each exchange has it.
 final class ForwarderCore: Sendable {
     let policy: any ForwardingPolicy
     let limits: ForwardingLimits
@@ -104,12 +104,12 @@ public final class UpstreamPools: Sendable {
 struct ForwardingHandlers: ConnectionHandlers {
     let core: ForwarderCore
     let pools: UpstreamPools
-    let limits: Limits
+    let limits: SharedLimits
 
     func addHTTP1Handlers(to channel: any Channel, deadline: ConnectionDeadline) throws {
         let pool = try pools.http1(on: channel.eventLoop)
         // From here on the connection's own clock runs, which goes on where this one ends.
-        let since = deadline.deadline.map { $0 - TimeAmount(limits.headerTimeout) }
+        let since = deadline.deadline.map { $0 - TimeAmount(limits.values.headerTimeout) }
         let operations = channel.pipeline.syncOperations
         operations.removeHandler(deadline, promise: nil)
         try operations.addHandler(
@@ -121,7 +121,7 @@ struct ForwardingHandlers: ConnectionHandlers {
         let pool = try pools.http2(on: channel.eventLoop)
         try channel.pipeline.syncOperations.addHandler(
             HTTP2ForwardingHandler(
-                core: core, pool: pool, limits: limits, lifetime: lifetime,
+                core: core, pool: pool, limits: limits.values, lifetime: lifetime,
                 eventLoop: channel.eventLoop))
     }
 }
@@ -139,7 +139,7 @@ extension Listener {
         let core = ForwarderCore(policy: policy, limits: pools.limits)
         return try await bind(
             to: address, options: options,
-            handlers: ForwardingHandlers(core: core, pools: pools, limits: limits),
+            handlers: ForwardingHandlers(core: core, pools: pools, limits: SharedLimits(limits)),
             limits: limits, eventLoops: eventLoops, logger: logger)
     }
 }
@@ -158,6 +158,7 @@ extension ForwardingLimits {
                 value: SocketOptionValue(unacknowledgedTimeout.milliseconds)
             )
             .channelOption(.maxMessagesPerRead, value: 1)
+            .channelOption(.recvAllocator, value: ReadBufferSizes())
     }
 }
 

@@ -16,13 +16,15 @@ final class HTTP1ForwardingHandler: HTTP1ConnectionHandler {
     /// What upstreams get of the head that the client sent last, which is often its next one, too.
     private var lastHead:
         (of: HTTP1Head, changes: ForwardingChanges?, forwarded: HTTP1ForwardedHead)?
+    var keptHeadPlace: Int?
+    private var requestsWhenAsked = 0
     private let eventLoop: any EventLoop
     private var bodyBytesMax = 0
     private var clientNames: [ClientName] = []
 
     init(
-        core: ForwarderCore, pool: HTTP1UpstreamPool, limits: Limits, eventLoop: any EventLoop,
-        since: NIODeadline? = nil
+        core: ForwarderCore, pool: HTTP1UpstreamPool, limits: SharedLimits,
+        eventLoop: any EventLoop, since: NIODeadline? = nil
     ) {
         self.core = core
         self.pool = pool
@@ -45,6 +47,8 @@ final class HTTP1ForwardingHandler: HTTP1ConnectionHandler {
         }
     }
 
+    override var keepsContent: Bool { true }
+
     override func didTakeAll() { exchange?.clientReadComplete() }
 
     override var answerDeadline: NIODeadline? {
@@ -65,6 +69,7 @@ final class HTTP1ForwardingHandler: HTTP1ConnectionHandler {
     }
 
     override func abandon() {
+        pool.keptHeads.remove(self)
         let closed = exchange
         exchange = nil
         deadline = nil
@@ -109,6 +114,7 @@ final class HTTP1ForwardingHandler: HTTP1ConnectionHandler {
         let forwarded = HTTP1ForwardedHead(
             head, clientAddress: clientAddress, changes: changes)
         lastHead = (head, changes, forwarded)
+        pool.keptHeads.add(self)
         return forwarded
     }
 
@@ -141,6 +147,18 @@ final class HTTP1ForwardingHandler: HTTP1ConnectionHandler {
         deadline = nil
         refused?.refused(status: fault.status, code: fault.error.code)
         connection.refuse(fault.httpResponse)
+    }
+}
+
+extension HTTP1ForwardingHandler: KeptHeadHolder {
+    func letGoIfIdle() -> Bool {
+        guard requestsWhenAsked == connection.requestCount, exchange == nil else {
+            requestsWhenAsked = connection.requestCount
+            return false
+        }
+        lastHead = nil
+        connection.forgetHead()
+        return true
     }
 }
 

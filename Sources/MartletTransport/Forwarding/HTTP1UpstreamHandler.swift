@@ -23,6 +23,8 @@ final class HTTP1UpstreamHandler: ChannelDuplexHandler, UpstreamExchange {
     private(set) var isRetired = false
     /// Until it closes; asking the channel for each request would cost.
     private var isOpen = false
+    /// Whether content is copied before anybody keeps it; see `Channel.isEncrypted`.
+    private var copiesContent = false
 
     init(address: UpstreamAddress, pool: HTTP1UpstreamPool) {
         self.address = address
@@ -32,6 +34,7 @@ final class HTTP1UpstreamHandler: ChannelDuplexHandler, UpstreamExchange {
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
         isOpen = true
+        copiesContent = context.channel.isEncrypted
         pool.add(self)
     }
 
@@ -130,7 +133,9 @@ final class HTTP1UpstreamHandler: ChannelDuplexHandler, UpstreamExchange {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        reader.receive(unwrapInboundIn(data))
+        let bytes = unwrapInboundIn(data)
+        let isToCopy = copiesContent && reader.isReceivingContent
+        reader.receive(isToCopy ? ByteBuffer(buffer: bytes) : bytes)
         guard exchange != nil else {
             // Nobody has asked.
             context.close(promise: nil)

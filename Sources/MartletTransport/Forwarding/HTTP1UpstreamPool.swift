@@ -15,14 +15,17 @@ final class HTTP1UpstreamPool: UpstreamConnector {
     private var idle: [UpstreamAddress: [HTTP1UpstreamHandler]] = [:]
     /// All connections, those in use too.
     private var open: [UpstreamAddress: [ObjectIdentifier: HTTP1UpstreamHandler]] = [:]
-    private var sweep: Scheduled<Void>?
-    private var sweepPause: Duration
+    private let sweep: IdleSweep
+    /// Clients' connections of the same event loop that keep a head.
+    let keptHeads: KeptHeadSweep
 
     init(eventLoop: any EventLoop, limits: ForwardingLimits, upstreams: SharedUpstreams) {
         self.eventLoop = eventLoop
         self.upstreams = upstreams
         self.limits = limits
-        sweepPause = limits.upstreamIdleTimeout / 4
+        sweep = IdleSweep(eventLoop: eventLoop, idleTimeout: limits.upstreamIdleTimeout)
+        keptHeads = KeptHeadSweep(eventLoop: eventLoop)
+        sweep.look = { [weak self] in self?.closeIdle() ?? false }
     }
 
     func open(_ address: UpstreamAddress, for exchange: Exchange<HTTP1Wire>, attempt: Int) {
@@ -68,7 +71,7 @@ final class HTTP1UpstreamPool: UpstreamConnector {
         to address: UpstreamAddress, _ upstream: SharedUpstream,
         for exchange: Exchange<HTTP1Wire>, attempt: Int
     ) {
-        sweepOften(enoughFor: address)
+        sweep.include(idleTimeout: upstreams.idleTimeout(of: address, limits: limits))
         let bound = NIOLoopBound((self, exchange), eventLoop: eventLoop)
         let timeout = upstream.options.connectTimeout
         limits.bootstrap(on: eventLoop, connectTimeout: timeout)
@@ -105,7 +108,7 @@ final class HTTP1UpstreamPool: UpstreamConnector {
             return false
         }
         handler.idleSince = eventLoop.now
-        scheduleSweep()
+        sweep.start()
         return true
     }
 
@@ -137,39 +140,16 @@ final class HTTP1UpstreamPool: UpstreamConnector {
 
     // MARK: Idle connections
 
-    /// One timer for all: one for each, set and cancelled with every request, would cost.
-    private func scheduleSweep() {
-        guard sweep == nil else { return }
-        sweep = eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(sweepPause)) {
-            self.closeIdle()
-        }
-    }
-
-    /// Looks often enough for connections to another upstream, too.
-    private func sweepOften(enoughFor address: UpstreamAddress) {
-        let pause = idleTimeout(of: address) / 4
-        guard pause < sweepPause else { return }
-        sweepPause = pause
-        guard let sooner = sweep else { return }
-        sooner.cancel()
-        sweep = nil
-        scheduleSweep()
-    }
-
-    private func idleTimeout(of address: UpstreamAddress) -> Duration {
-        upstreams[address].options.idleTimeout ?? limits.upstreamIdleTimeout
-    }
-
-    private func closeIdle() {
-        sweep = nil
+    private func closeIdle() -> Bool {
         // The last ones are those used last.
         for (address, handlers) in idle {
-            let latest = eventLoop.now - TimeAmount(idleTimeout(of: address))
+            let idleTimeout = upstreams.idleTimeout(of: address, limits: limits)
+            let latest = eventLoop.now - TimeAmount(idleTimeout)
             let expired = handlers.prefix { $0.idleSince <= latest }
             guard !expired.isEmpty else { continue }
             idle[address] = Array(handlers.dropFirst(expired.count))
             for handler in expired { handler.close() }
         }
-        if idle.values.contains(where: { !$0.isEmpty }) { scheduleSweep() }
+        return idle.values.contains { !$0.isEmpty }
     }
 }

@@ -34,6 +34,8 @@ final class HTTP2ForwardingHandler: HTTP2ConnectionHandler, LoopTurnMember {
         clientNames = ClientName.names(of: context.channel)
     }
 
+    override var keepsContent: Bool { true }
+
     override func take(_ event: HTTP2Event) {
         switch event {
         case .head(let stream, let head, let isEnd):

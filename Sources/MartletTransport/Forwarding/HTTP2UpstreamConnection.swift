@@ -36,6 +36,8 @@ final class HTTP2UpstreamConnection: HTTP2Endpoint, LoopTurnMember {
     private var isRetired = false
     /// Whether those that waited for the upstream's settings have been dealt with.
     private var hasSpread = false
+    /// Whether content is copied before anybody keeps it; see `Channel.isEncrypted`.
+    private var copiesContent = false
 
     init(address: UpstreamAddress, pool: HTTP2UpstreamPool, now: NIODeadline) {
         self.address = address
@@ -141,7 +143,10 @@ final class HTTP2UpstreamConnection: HTTP2Endpoint, LoopTurnMember {
 
     // MARK: The channel
 
-    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        copiesContent = context.channel.isEncrypted
+    }
 
     func handlerRemoved(context: ChannelHandlerContext) {
         close()
@@ -157,7 +162,9 @@ final class HTTP2UpstreamConnection: HTTP2Endpoint, LoopTurnMember {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        connection.receive(unwrapInboundIn(data), now: context.eventLoop.now)
+        let bytes = unwrapInboundIn(data)
+        connection.receive(
+            copiesContent ? ByteBuffer(buffer: bytes) : bytes, now: context.eventLoop.now)
         takeEvents()
         endSoon()
     }

@@ -16,13 +16,15 @@ final class HTTP2UpstreamPool: UpstreamConnector {
     private let eventLoop: any EventLoop
     private let upstreams: SharedUpstreams
     private var connections: [UpstreamAddress: [HTTP2UpstreamConnection]] = [:]
-    private var sweep: Scheduled<Void>?
+    private let sweep: IdleSweep
 
     init(eventLoop: any EventLoop, limits: ForwardingLimits, upstreams: SharedUpstreams) {
         self.eventLoop = eventLoop
         self.upstreams = upstreams
         self.limits = limits
         turn = LoopTurn(eventLoop: eventLoop)
+        sweep = IdleSweep(eventLoop: eventLoop, idleTimeout: limits.upstreamIdleTimeout)
+        sweep.look = { [weak self] in self?.closeIdle() ?? false }
     }
 
     func open(_ address: UpstreamAddress, for exchange: Exchange<HTTP2Wire>, attempt: Int) {
@@ -61,7 +63,8 @@ final class HTTP2UpstreamPool: UpstreamConnector {
         let connection = HTTP2UpstreamConnection(address: address, pool: self, now: eventLoop.now)
         connections[address, default: []].append(connection)
         connect(connection, upstream)
-        scheduleSweep()
+        sweep.include(idleTimeout: upstreams.idleTimeout(of: address, limits: limits))
+        sweep.start()
         return connection
     }
 
@@ -98,28 +101,15 @@ final class HTTP2UpstreamPool: UpstreamConnector {
 
     // MARK: Unused connections
 
-    /// Looks for unused connections as often as the shortest time asks for.
-    private func scheduleSweep() {
-        let shortest = connections.keys.map(idleTimeout).min() ?? limits.upstreamIdleTimeout
-        sweep?.cancel()
-        sweep = eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(shortest / 4)) {
-            self.closeIdle()
-        }
-    }
-
-    private func idleTimeout(of address: UpstreamAddress) -> Duration {
-        upstreams[address].options.idleTimeout ?? limits.upstreamIdleTimeout
-    }
-
-    private func closeIdle() {
-        sweep = nil
+    private func closeIdle() -> Bool {
         for (address, open) in connections {
-            let latest = eventLoop.now - TimeAmount(idleTimeout(of: address))
+            let idleTimeout = upstreams.idleTimeout(of: address, limits: limits)
+            let latest = eventLoop.now - TimeAmount(idleTimeout)
             for connection in open where connection.idleSince.map({ $0 <= latest }) == true {
                 connection.closeUnused()
             }
         }
-        if !connections.isEmpty { scheduleSweep() }
+        return !connections.isEmpty
     }
 
     /// Makes room for a connection of another event loop.

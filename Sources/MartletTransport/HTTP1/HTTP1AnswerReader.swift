@@ -31,7 +31,7 @@ struct HTTP1AnswerReader {
     }
 
     private let limits: HTTP1Limits
-    private var parser: HTTP1HeadParser<HTTP1AnswerHead>
+    private var parser = HTTP1HeadParser<HTTP1AnswerHead>()
     private var phase = Phase.idle
     private var inbox = ByteBuffer()
     private var isToHead = false
@@ -43,7 +43,6 @@ struct HTTP1AnswerReader {
 
     init(limits: HTTP1Limits) {
         self.limits = limits
-        parser = HTTP1HeadParser(limits: limits)
     }
 
     /// Awaits the answer to a request.
@@ -59,6 +58,14 @@ struct HTTP1AnswerReader {
     /// Whether bytes came that no request has asked for.
     var hasStrayBytes: Bool {
         if case .idle = phase { inbox.readableBytes > 0 } else { false }
+    }
+
+    /// Whether more is awaited of an answer's content.
+    var isReceivingContent: Bool {
+        switch phase {
+        case .body, .untilEnd: true
+        case .idle, .head, .failed: false
+        }
     }
 
     /// Takes bytes of the upstream.
@@ -100,7 +107,7 @@ struct HTTP1AnswerReader {
             if let content = takeWholeContent(of: head) { return .whole(head, content) }
             return .head(head, isEnd: begin(head))
         case .body(var reader):
-            guard let piece = try reader.next(from: &inbox) else {
+            guard let piece = try reader.next(from: &inbox, limits: limits) else {
                 phase = .body(reader)
                 releaseInbox()
                 return nil
@@ -119,7 +126,9 @@ struct HTTP1AnswerReader {
     }
 
     private mutating func readHead() throws(HTTP1Fault) -> HTTP1AnswerHead? {
-        while inbox.readableBytes > 0, let head = try parser.next(from: &inbox) {
+        while inbox.readableBytes > 0,
+            let head = try parser.next(from: &inbox, limits: limits)
+        {
             guard head.status != 101 || allowsUpgrade else {
                 throw .malformed("The upstream changes the protocol, which nobody has asked for")
             }
@@ -163,7 +172,7 @@ struct HTTP1AnswerReader {
     }
 
     private mutating func begin(_ framing: HTTP1Framing) {
-        let reader = HTTP1BodyReader(framing, limits: limits, keepsTrailers: true)
+        let reader = HTTP1BodyReader(framing, keepsTrailers: true)
         phase = reader.map { .body($0) } ?? .idle
     }
 }

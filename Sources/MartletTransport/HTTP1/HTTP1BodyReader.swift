@@ -26,7 +26,6 @@ struct HTTP1BodyReader {
         var trailers: ByteBuffer?
     }
 
-    private let limits: HTTP1Limits
     private var state: State
     private var scanned = 0
     private var extensionBytes = 0
@@ -36,8 +35,7 @@ struct HTTP1BodyReader {
     private let keepsTrailers: Bool
 
     /// Begins a body; nil where the message has none.
-    init?(_ framing: HTTP1Framing, limits: HTTP1Limits, keepsTrailers: Bool = false) {
-        self.limits = limits
+    init?(_ framing: HTTP1Framing, keepsTrailers: Bool = false) {
         self.keepsTrailers = keepsTrailers
         switch framing {
         case .none: return nil
@@ -47,7 +45,9 @@ struct HTTP1BodyReader {
     }
 
     /// The next part, if any has come.
-    mutating func next(from inbox: inout ByteBuffer) throws(HTTP1Fault) -> Piece? {
+    mutating func next(
+        from inbox: inout ByteBuffer, limits: HTTP1Limits
+    ) throws(HTTP1Fault) -> Piece? {
         while true {
             switch state {
             case .length(let left):
@@ -56,7 +56,7 @@ struct HTTP1BodyReader {
                 state = rest == 0 ? .ended : .length(rest)
                 return Piece(bytes: bytes, isEnd: rest == 0)
             case .chunkSize:
-                guard let size = try readSize(&inbox) else { return nil }
+                guard let size = try readSize(&inbox, limits) else { return nil }
                 state = size == 0 ? .trailers : .chunk(size)
             case .chunk(let left):
                 guard let bytes = HTTP1BodyReader.read(left, from: &inbox) else { return nil }
@@ -67,7 +67,7 @@ struct HTTP1BodyReader {
                 guard try readChunkEnd(&inbox) else { return nil }
                 state = .chunkSize
             case .trailers:
-                guard let isEnd = try readTrailer(&inbox) else { return nil }
+                guard let isEnd = try readTrailer(&inbox, limits) else { return nil }
                 guard isEnd else { continue }
                 state = .ended
                 return Piece(bytes: ByteBuffer(), isEnd: true, trailers: trailers)
@@ -91,7 +91,9 @@ struct HTTP1BodyReader {
         return true
     }
 
-    private mutating func readSize(_ inbox: inout ByteBuffer) throws(HTTP1Fault) -> Int? {
+    private mutating func readSize(
+        _ inbox: inout ByteBuffer, _ limits: HTTP1Limits
+    ) throws(HTTP1Fault) -> Int? {
         let line = try readLine(
             &inbox, bytesMax: limits.chunkLineBytes, otherwise: "The line of a chunk is too long")
         guard let line else { return nil }
@@ -106,7 +108,9 @@ struct HTTP1BodyReader {
     }
 
     /// Reads a line of the trailers; whether it is the last, or nil where it has not come.
-    private mutating func readTrailer(_ inbox: inout ByteBuffer) throws(HTTP1Fault) -> Bool? {
+    private mutating func readTrailer(
+        _ inbox: inout ByteBuffer, _ limits: HTTP1Limits
+    ) throws(HTTP1Fault) -> Bool? {
         let line = try readLine(
             &inbox, bytesMax: limits.headerBytes - trailerBytes,
             otherwise: "The trailers exceed \(limits.headerBytes) bytes (--max-header-bytes)")

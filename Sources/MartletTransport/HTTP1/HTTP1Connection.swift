@@ -36,7 +36,7 @@ struct HTTP1Connection {
     let limits: HTTP1Limits
     var phase = Phase.head
     var inbox = ByteBuffer()
-    private var parser: HTTP1HeadParser<HTTP1Head>
+    private var parser = HTTP1HeadParser<HTTP1Head>()
     var request: HTTP1Head?
     /// The answer that is given in pieces.
     var streamed: StreamedAnswer?
@@ -57,7 +57,6 @@ struct HTTP1Connection {
     init(limits: HTTP1Limits, keepsTrailers: Bool = false) {
         self.limits = limits
         self.keepsTrailers = keepsTrailers
-        parser = HTTP1HeadParser(limits: limits)
     }
 
     // MARK: Bytes in
@@ -91,22 +90,20 @@ struct HTTP1Connection {
     private mutating func step() throws(HTTP1Fault) -> HTTP1Event? {
         switch phase {
         case .head:
-            guard inbox.readableBytes > 0, isOpen, let head = try parser.next(from: &inbox) else {
-                return nil
-            }
+            guard inbox.readableBytes > 0, isOpen,
+                let head = try parser.next(from: &inbox, limits: limits)
+            else { return nil }
             requestCount += 1
             request = head
             trailers = nil
-            let body = HTTP1BodyReader(
-                head.framing, limits: limits, keepsTrailers: keepsTrailers)
-            guard let reader = body else {
+            guard let reader = HTTP1BodyReader(head.framing, keepsTrailers: keepsTrailers) else {
                 phase = .answering
                 return .head(head, isEnd: true)
             }
             phase = .body(reader)
             return .head(head, isEnd: false)
         case .body(var reader):
-            let piece = try reader.next(from: &inbox)
+            let piece = try reader.next(from: &inbox, limits: limits)
             phase = piece?.isEnd == true ? .answering : .body(reader)
             trailers = piece?.trailers
             return piece.map { .content($0.bytes, isEnd: $0.isEnd) }
@@ -142,6 +139,14 @@ struct HTTP1Connection {
         case .answering: inbox.readableBytes < limits.unreadBytes
         }
     }
+
+    /// Whether bytes are awaited of a request's content.
+    var isReceivingContent: Bool {
+        if case .body = phase { true } else { false }
+    }
+
+    /// Lets go of what is kept of the last request to know the next one by.
+    mutating func forgetHead() { parser.forget() }
 
     // MARK: Bytes out
 

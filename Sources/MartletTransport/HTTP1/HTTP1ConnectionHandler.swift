@@ -6,12 +6,13 @@ import NIOCore
 ///
 /// What is answered while bytes are read goes out together at the end of that. Subclasses say what
 /// becomes of requests.
-class HTTP1ConnectionHandler: ChannelDuplexHandler {
+class HTTP1ConnectionHandler: ChannelDuplexHandler, NIOScheduledCallbackHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    let limits: Limits
+    private let shared: SharedLimits
+    final var limits: Limits { shared.values }
 
     var connection: HTTP1Connection
     private(set) var remoteAddress = "unknown"
@@ -27,19 +28,23 @@ class HTTP1ConnectionHandler: ChannelDuplexHandler {
     private var owesRead = false
     private var isEnding = false
     private var isOver = false
+    /// Whether content is copied before anybody keeps it; see `Channel.isEncrypted`.
+    private var copiesContent = false
     private var owesFlush = false
-    private var timer: Scheduled<Void>?
+    private var timer: NIOScheduledCallback?
     /// When the timer fires; `nil` without one.
     private var firesAt: NIODeadline?
 
     /// Begins a connection, whose first head is due since `since`.
     init(
-        limits: Limits, keepsTrailers: Bool, eventLoop: any EventLoop, since: NIODeadline? = nil
+        limits: SharedLimits, keepsTrailers: Bool, eventLoop: any EventLoop,
+        since: NIODeadline? = nil
     ) {
-        self.limits = limits
+        shared = limits
         now = eventLoop.now
-        connection = HTTP1Connection(limits: HTTP1Limits(limits), keepsTrailers: keepsTrailers)
-        clock = HTTP1Clock(limits, since: since ?? now)
+        connection = HTTP1Connection(
+            limits: HTTP1Limits(limits.values), keepsTrailers: keepsTrailers)
+        clock = HTTP1Clock(limits.values, since: since ?? now)
     }
 
     /// The same time for people and logs.
@@ -61,6 +66,9 @@ class HTTP1ConnectionHandler: ChannelDuplexHandler {
     /// All that has come for now was taken.
     func didTakeAll() {}
 
+    /// Whether content is kept as it came, for a while.
+    var keepsContent: Bool { false }
+
     /// When the request that is there is to be answered at the latest.
     var answerDeadline: NIODeadline? { nil }
 
@@ -80,6 +88,7 @@ class HTTP1ConnectionHandler: ChannelDuplexHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        copiesContent = keepsContent && context.channel.isEncrypted
         began(on: context.eventLoop)
         remoteAddress = context.channel.remoteAddress?.text ?? "unknown"
         connection.setWritable(context.channel.isWritable)
@@ -94,7 +103,9 @@ class HTTP1ConnectionHandler: ChannelDuplexHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         beginWork()
         didRead = true
-        connection.receive(unwrapInboundIn(data))
+        let bytes = unwrapInboundIn(data)
+        let isToCopy = copiesContent && connection.isReceivingContent
+        connection.receive(isToCopy ? ByteBuffer(buffer: bytes) : bytes)
         takeEvents()
     }
 
@@ -236,8 +247,9 @@ class HTTP1ConnectionHandler: ChannelDuplexHandler {
         guard let next = nextWake, let context, !isOver else { return }
         if let firesAt, firesAt <= next { return }
         timer?.cancel()
-        timer = context.eventLoop.assumeIsolated().scheduleTask(deadline: next) { self.fire() }
-        firesAt = next
+        // A task would be kept with a promise and closures, for each idle connection.
+        timer = try? context.eventLoop.assumeIsolated().scheduleCallback(at: next, handler: self)
+        firesAt = timer == nil ? nil : next
     }
 
     private var nextWake: NIODeadline? {
@@ -245,7 +257,7 @@ class HTTP1ConnectionHandler: ChannelDuplexHandler {
         return min(deadline, clock.end ?? .distantFuture)
     }
 
-    private func fire() {
+    func handleScheduledCallback(eventLoop: some EventLoop) {
         timer = nil
         firesAt = nil
         guard let context else { return }

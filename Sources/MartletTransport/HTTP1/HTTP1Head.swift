@@ -42,7 +42,7 @@ final class HTTP1Head: HTTP1ReadableHead, Sendable {
         framing = try draft.framing()
         try draft.checkHost(bytes, authority: target.authority)
         method = HTTP1Head.method(bytes, draft.method)
-        path = target.path.isEmpty ? "/" : bytes.text(target.path)
+        path = target.isServer ? "*" : target.path.isEmpty ? "/" : bytes.text(target.path)
         query = bytes.text(target.query)
         isHTTP10 = draft.isHTTP10
         connection = draft.persistence

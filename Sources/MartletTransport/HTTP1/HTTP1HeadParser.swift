@@ -52,28 +52,25 @@ extension HTTP1ReadableDraft {
 }
 
 /// Finds the heads of messages in a peer's bytes, line by line: each byte is looked at as it comes,
-/// and nothing is kept but places.
+/// and nothing is kept but places, and the head before, to know the next one by.
 struct HTTP1HeadParser<Head: HTTP1ReadableHead> {
-    private let limits: HTTP1Limits
     private var draft = Head.Draft()
     private var lineStart = 0
     private var scanned = 0
     private var emptyLines = 0
     private var previous: Head?
 
-    init(limits: HTTP1Limits) {
-        self.limits = limits
-    }
-
     /// The next head, leaving what is behind it; nil where its end has not come.
-    mutating func next(from inbox: inout ByteBuffer) throws(HTTP1Fault) -> Head? {
+    mutating func next(
+        from inbox: inout ByteBuffer, limits: HTTP1Limits
+    ) throws(HTTP1Fault) -> Head? {
         if scanned == 0 {
             if let previous, inbox.begins(with: previous.bytes) {
                 inbox.moveReaderIndex(forwardBy: previous.bytes.count)
                 emptyLines = 0
                 return previous
             }
-            try skipEmptyLines(&inbox)
+            try skipEmptyLines(&inbox, most: limits.emptyLines)
             // An empty line may begin here.
             if inbox.readableBytes == 1,
                 inbox.getInteger(at: inbox.readerIndex) == HTTP1Characters.carriageReturn
@@ -82,7 +79,7 @@ struct HTTP1HeadParser<Head: HTTP1ReadableHead> {
             }
         }
         let head = try inbox.withUnsafeReadableBytes { (bytes) throws(HTTP1Fault) in
-            try scan(bytes)
+            try scan(bytes, limits)
         }
         guard let head else { return nil }
         inbox.moveReaderIndex(forwardBy: head.bytes.count)
@@ -94,12 +91,17 @@ struct HTTP1HeadParser<Head: HTTP1ReadableHead> {
         return head
     }
 
+    /// Lets go of the head before; the next one is read even if it is the same.
+    mutating func forget() { previous = nil }
+
     /// RFC 9112, section 2.2: an empty line in front of a request is no part of it.
-    private mutating func skipEmptyLines(_ inbox: inout ByteBuffer) throws(HTTP1Fault) {
+    private mutating func skipEmptyLines(
+        _ inbox: inout ByteBuffer, most: Int
+    ) throws(HTTP1Fault) {
         let line = UInt16(HTTP1Characters.carriageReturn) << 8 | UInt16(HTTP1Characters.lineFeed)
         while inbox.getInteger(at: inbox.readerIndex, as: UInt16.self) == line {
             emptyLines += 1
-            guard emptyLines <= limits.emptyLines else {
+            guard emptyLines <= most else {
                 throw .malformed(
                     "There are too many empty lines in front of a \(Head.Draft.subject)")
             }
@@ -108,7 +110,7 @@ struct HTTP1HeadParser<Head: HTTP1ReadableHead> {
     }
 
     private mutating func scan(
-        _ bytes: UnsafeRawBufferPointer
+        _ bytes: UnsafeRawBufferPointer, _ limits: HTTP1Limits
     ) throws(HTTP1Fault) -> Head? {
         let before = scanned
         while let end = bytes.firstIndex(of: HTTP1Characters.lineFeed, from: scanned) {

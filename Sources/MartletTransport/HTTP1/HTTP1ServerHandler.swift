@@ -12,7 +12,7 @@ final class HTTP1ServerHandler: HTTP1ConnectionHandler {
 
     /// Begins a connection, whose first head is due since `since`.
     init(
-        responder: any RequestResponder, limits: Limits, eventLoop: any EventLoop,
+        responder: any RequestResponder, limits: SharedLimits, eventLoop: any EventLoop,
         since: NIODeadline? = nil
     ) {
         self.responder = responder

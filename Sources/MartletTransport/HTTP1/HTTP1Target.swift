@@ -6,6 +6,10 @@ struct HTTP1Target {
     /// The host that an absolute target names.
     let authority: Range<Int>?
 
+    /// Whether it is the server as a whole, which its absolute form says by having neither path nor
+    /// query; a proxy passes on `*` then (section 3.2.4).
+    let isServer: Bool
+
     /// Reads the target of any method but CONNECT, which is not empty.
     init(
         _ bytes: UnsafeRawBufferPointer, _ range: Range<Int>, isOptions: Bool
@@ -21,6 +25,7 @@ struct HTTP1Target {
             rest = host.upperBound..<range.upperBound
         }
         self.authority = authority
+        isServer = isOptions && rest.isEmpty
         let mark = rest.first { bytes[$0] == UInt8(ascii: "?") } ?? rest.upperBound
         path = rest.lowerBound..<mark
         query = min(mark + 1, rest.upperBound)..<rest.upperBound

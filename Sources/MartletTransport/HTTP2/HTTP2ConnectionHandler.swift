@@ -20,6 +20,8 @@ class HTTP2ConnectionHandler: HTTP2Endpoint {
     private(set) var context: ChannelHandlerContext?
     private var clock: ConnectionClock
     private var isEnding = false
+    /// Whether content is copied before anybody keeps it; see `Channel.isEncrypted`.
+    private var copiesContent = false
     var isFlushing = false
     private var timer: (at: NIODeadline, task: Scheduled<Void>)?
     /// No request has to be looked at earlier.
@@ -51,6 +53,9 @@ class HTTP2ConnectionHandler: HTTP2Endpoint {
     /// Something of a request has come.
     func take(_ event: HTTP2Event) {}
 
+    /// Whether content is kept as it came, for a while.
+    var keepsContent: Bool { false }
+
     /// All that has come for now was taken; what is left to be done is done now.
     func didTakeAll() {}
 
@@ -65,6 +70,7 @@ class HTTP2ConnectionHandler: HTTP2Endpoint {
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
         remoteAddress = context.channel.remoteAddress?.text ?? "unknown"
+        copiesContent = keepsContent && context.channel.isEncrypted
         connection.setWritable(context.channel.isWritable)
         began(in: context)
         work {}
@@ -79,7 +85,8 @@ class HTTP2ConnectionHandler: HTTP2Endpoint {
         guard !isEnding else { return }
         beginWork()
         clock.didRead(now: now)
-        connection.receive(unwrapInboundIn(data), now: now)
+        let bytes = unwrapInboundIn(data)
+        connection.receive(copiesContent ? ByteBuffer(buffer: bytes) : bytes, now: now)
         takeEvents()
     }
 

@@ -26,6 +26,7 @@ struct ConnectionPipeline: Sendable {
         let detector = ProtocolDetector(
             protocols: protocols, deadline: deadline, logger: logger
         ) { channel, isHTTP2 in
+            try tls?.checkClient(of: channel, logger: logger)
             if isHTTP2 {
                 // From here on HTTP/2's own connection management watches over idleness.
                 channel.pipeline.syncOperations.removeHandler(deadline, promise: nil)
@@ -46,12 +47,12 @@ struct ConnectionPipeline: Sendable {
 /// Ends connections in a responder.
 struct ResponderHandlers: ConnectionHandlers {
     let responder: any RequestResponder
-    let limits: Limits
+    let limits: SharedLimits
     let protocols: ListenerOptions.Protocols
 
     func addHTTP1Handlers(to channel: any Channel, deadline: ConnectionDeadline) throws {
         // From here on the connection's own clock runs, which goes on where this one ends.
-        let since = deadline.deadline.map { $0 - TimeAmount(limits.headerTimeout) }
+        let since = deadline.deadline.map { $0 - TimeAmount(limits.values.headerTimeout) }
         let operations = channel.pipeline.syncOperations
         operations.removeHandler(deadline, promise: nil)
         try operations.addHandler(
@@ -62,7 +63,8 @@ struct ResponderHandlers: ConnectionHandlers {
     func addHTTP2Handlers(to channel: any Channel, lifetime: ConnectionLifetime) throws {
         try channel.pipeline.syncOperations.addHandler(
             HTTP2ServerHandler(
-                responder: responder, limits: limits, protocols: protocols, lifetime: lifetime,
+                responder: responder, limits: limits.values, protocols: protocols,
+                lifetime: lifetime,
                 eventLoop: channel.eventLoop))
     }
 }

@@ -35,7 +35,7 @@ public struct Listener: Service {
         return try await bind(
             to: address, options: options,
             handlers: ResponderHandlers(
-                responder: responder, limits: limits, protocols: options.protocols),
+                responder: responder, limits: SharedLimits(limits), protocols: options.protocols),
             limits: limits, eventLoops: eventLoops, logger: logger)
     }
 
@@ -98,6 +98,7 @@ public struct Listener: Service {
             .serverChannelOption(.backlog, value: 1024)
             // One read, then the answer: reading again at once measured slower.
             .childChannelOption(.maxMessagesPerRead, value: 1)
+            .childChannelOption(.recvAllocator, value: ReadBufferSizes())
         if case .unixSocket = address { return bootstrap }
         if case .anyTCP = address {
             // Clients of IPv4 come by the same socket, whatever the system's own default is.

@@ -3,6 +3,17 @@ import NIOSSL
 import SwiftASN1
 import X509
 
+extension Channel {
+    /// Whether its bytes go through TLS.
+    ///
+    /// TLS reads into the same memory again and again: 32 KB, or up to twice as much as ever came
+    /// at once. While anybody keeps a part of it, the next read begins with a copy of all of it. So
+    /// what may be kept is copied before, which is less.
+    var isEncrypted: Bool {
+        (try? pipeline.syncOperations.handler(type: NIOSSLHandler.self)) != nil
+    }
+}
+
 extension ClientName {
     /// What the certificate is for that the client of a connection has shown, if TLS has verified
     /// one.

@@ -7,6 +7,8 @@ import NIOSSL
 struct LoadedTLS: Sendable {
     let context: NIOSSLContext
     let handshakeTimeout: Duration
+    /// Whether clients are asked for certificates.
+    let asksClients: Bool
     /// Verifies clients' certificates where some are revoked; nil to leave that to the context.
     let clients: RevocationHandshake?
 
@@ -61,7 +63,8 @@ extension ServerTLS {
         do {
             let context = try NIOSSLContext(configuration: configuration)
             return LoadedTLS(
-                context: context, handshakeTimeout: handshakeTimeout, clients: clients)
+                context: context, handshakeTimeout: handshakeTimeout,
+                asksClients: clientVerification != .off, clients: clients)
         } catch {
             // Both were read before, so only their fit is left to fail.
             guard case .failedToLoadPrivateKey? = error as? NIOSSLError else {

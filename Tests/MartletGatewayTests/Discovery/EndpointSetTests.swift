@@ -71,12 +71,21 @@ struct EndpointSetTests {
             }
         }
     }
+}
 
-    @Test func fixedEndpoints_areToldOnce() async throws {
-        let set = EndpointSet([endpoint("a"), endpoint("b")])
-        let discovery: any Discovery = FixedEndpoints(set)
-        var sets: [EndpointSet] = []
-        for await result in discovery.endpointSets() { sets.append(try result.get()) }
-        #expect(sets == [set])
+extension EndpointSet {
+    /// A few endpoints out of a small world, so that sets have some in common.
+    static func random(_ generator: inout SeededGenerator) -> EndpointSet {
+        let zones: [String?] = [nil, "a", "b"]
+        return EndpointSet(
+            (0..<Int.random(in: 0...8, using: &generator)).map { _ in
+                DiscoveredEndpoint(
+                    address: UpstreamAddress(
+                        host: "node-\(Int.random(in: 0..<10, using: &generator))", port: 8501),
+                    weight: Int.random(in: 1...2, using: &generator),
+                    locality: Locality(
+                        region: zones[Int.random(in: 0..<3, using: &generator)],
+                        zone: zones[Int.random(in: 0..<3, using: &generator)]))
+            })
     }
 }

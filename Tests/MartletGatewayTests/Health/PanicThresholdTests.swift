@@ -15,19 +15,8 @@ struct PanicThresholdTests {
         #expect(threshold.isPanic(healthy: healthy, of: total) == isPanic)
     }
 
-    @Test func candidates_areTheHealthyOnesOrInAPanicAll() {
-        let ids = endpoints(4)
-        let threshold = PanicThreshold()
-        #expect(
-            threshold.candidates(of: ids) { $0 == ids[1] || $0 == ids[3] } == [ids[1], ids[3]])
-        #expect(threshold.candidates(of: ids) { $0 == ids[1] } == ids)
-        #expect(threshold.candidates(of: ids) { _ in false } == ids)
-        #expect(threshold.candidates(of: []) { _ in true }.isEmpty)
-    }
-
     @Test func threshold_ofZero_neverPanics() {
-        let never = PanicThreshold(healthyShareMin: 0)
-        #expect(never.candidates(of: endpoints(3)) { _ in false }.isEmpty)
+        #expect(!PanicThreshold(healthyShareMin: 0).isPanic(healthy: 0, of: 3))
     }
 
     @Test(arguments: [(-1, 0), (2, 1), (Double.nan, 0), (.infinity, 1)])

@@ -98,6 +98,10 @@ struct TrafficPolicyTests {
             "1:9: pools[0]: 'endpoints', 'dns' exclude each other; keep one of them"
         ),
         (
+            "pools: [{name: a, endpoints: [b:1], breakers: {pending_requests_max: 0}}]",
+            "1:70: pools[0].breakers.pending_requests_max: 0 is out of range; "
+        ),
+        (
             "pools: [{name: a b, endpoints: [b:1]}]",
             "1:16: pools[0].name: 'a b' has other characters"
         ),

@@ -21,9 +21,9 @@ struct HTTP1WireTests {
     }
 
     private func requestHead(_ lines: [String]) throws -> HTTP1Head {
-        var parser = HTTP1HeadParser<HTTP1Head>(limits: HTTP1Limits())
+        var parser = HTTP1HeadParser<HTTP1Head>()
         var bytes = ByteBuffer(string: (lines + ["", ""]).joined(separator: "\r\n"))
-        return try #require(try parser.next(from: &bytes))
+        return try #require(try parser.next(from: &bytes, limits: HTTP1Limits()))
     }
 
     @Test func fields_ofOneConnectionOnly_areNotPassedOn() throws {
@@ -88,6 +88,17 @@ struct HTTP1WireTests {
     @Test func absoluteTarget_becomesAPath() throws {
         let lines = try forwarded("host: a", method: "GET", target: "http://a/x?y=1")
         #expect(lines.first == "GET /x?y=1 HTTP/1.1")
+    }
+
+    /// RFC 9112, section 3.2.4.
+    @Test(arguments: [
+        ("http://a", "*"), ("*", "*"), ("http://a/", "/"), ("http://a?b", "/?b"), ("/", "/"),
+    ])
+    func optionsOfTheServer_areAskedByAnAsterisk(target: String, passedOn: String) throws {
+        let lines = try forwarded("host: a", method: "OPTIONS", target: target)
+        #expect(lines.first == "OPTIONS \(passedOn) HTTP/1.1")
+        let get = try? forwarded("host: a", method: "GET", target: target)
+        #expect(get?.first != "GET * HTTP/1.1")
     }
 
     @Test func upgrade_isPassedOnWhereItIsAskedFor() throws {

@@ -121,6 +121,15 @@ enum HTTP1ConformanceTables {
         .init("9110-4.2.4", "absolute, with a user", line("GET http://u@a/ HTTP/1.1"), bad),
         .init("3.2.2", "absolute, of another scheme", line("GET ftp://a/ HTTP/1.1"), bad),
         .init("3.2.4", "an asterisk", line("OPTIONS * HTTP/1.1"), taken("OPTIONS *", "end ''")),
+        .init(
+            "3.2.4", "the server as a whole, absolute", line("OPTIONS http://a HTTP/1.1"),
+            taken("OPTIONS *", "end ''")),
+        .init(
+            "3.2.4", "absolute, its root", line("OPTIONS http://a/ HTTP/1.1"),
+            taken("OPTIONS /", "end ''")),
+        .init(
+            "3.2.4", "absolute, an empty query", line("OPTIONS http://a? HTTP/1.1"),
+            taken("OPTIONS /", "end ''")),
         .init("3.2.4", "an asterisk of GET", line("GET * HTTP/1.1"), bad),
         .init("3.2.3", "CONNECT", line("CONNECT a:443 HTTP/1.1"), .refused(501)),
         .init("3.2.1", "a path without a slash", line("GET a HTTP/1.1"), bad),

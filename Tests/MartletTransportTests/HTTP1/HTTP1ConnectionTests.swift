@@ -139,6 +139,26 @@ struct HTTP1ConnectionTests {
         #expect(heads[2].path == "/b")
     }
 
+    /// Wherever the connection is in its next head.
+    @Test func headThatIsForgotten_isReadAnew() {
+        let bytes = Array(get.utf8)
+        for cut in bytes.indices {
+            var connection = HTTP1Connection(limits: HTTP1Limits())
+            var heads: [HTTP1Head] = []
+            for piece in [bytes[...], bytes[..<cut], bytes[cut...]] {
+                connection.receive(ByteBuffer(bytes: piece))
+                while let event = connection.next() {
+                    if case .head(let head, _) = event { heads.append(head) }
+                }
+                connection.answer(HTTPResponse(status: 200))
+                _ = connection.takeOutput()
+                connection.forgetHead()
+            }
+            #expect(heads.count == 2 && heads[0] !== heads[1])
+            #expect(heads.map(\.bytes) == [bytes, bytes])
+        }
+    }
+
     @Test func fields_areReadOutOfTheHead() {
         var connection = HTTP1Connection(limits: HTTP1Limits())
         connection.receive(

@@ -15,7 +15,7 @@ struct EmbeddedConnection {
         _ responder: any RequestResponder = TestResponder(), limits: Limits = Limits()
     ) throws {
         let handler = HTTP1ServerHandler(
-            responder: responder, limits: limits, eventLoop: channel.eventLoop)
+            responder: responder, limits: SharedLimits(limits), eventLoop: channel.eventLoop)
         try channel.pipeline.syncOperations.addHandler(handler)
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
     }

@@ -6,9 +6,9 @@ import Testing
 @Suite("Answers in pieces on an HTTP/1.1 connection")
 struct HTTP1StreamedAnswerTests {
     private func head(_ lines: String...) throws -> HTTP1AnswerHead {
-        var parser = HTTP1HeadParser<HTTP1AnswerHead>(limits: HTTP1Limits())
+        var parser = HTTP1HeadParser<HTTP1AnswerHead>()
         var bytes = ByteBuffer(string: (lines + ["", ""]).joined(separator: "\r\n"))
-        return try #require(try parser.next(from: &bytes))
+        return try #require(try parser.next(from: &bytes, limits: HTTP1Limits()))
     }
 
     private func connection(_ request: String, limits: HTTP1Limits = HTTP1Limits())

@@ -15,9 +15,9 @@ struct HTTP1AnyApplication {
         "200 OK\r\ncontent-length: 3", "200 OK\r\ntransfer-encoding: chunked", "204 No Content",
         "101 x\r\nconnection: upgrade\r\nupgrade: x", "200 OK",
     ].compactMap { text in
-        var parser = HTTP1HeadParser<HTTP1AnswerHead>(limits: HTTP1Limits())
+        var parser = HTTP1HeadParser<HTTP1AnswerHead>()
         var bytes = ByteBuffer(string: "HTTP/1.1 \(text)\r\n\r\n")
-        return try? parser.next(from: &bytes)
+        return try? parser.next(from: &bytes, limits: HTTP1Limits())
     }
 
     /// Sees to it that the connection stays in a valid state.

@@ -74,7 +74,7 @@ enum HTTP1RequestProperties {
                 && line[2].hasPrefix("HTTP/1.") && line[2].utf8.count == 8
                 && head.isHTTP10 == (line[2] == "HTTP/1.0"),
             "'\(plain.firstLine)' was accepted as \(head.method)")
-        let target = try PlainTarget(line[1])
+        let target = try PlainTarget(line[1], method: line[0])
         try BrokenProperty.unless(
             target.path == head.path && target.query == head.query,
             "\(line[1]) is read as \(head.path) and \(head.query)")
@@ -109,10 +109,10 @@ enum HTTP1RequestProperties {
         var bytes = ByteBuffer()
         forwarded.write(to: &bytes, host: "upstream:1")
         let sent = bytes
-        var parser = HTTP1HeadParser<HTTP1Head>(limits: HTTP1Limits())
+        var parser = HTTP1HeadParser<HTTP1Head>()
         let read: HTTP1Head?
         do throws(HTTP1Fault) {
-            read = try parser.next(from: &bytes)
+            read = try parser.next(from: &bytes, limits: HTTP1Limits())
         } catch {
             throw BrokenProperty("An upstream refuses '\(String(buffer: sent))': \(error.text)")
         }
@@ -137,7 +137,7 @@ private struct PlainTarget {
     let path: String
     let query: String
 
-    init(_ target: Substring) throws(BrokenProperty) {
+    init(_ target: Substring, method: Substring) throws(BrokenProperty) {
         var rest = target
         var authority: String?
         let isPath = target.hasPrefix("/") || target == "*"
@@ -153,7 +153,8 @@ private struct PlainTarget {
         }
         self.authority = authority
         let mark = rest.firstIndex(of: "?") ?? rest.endIndex
-        path = mark == rest.startIndex ? "/" : String(rest[..<mark])
+        let isServer = method == "OPTIONS" && rest.isEmpty
+        path = isServer ? "*" : mark == rest.startIndex ? "/" : String(rest[..<mark])
         query = String(rest[mark...].dropFirst())
     }
 }

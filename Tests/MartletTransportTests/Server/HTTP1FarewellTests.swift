@@ -11,7 +11,8 @@ struct HTTP1FarewellTests {
         let channel = EmbeddedChannel()
         try channel.pipeline.syncOperations.addHandler(
             HTTP1ServerHandler(
-                responder: TestResponder(), limits: Limits(), eventLoop: channel.eventLoop))
+                responder: TestResponder(), limits: SharedLimits(Limits()),
+                eventLoop: channel.eventLoop))
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
         return channel
     }

@@ -27,7 +27,7 @@ enum DNSFailure: Error, Sendable, Hashable {
         case .notFound: "there is no such name"
         case .noRecords: "it has no such records"
         case .malformed: "the name server's answer cannot be understood"
-        case .tooMany: "it has more than \(EndpointsFile.Bounds.endpoints) endpoints"
+        case .tooMany: "it has more than \(EndpointSet.countMax) endpoints"
         }
     }
 }

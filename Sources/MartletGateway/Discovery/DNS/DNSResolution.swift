@@ -52,7 +52,7 @@ struct DNSResolution: Sendable {
             case .services: lookUpServices(&round, resolver, isOver)
             }
         guard let count = finding.endpoints?.count else { return finding }
-        guard count <= EndpointsFile.Bounds.endpoints else { return failed(.tooMany) }
+        guard count <= EndpointSet.countMax else { return failed(.tooMany) }
         known = round.answers
         return finding
     }

@@ -57,8 +57,9 @@ extension TrafficPolicy {
             static let requestsMax = ConfigurationKey(
                 "requests_max", .integer(1...1_000_000), default: 4096,
                 "Requests under way at a node.")
+            // Not 0: a connection is made for a request that waits for it, so there would be none.
             static let pendingRequestsMax = ConfigurationKey(
-                "pending_requests_max", .integer(0...1_000_000), default: 1024,
+                "pending_requests_max", .integer(1...1_000_000), default: 1024,
                 "Requests that wait for a connection to a node.")
             static let retriesMax = ConfigurationKey(
                 "retries_max", .integer(0...1_000_000), default: 1024,

@@ -90,8 +90,8 @@ struct VersionedCall: Sendable, Equatable {
         guard own == nil || own == named else { return nil }
         let addition =
             switch target.api {
-            case .tensorFlowServing: VersionedCall.field(1, VersionedCall.choice(of: version))
-            case .openInference: VersionedCall.field(2, VersionedCall.text(of: version))
+            case .tensorFlowServing: ProtobufFields.field(1, VersionedCall.choice(of: version))
+            case .openInference: ProtobufFields.field(2, VersionedCall.text(of: version))
             }
         let length = frame.count - VersionedCall.prefixBytes + addition.count
         guard let length = UInt32(exactly: length) else { return nil }
@@ -111,8 +111,9 @@ struct VersionedCall: Sendable, Equatable {
         switch version {
         // The number is written even if it is 0, which else would leave another one as it is.
         case .number(let number):
-            field(2, [1 << 3] + varint(UInt64(bitPattern: Int64(number))))
-        case .label(let label): field(4, Array(label.utf8))
+            ProtobufFields.field(
+                2, [1 << 3] + ProtobufFields.varint(UInt64(bitPattern: Int64(number))))
+        case .label(let label): ProtobufFields.field(4, Array(label.utf8))
         }
     }
 
@@ -121,20 +122,6 @@ struct VersionedCall: Sendable, Equatable {
         case .number(let number): Array(String(number).utf8)
         case .label(let label): Array(label.utf8)
         }
-    }
-
-    /// A field with a length, whose number is below 16.
-    private static func field(_ number: UInt8, _ content: [UInt8]) -> [UInt8] {
-        [number << 3 | 2] + varint(UInt64(content.count)) + content
-    }
-
-    private static func varint(_ value: UInt64) -> [UInt8] {
-        var (rest, bytes) = (value, [UInt8]())
-        while rest >= 0x80 {
-            bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
-            rest >>= 7
-        }
-        return bytes + [UInt8(truncatingIfNeeded: rest)]
     }
 }
 
