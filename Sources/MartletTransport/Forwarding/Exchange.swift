@@ -1,4 +1,5 @@
 import MartletCore
+import MartletTelemetry
 import NIOCore
 
 /// Runs an ``ExchangeMachine``: the shell around the functional core.
@@ -102,9 +103,7 @@ final class Exchange<Wire: ForwardingWire> {
         if let refusal = plan.refusal {
             giveUp(refusal.error, fields: refusal.fields)
         } else if plan.awaitedBodyBytes != nil {
-            isAwaitingBody = true
-            machine.awaitedBytes = min(plan.awaitedBodyBytes ?? 0, messageBytesMax)
-            decideByBody()
+            awaitBody()
         } else {
             forward()
         }
@@ -132,6 +131,12 @@ final class Exchange<Wire: ForwardingWire> {
 
     // MARK: Requests that are decided on by their body
 
+    private func awaitBody() {
+        isAwaitingBody = true
+        machine.awaitedBytes = min(plan.awaitedBodyBytes ?? 0, messageBytesMax)
+        decideByBody()
+    }
+
     /// Asks the policy when all of the body is there, or more than it asked for.
     private func decideByBody() {
         guard isAwaitingBody, let limit = plan.awaitedBodyBytes else { return }
@@ -155,22 +160,35 @@ final class Exchange<Wire: ForwardingWire> {
         guard let client else { return }
         switch decision {
         case .forward(let plan):
-            self.plan = plan
-            client.didDecide()
-            // The body may be too long for what was decided.
-            guard self.client != nil else { return }
-            if let body = plan.newBody { machine.replaceContent(by: ByteBuffer(bytes: body)) }
+            guard adopt(plan) else { return }
             forward()
             // Nobody else lets go what was decided between two reads.
             current?.upstream?.flush()
+        case .awaitBody(let plan):
+            if adopt(plan) { awaitBody() }
         case .refuse(let refusal): giveUp(refusal.error, fields: refusal.fields)
         case .answer(let answer):
             machine.giveUp()
             ownBytes = answer.body.count
             httpStatus = answer.status
+            if subject.api == .grpc { grpcStatus = answer.grpcStatus }
             client.sendAnswer(answer.changed(by: plan.changes?.response ?? FieldChanges()))
             finish()
         }
+    }
+
+    /// Goes by another plan from now on.
+    ///
+    /// - Returns: whether the client is still there: the body may be too long for the new plan.
+    private func adopt(_ plan: ForwardingPlan) -> Bool {
+        self.plan = plan
+        client?.didDecide()
+        guard client != nil else { return false }
+        if let body = plan.newBody {
+            machine.replaceContent(by: ByteBuffer(bytes: body))
+            self.plan.newBody = nil
+        }
+        return true
     }
 
     func receive(_ part: RequestPart<Wire>) {
@@ -262,6 +280,8 @@ final class Exchange<Wire: ForwardingWire> {
             }
         case .end(let trailers):
             grpcStatus = Wire.grpcStatus(head: nil, trailers: trailers) ?? grpcStatus
+            guard answer != nil, subject.api == .grpc else { return }
+            answer?.trailers = trailers.flatMap(Wire.fields(behind:))
         case .body(let bytes):
             guard let limit = plan.keptAnswerBytes, let count = answer?.body.count else { return }
             if count + bytes.readableBytes > limit {

@@ -159,7 +159,11 @@ final class HTTP2ForwardedRequest {
 
     private func write(_ answer: HTTPResponse) {
         connection.connection.endQuietly(stream)
-        connection.write(answer, to: stream, isHead: head.method == "HEAD")
+        if head.isGRPC {
+            connection.write(call: answer, to: stream)
+        } else {
+            connection.write(answer, to: stream, isHead: head.method == "HEAD")
+        }
         settle()
     }
 
