@@ -89,11 +89,16 @@ final class Exchange<Wire: ForwardingWire> {
         }
     }
 
-    /// How long the client waits, of which the longest is `timeout`.
-    func patience(_ timeout: Duration) -> TimeAmount {
-        let timeout = plan.timeout ?? timeout
+    /// How long the client waits, of which the longest is `timeout`, from the head of its request.
+    func patience(_ timeout: Duration, elapsed: Duration = .zero) -> TimeAmount {
+        let timeout = max((plan.timeout ?? timeout) - elapsed, .zero)
         let left = subject.context.deadline.instant.map { $0 - .now }
         return TimeAmount(left.map { min($0, timeout) } ?? timeout)
+    }
+
+    /// How long the client waits still.
+    func patienceLeft(_ timeout: Duration) -> TimeAmount {
+        patience(timeout, elapsed: .now - subject.context.start)
     }
 
     /// Begins the first attempt.

@@ -212,7 +212,7 @@ extension HTTP2ForwardedRequest: ExchangeClient {
     func didDecide() {
         guard let exchange else { return }
         bodyBytesMax = exchange.plan.bodyBytesMax ?? .max
-        deadline = .now() + exchange.patience(connection.core.limits.requestTimeout)
+        deadline = .now() + exchange.patienceLeft(connection.core.limits.requestTimeout)
         watch()
         if requestBytes > bodyBytesMax { refuseBody() }
     }
