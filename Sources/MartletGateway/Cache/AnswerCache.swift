@@ -54,9 +54,10 @@ final class AnswerCache: Sendable {
 
     /// The key of a request; `nil` for one that is not cacheable after all.
     func key(_ caching: RequestState.Caching, body: [UInt8]) -> CacheKey? {
-        guard let target = caching.call.target, let input = digester.digest(json: body) else {
-            return nil
-        }
+        guard let target = caching.call.target,
+            !caching.call.mayNameSharedMemory || !SharedMemoryNaming.mayBe(inJSON: body),
+            let input = digester.digest(json: body)
+        else { return nil }
         return CacheKey(
             tenant: caching.tenant, model: target.model, version: target.version,
             operation: caching.call.operation + " " + caching.coding, input: input)

@@ -17,6 +17,11 @@ struct PredictionCall: Sendable, Equatable {
         let version: CacheKey.Version
     }
 
+    /// Whether its JSON body may name shared memory in place of a tensor's elements.
+    var mayNameSharedMemory: Bool { operation == PredictionCall.openInference }
+
+    private static let openInference = "rest/v2/infer"
+
     /// The methods of gRPC services that only predict.
     private static let grpcMethods: Set<String> = [
         "/tensorflow.serving.PredictionService/Predict",
@@ -84,7 +89,7 @@ struct PredictionCall: Sendable, Equatable {
     /// `NAME/infer` or `NAME/versions/V/infer`.
     private static func openInference(_ segments: [String]) -> PredictionCall? {
         guard segments.last == "infer" else { return nil }
-        let operation = "rest/v2/infer"
+        let operation = openInference
         if segments.count == 2 {
             return PredictionCall(operation: operation, model: segments[0], version: .latest)
         }
