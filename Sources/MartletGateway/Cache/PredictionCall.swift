@@ -22,12 +22,14 @@ struct PredictionCall: Sendable, Equatable {
 
     private static let openInference = "rest/v2/infer"
 
-    /// The methods of gRPC services that only predict.
+    /// Whether it is a gRPC call.
+    var isGRPC: Bool { target == nil }
+
+    /// The methods of gRPC services that only predict, of one model.
     private static let grpcMethods: Set<String> = [
         "/tensorflow.serving.PredictionService/Predict",
         "/tensorflow.serving.PredictionService/Classify",
         "/tensorflow.serving.PredictionService/Regress",
-        "/tensorflow.serving.PredictionService/MultiInference",
         "/inference.GRPCInferenceService/ModelInfer",
     ]
 
