@@ -100,11 +100,13 @@ extension GatewayPolicy {
             return flight
         }
         guard let flight, let caching = state.caching else { return }
-        guard let answer = outcome.answer, answer.status < 500, answer.status != 429 else {
+        guard let answer = outcome.answer,
+            caching.isForAll(status: answer.status, grpcStatus: outcome.grpcStatus)
+        else {
             caching.cache.failed(flight.ticket)
             return
         }
-        let isKept = caching.policy.keeps(.init(answer))
+        let isKept = caching.keeps(answer)
         caching.cache.answered(flight.ticket, answer, isKept: isKept)
         if isKept { caching.cache.share(answer, for: flight.key) }
     }
@@ -142,7 +144,7 @@ extension GatewayPolicy {
         var copy = ForwardingPlan(isIdempotent: true, holdsResponse: true)
         copy.changes = state.route.copyChanges(of: outcome, plan, shadow)
         copy.timeout = plan.timeout
-        if shadow.isComparing { copy.keptAnswerBytes = shadow.settings.bodyBytesMax }
+        copy.keptAnswerBytes = shadow.comparedBytes
         copy.state = RequestState(
             route: state.route, pool: shadow.pool ?? state.pool, affinityKey: state.affinityKey,
             original: ShadowOriginal(

@@ -20,12 +20,9 @@ extension GatewayPolicy {
                                 + "than messages may be (--max-message-bytes)"))
                 }
                 let decided = try decide(undecided, body: body)
-                // A body that is at hand already is not awaited again.
-                guard decided.awaitedBodyBytes != nil else {
-                    completion(.forward(decided))
-                    return
-                }
-                decide(decided, body: body, completion: completion)
+                // The cache asks for all of the body, of which this may be the first message.
+                completion(
+                    decided.awaitedBodyBytes == nil ? .forward(decided) : .awaitBody(decided))
             } catch {
                 completion(.refuse(error))
             }
@@ -35,7 +32,7 @@ extension GatewayPolicy {
             let key = caching.cache.key(caching, body: body)
         else {
             var uncached = plan
-            uncached.keptAnswerBytes = nil
+            uncached.keptAnswerBytes = (plan.state as? RequestState)?.shadow?.comparedBytes
             completion(.forward(uncached))
             return
         }
@@ -66,7 +63,7 @@ extension GatewayPolicy {
                 return
             }
             caching.cache.lookupShared(key) { found in
-                guard let found else {
+                guard let found, caching.keeps(found.answer) else {
                     completion(.forward(plan))
                     return
                 }

@@ -184,8 +184,7 @@ final class GatewayPolicy: ForwardingPolicy {
         let shadow = route.shadow(of: request, naming, random: StableHash.mixed(random &+ 1))
         if let shadow {
             plan.keepsRequest = true
-            let bytes = shadow.isComparing ? shadow.settings.bodyBytesMax : 0
-            plan.keptAnswerBytes = max(plan.keptAnswerBytes ?? 0, bytes)
+            plan.keptAnswerBytes = max(plan.keptAnswerBytes ?? 0, shadow.comparedBytes ?? 0)
         }
         plan.state = RequestState(
             route: route, pool: pool, arm: arm, affinityKey: pool.affinityKey(of: request),

@@ -11,7 +11,7 @@ import time
 
 import pytest
 from harness.certificates import curl
-from harness.clients import RestClient
+from harness.clients import RestClient, predict_request
 from harness.faults import well_by_its_word
 from harness.model_server import config_file
 from harness.models import (
@@ -95,6 +95,21 @@ def test_gateways_share_what_they_keep_and_need_nobody_for_it(martlet, origin, t
         for number in range(20):
             _, source = ask(other, f'{{"instances": [{number}.5]}}')
             assert source is None
+
+
+def test_gateways_share_answers_to_grpc_calls_too(martlet, node, tmp_path):
+    with redis(tmp_path) as (address, _):
+        policy = cached(node)
+        policy["cache"] = {**KEEPING, "redis": {"addresses": [address], "timeout_seconds": 2}}
+        one, other = (follow(martlet, policy) for _ in range(2))
+        request = predict_request("half_plus_two", {"x": tensor("float", [1.0])})
+        first, call = one.grpc.prediction.Predict.with_call(request, timeout=15)
+        assert "x-martlet-cache" not in dict(call.initial_metadata())
+        await_until(lambda: keys_of(address) == 1, "the answer to be kept")
+        for _ in range(2):
+            again, call = other.grpc.prediction.Predict.with_call(request, timeout=15)
+            assert dict(call.initial_metadata())["x-martlet-cache"] == "hit"
+            assert again == first
 
 
 @pytest.fixture

@@ -54,12 +54,17 @@ final class AnswerCache: Sendable {
 
     /// The key of a request; `nil` for one that is not cacheable after all.
     func key(_ caching: RequestState.Caching, body: [UInt8]) -> CacheKey? {
-        guard let target = caching.call.target, let input = digester.digest(json: body) else {
-            return nil
+        let operation = caching.call.operation + " " + caching.coding
+        guard let target = caching.call.target else {
+            return PredictionMessage(caching.call, frame: body)?
+                .key(tenant: caching.tenant, operation: operation, by: digester)
         }
+        guard !caching.call.mayNameSharedMemory || !SharedMemoryNaming.mayBe(inJSON: body),
+            let input = digester.digest(json: body)
+        else { return nil }
         return CacheKey(
             tenant: caching.tenant, model: target.model, version: target.version,
-            operation: caching.call.operation + " " + caching.coding, input: input)
+            operation: operation, input: input)
     }
 
     /// Looks for an answer.
@@ -160,7 +165,8 @@ final class AnswerCache: Sendable {
     var counters: CacheCounters { state.withLock { $0.cache.counters } }
 
     private static func bytes(of answer: HTTPResponse) -> Int {
-        answer.headers.fields.reduce(answer.body.count + 64) {
+        let fields = answer.headers.fields + (answer.trailers?.fields ?? [])
+        return fields.reduce(answer.body.count + 64) {
             $0 + $1.name.utf8.count + $1.value.utf8.count + 64
         }
     }

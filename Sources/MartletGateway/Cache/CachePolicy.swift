@@ -15,7 +15,7 @@ struct CachePolicy: Sendable, Equatable {
     struct Request: Sendable {
         /// The prediction that it asks for; nil if it asks for something else.
         var call: PredictionCall?
-        /// Bytes of its body; nil while that is not known.
+        /// Bytes of its body; nil where that is not known.
         var bodyBytes: Int?
         /// The values of its `cache-control` fields.
         var cacheControl: [String] = []

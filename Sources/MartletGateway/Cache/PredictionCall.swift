@@ -17,12 +17,19 @@ struct PredictionCall: Sendable, Equatable {
         let version: CacheKey.Version
     }
 
-    /// The methods of gRPC services that only predict.
+    /// Whether its JSON body may name shared memory in place of a tensor's elements.
+    var mayNameSharedMemory: Bool { operation == PredictionCall.openInference }
+
+    private static let openInference = "rest/v2/infer"
+
+    /// Whether it is a gRPC call.
+    var isGRPC: Bool { target == nil }
+
+    /// The methods of gRPC services that only predict, of one model.
     private static let grpcMethods: Set<String> = [
         "/tensorflow.serving.PredictionService/Predict",
         "/tensorflow.serving.PredictionService/Classify",
         "/tensorflow.serving.PredictionService/Regress",
-        "/tensorflow.serving.PredictionService/MultiInference",
         "/inference.GRPCInferenceService/ModelInfer",
     ]
 
@@ -84,7 +91,7 @@ struct PredictionCall: Sendable, Equatable {
     /// `NAME/infer` or `NAME/versions/V/infer`.
     private static func openInference(_ segments: [String]) -> PredictionCall? {
         guard segments.last == "infer" else { return nil }
-        let operation = "rest/v2/infer"
+        let operation = openInference
         if segments.count == 2 {
             return PredictionCall(operation: operation, model: segments[0], version: .latest)
         }

@@ -9,8 +9,9 @@ import MartletCore
 ///
 /// There is none, and so the answer is not cached, for a message that is compressed or broken, that
 /// has a field which is not known here, or a map with a name twice: readers take the last of two, and
-/// that would be lost with their order. `MultiInference` is not among the calls either: each of its
-/// tasks names a model.
+/// that would be lost with their order. Nor is there one for tensors in shared memory, of which the
+/// message tells the place alone. `MultiInference` is not among the calls: each of its tasks names a
+/// model.
 struct PredictionMessage: Sendable, Hashable {
     /// The model's name.
     let model: String
@@ -32,6 +33,9 @@ struct PredictionMessage: Sendable, Hashable {
         let fields: ClosedRange<Int>
         /// The number of the field that is a map with texts as keys, if there is one.
         let map: Int?
+        /// By numbers of fields that are tensors: the number of the map in them that may say that
+        /// the elements lie in shared memory.
+        var places: [Int: Int] = [:]
 
         /// What stands beside the input.
         var names: ClosedRange<Int> { hasSpecification ? 1...1 : 1...2 }
@@ -45,7 +49,7 @@ struct PredictionMessage: Sendable, Hashable {
         "/tensorflow.serving.PredictionService/Regress": Form(
             hasSpecification: true, fields: 1...2, map: nil),
         "/inference.GRPCInferenceService/ModelInfer": Form(
-            hasSpecification: false, fields: 1...7, map: 4),
+            hasSpecification: false, fields: 1...7, map: 4, places: [5: 4, 6: 2]),
     ]
 
     /// Reads a message.
@@ -58,6 +62,7 @@ struct PredictionMessage: Sendable, Hashable {
             let message = VersionedCall.message(of: frame),
             let fields = PredictionMessage.fields(of: message, form),
             let named = PredictionMessage.named(by: fields, form), !named.model.isEmpty,
+            fields.allSatisfy({ PredictionMessage.isWhole($0, form) }),
             let input = PredictionMessage.canonical(fields, form)
         else { return nil }
         (model, version, signature) = named
@@ -123,6 +128,23 @@ struct PredictionMessage: Sendable, Hashable {
         return (
             specification.name, CacheKey.Version(specification.version), specification.signature
         )
+    }
+
+    /// Whether a field holds itself what it is about; false for what is broken, too.
+    private static func isWhole(_ field: Field, _ form: Form) -> Bool {
+        guard let map = form.places[field.number] else { return true }
+        var reader = ProtobufFields(field.content)
+        do throws(ServingError) {
+            while let inner = try reader.next() {
+                guard inner.number == map, case .bytes(let entry) = inner.value else { continue }
+                guard let key = key(ofEntry: entry), !SharedMemoryNaming.isPlace(key) else {
+                    return false
+                }
+            }
+        } catch {
+            return false
+        }
+        return true
     }
 
     // MARK: Canonical form

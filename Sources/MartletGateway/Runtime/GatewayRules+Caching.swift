@@ -1,3 +1,4 @@
+import MartletCore
 import MartletTelemetry
 import MartletTransport
 
@@ -13,31 +14,89 @@ extension GatewayRules {
     func caching(
         of request: ForwardedRequest, route: RouteRuntime, path: String, tenant: String
     ) -> RequestState.Caching? {
-        guard let cache, route.settings.usesCache, request.api == .rest,
-            let call = PredictionCall(restMethod: request.method, path: path),
-            // The body is then only partly JSON.
-            request.fields.first("inference-header-content-length") == nil
+        guard let cache, route.settings.usesCache, let call = PredictionCall(request, path: path)
         else { return nil }
         let policy = CachePolicy(isEnabled: true, answerBytesMax: self.policy.cache.entryBytesMax)
+        // A call seldom tells its length, and no more of it is awaited than the limit.
+        let unknownLength = call.isGRPC ? 0 : nil
         let use = policy.use(
             for: CachePolicy.Request(
                 call: call,
-                bodyBytes: request.fields.first("content-length").flatMap { Int($0) },
+                bodyBytes: request.fields.first("content-length").flatMap { Int($0) }
+                    ?? unknownLength,
                 cacheControl: request.fields.all("cache-control"),
                 isEncoded: request.fields.first("content-encoding") != nil))
         guard case .full(let ageMax) = use else { return nil }
         return RequestState.Caching(
-            call: call, tenant: tenant, coding: request.fields.first("accept-encoding") ?? "",
-            ageMax: ageMax, policy: policy, cache: cache)
+            call: call, tenant: tenant, coding: call.coding(of: request), ageMax: ageMax,
+            policy: policy, cache: cache)
     }
 }
 
-extension CachePolicy.Answer {
-    init(_ answer: HTTPResponse) {
-        self.init(
-            isOK: answer.status == 200, bodyBytes: answer.body.count,
-            cacheControl: answer.headers.all("cache-control"),
-            setsCookie: answer.headers.first("set-cookie") != nil)
+extension PredictionCall {
+    /// Reads the head of a request, of which a node is asked by `path`; nil if it is no prediction,
+    /// or its body is in a format that is not read here.
+    init?(_ request: ForwardedRequest, path: String) {
+        switch request.api {
+        case .rest:
+            // The body is then only partly JSON.
+            guard request.fields.first("inference-header-content-length") == nil else { return nil }
+            self.init(restMethod: request.method, path: path)
+        case .grpc:
+            let formats = ["application/grpc", "application/grpc+proto"]
+            guard formats.contains(request.fields.first("content-type") ?? "") else { return nil }
+            self.init(grpcPath: path)
+        }
+    }
+
+    /// What of a request's head decides on the form of its answer.
+    ///
+    /// Servers of gRPC may answer in the format and the coding of the request.
+    func coding(of request: ForwardedRequest) -> String {
+        let names =
+            isGRPC
+            ? ["content-type", "grpc-encoding", "grpc-accept-encoding", "accept-encoding"]
+            : ["accept-encoding"]
+        // Neither stands in a value.
+        return names.map { request.fields.all($0).joined(separator: "\r") }
+            .joined(separator: "\n")
+    }
+}
+
+extension RequestState.Caching {
+    /// Whether an answer is kept.
+    func keeps(_ answer: HTTPResponse) -> Bool {
+        policy.keeps(
+            CachePolicy.Answer(
+                isOK: answer.status == 200 && (!call.isGRPC || answer.isCallThatWentWell),
+                bodyBytes: answer.body.count, cacheControl: answer.headers.all("cache-control"),
+                setsCookie: answer.headers.first("set-cookie") != nil))
+    }
+
+    /// Whether those who wait for an answer get it: not one that another attempt might better.
+    ///
+    /// - Parameters:
+    ///   - status: that of HTTP.
+    ///   - grpcStatus: that of the call; `nil` if the answer has none.
+    /// - Returns: whether they get it.
+    func isForAll(status: Int, grpcStatus: StatusCode?) -> Bool {
+        guard call.isGRPC else { return status < 500 && status != 429 }
+        guard status == 200 else { return false }
+        switch grpcStatus {
+        case .ok, .invalidArgument, .notFound, .alreadyExists, .permissionDenied, .unauthenticated,
+            .failedPrecondition, .outOfRange:
+            return true
+        default: return false
+        }
+    }
+}
+
+extension HTTPResponse {
+    /// Whether it is a unary call's answer, with its message and the status `OK` behind that.
+    fileprivate var isCallThatWentWell: Bool {
+        trailers?.all("grpc-status") == ["0"] && headers.first("grpc-status") == nil
+            // What is compressed as a whole is no frame.
+            && headers.first("content-encoding") == nil && VersionedCall.isFrame(body)
     }
 }
 

@@ -35,6 +35,9 @@ final class ShadowRuntime: Sendable {
     /// Whether answers are compared.
     var isComparing: Bool { comparison != nil }
 
+    /// Up to how many bytes answers are compared; `nil` where they are not.
+    var comparedBytes: Int? { isComparing ? settings.bodyBytesMax : nil }
+
     /// What came of copies so far.
     var soFar: Counts { counts.withLock { $0 } }
 

@@ -1,4 +1,5 @@
 import MartletCore
+import MartletTelemetry
 import NIOCore
 
 /// Runs an ``ExchangeMachine``: the shell around the functional core.
@@ -98,11 +99,16 @@ final class Exchange<Wire: ForwardingWire> {
         }
     }
 
-    /// How long the client waits, of which the longest is `timeout`.
-    func patience(_ timeout: Duration) -> TimeAmount {
-        let timeout = plan.timeout ?? timeout
+    /// How long the client waits, of which the longest is `timeout`, from the head of its request.
+    func patience(_ timeout: Duration, elapsed: Duration = .zero) -> TimeAmount {
+        let timeout = max((plan.timeout ?? timeout) - elapsed, .zero)
         let left = subject.context.deadline.instant.map { $0 - .now }
         return TimeAmount(left.map { min($0, timeout) } ?? timeout)
+    }
+
+    /// How long the client waits still.
+    func patienceLeft(_ timeout: Duration) -> TimeAmount {
+        patience(timeout, elapsed: .now - subject.context.start)
     }
 
     /// Begins the first attempt.
@@ -112,9 +118,7 @@ final class Exchange<Wire: ForwardingWire> {
         if let refusal = plan.refusal {
             giveUp(refusal.error, fields: refusal.fields)
         } else if plan.awaitedBodyBytes != nil {
-            isAwaitingBody = true
-            machine.awaitedBytes = min(plan.awaitedBodyBytes ?? 0, messageBytesMax)
-            decideByBody()
+            awaitBody()
         } else {
             forward()
         }
@@ -142,6 +146,12 @@ final class Exchange<Wire: ForwardingWire> {
 
     // MARK: Requests that are decided on by their body
 
+    private func awaitBody() {
+        isAwaitingBody = true
+        machine.awaitedBytes = min(plan.awaitedBodyBytes ?? 0, messageBytesMax)
+        decideByBody()
+    }
+
     /// Asks the policy when all of the body is there, or more than it asked for.
     private func decideByBody() {
         guard isAwaitingBody, let limit = plan.awaitedBodyBytes else { return }
@@ -165,22 +175,35 @@ final class Exchange<Wire: ForwardingWire> {
         guard let client else { return }
         switch decision {
         case .forward(let plan):
-            self.plan = plan
-            client.didDecide()
-            // The body may be too long for what was decided.
-            guard self.client != nil else { return }
-            if let body = plan.newBody { machine.replaceContent(by: ByteBuffer(bytes: body)) }
+            guard adopt(plan) else { return }
             forward()
             // Nobody else lets go what was decided between two reads.
             current?.upstream?.flush()
+        case .awaitBody(let plan):
+            if adopt(plan) { awaitBody() }
         case .refuse(let refusal): giveUp(refusal.error, fields: refusal.fields)
         case .answer(let answer):
             machine.giveUp()
             ownBytes = answer.body.count
             httpStatus = answer.status
+            if subject.api == .grpc { grpcStatus = answer.grpcStatus }
             client.sendAnswer(answer.changed(by: plan.changes?.response ?? FieldChanges()))
             finish()
         }
+    }
+
+    /// Goes by another plan from now on.
+    ///
+    /// - Returns: whether the client is still there: the body may be too long for the new plan.
+    private func adopt(_ plan: ForwardingPlan) -> Bool {
+        self.plan = plan
+        client?.didDecide()
+        guard client != nil else { return false }
+        if let body = plan.newBody {
+            machine.replaceContent(by: ByteBuffer(bytes: body))
+            self.plan.newBody = nil
+        }
+        return true
     }
 
     func receive(_ part: RequestPart<Wire>) {
@@ -282,6 +305,8 @@ final class Exchange<Wire: ForwardingWire> {
             note(bytes)
         case .end(let trailers):
             grpcStatus = Wire.grpcStatus(head: nil, trailers: trailers) ?? grpcStatus
+            guard answer != nil, subject.api == .grpc else { return }
+            answer?.trailers = trailers.flatMap(Wire.fields(behind:))
         case .body(let bytes): note(bytes)
         }
     }

@@ -16,6 +16,9 @@ protocol ForwardingWire: SendableMetatype {
     /// The fields of a response that are for its client.
     static func fields(of head: ResponseHead) -> HeaderFields
 
+    /// The fields behind a gRPC answer; `nil` by versions of HTTP that it does not come by.
+    static func fields(behind trailers: Trailers) -> HeaderFields?
+
     /// The gRPC status, in trailers or in the head of a response without a message.
     static func grpcStatus(head: ResponseHead?, trailers: Trailers?) -> StatusCode?
 }

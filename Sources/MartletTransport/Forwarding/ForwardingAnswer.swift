@@ -14,3 +14,10 @@ extension ForwardingFailure {
         }
     }
 }
+
+extension HTTPResponse {
+    /// The status of a gRPC call: behind the message, or in the head where there is none.
+    var grpcStatus: StatusCode? {
+        (trailers ?? headers).first("grpc-status").flatMap(GRPCFields.status)
+    }
+}

@@ -114,6 +114,8 @@ public struct ForwardingRefusal: Error {
 public enum ForwardingDecision: Sendable {
     /// It is forwarded, as this plan says.
     case forward(ForwardingPlan)
+    /// Its body is awaited once more, as this plan says, and decided by.
+    case awaitBody(ForwardingPlan)
     /// It is answered by this, without an upstream.
     case answer(HTTPResponse)
     /// It is refused.

@@ -198,7 +198,7 @@ extension HTTP1ForwardingHandler: ExchangeClient {
     func didDecide() {
         guard let exchange else { return }
         bodyBytesMax = min(exchange.plan.bodyBytesMax ?? .max, limits.messageBytes)
-        deadline = now + exchange.patience(core.limits.requestTimeout)
+        deadline = now + exchange.patienceLeft(core.limits.requestTimeout)
         if requestBytes > bodyBytesMax { work { refuseComplete(bodyTooLarge) } }
     }
 

@@ -9,6 +9,8 @@ enum HTTP1Wire: ForwardingWire {
 
     static func httpStatus(of head: HTTP1AnswerHead) -> Int { head.status }
 
+    static func fields(behind trailers: ByteBuffer) -> HeaderFields? { nil }
+
     static func grpcStatus(head: HTTP1AnswerHead?, trailers: ByteBuffer?) -> StatusCode? { nil }
 
     static func isStream(_ head: HTTP1AnswerHead) -> Bool { head.isStream }

@@ -159,7 +159,11 @@ final class HTTP2ForwardedRequest {
 
     private func write(_ answer: HTTPResponse) {
         connection.connection.endQuietly(stream)
-        connection.write(answer, to: stream, isHead: head.method == "HEAD")
+        if head.isGRPC {
+            connection.write(call: answer, to: stream)
+        } else {
+            connection.write(answer, to: stream, isHead: head.method == "HEAD")
+        }
         settle()
     }
 
@@ -213,7 +217,7 @@ extension HTTP2ForwardedRequest: ExchangeClient {
     func didDecide() {
         guard let exchange else { return }
         bodyBytesMax = exchange.plan.bodyBytesMax ?? .max
-        deadline = .now() + exchange.patience(connection.core.limits.requestTimeout)
+        deadline = .now() + exchange.patienceLeft(connection.core.limits.requestTimeout)
         watch()
         if requestBytes > bodyBytesMax { refuseBody() }
     }

@@ -102,6 +102,20 @@ final class HTTP2ForwardingHandler: HTTP2ConnectionHandler, LoopTurnMember {
         return forwarded
     }
 
+    /// Answers a gRPC call as it, or one like it, was answered before.
+    ///
+    /// An answer without message and trailers has its status in the head.
+    func write(call answer: HTTPResponse, to stream: UInt32) {
+        var block = FieldBlock([(":status", String(answer.status))])
+        for field in answer.headers.fields { block.add(field.name, field.value) }
+        let isBare = answer.trailers == nil
+        connection.sendHead(block, on: stream, isEnd: isBare && answer.body.isEmpty)
+        if !answer.body.isEmpty { connection.sendData(answer.body, on: stream, isEnd: isBare) }
+        if let trailers = answer.trailers?.fields {
+            connection.sendTrailers(FieldBlock(trailers.map { ($0.name, $0.value) }), on: stream)
+        }
+    }
+
     /// What the client gets of a head.
     func block(of head: AnswerHead, _ changes: FieldChanges?) -> FieldBlock {
         guard let changes, !changes.isEmpty else { return head.block }

@@ -21,6 +21,8 @@ enum HTTP2Wire: ForwardingWire {
         HeaderFields(head.fields.fields.filter { $0.name != "content-length" && $0.name != "date" })
     }
 
+    static func fields(behind trailers: FieldTrailers) -> HeaderFields? { trailers.fields }
+
     static func grpcStatus(head: AnswerHead?, trailers: FieldTrailers?) -> StatusCode? {
         trailers.map(\.grpcStatus) ?? head?.grpcStatus
     }

@@ -65,7 +65,15 @@ final class FieldTrailers: Sendable {
     /// The status of a gRPC call.
     let grpcStatus: StatusCode?
 
+    private let headers: HPACKHeaders
+
+    /// Names and values; made when they are asked for, as hardly anybody does.
+    var fields: HeaderFields {
+        HeaderFields(headers.map { (name: $0.name, value: $0.value) })
+    }
+
     init(_ headers: HPACKHeaders) {
+        self.headers = headers
         var check = HeaderListCheck()
         for (name, value, _) in headers { check.take(name, value) }
         malformation = check.trailersFault

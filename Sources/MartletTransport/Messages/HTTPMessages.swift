@@ -66,11 +66,17 @@ public struct HTTPResponse: Sendable {
     /// The body.
     public var body: [UInt8]
 
+    /// The fields behind the body, which only kept answers to gRPC calls have; `nil` for none.
+    public var trailers: HeaderFields?
+
     /// Creates a response.
-    public init(status: Int, headers: HeaderFields = [:], body: [UInt8] = []) {
+    public init(
+        status: Int, headers: HeaderFields = [:], body: [UInt8] = [], trailers: HeaderFields? = nil
+    ) {
         self.status = status
         self.headers = headers
         self.body = body
+        self.trailers = trailers
     }
 
     /// What a client gets when nobody answered its request.

@@ -9,9 +9,10 @@ import Testing
 struct AnswerCacheTests {
     private let cache = AnswerCache(TrafficPolicy.Cache())
 
-    private func caching(_ tenant: String = "t") throws -> RequestState.Caching {
-        let call = try #require(
-            PredictionCall(restMethod: "POST", path: "/v1/models/m:predict"))
+    private func caching(
+        _ tenant: String = "t", path: String = "/v1/models/m:predict"
+    ) throws -> RequestState.Caching {
+        let call = try #require(PredictionCall(restMethod: "POST", path: path))
         return RequestState.Caching(
             call: call, tenant: tenant, coding: "", ageMax: nil,
             policy: CachePolicy(isEnabled: true), cache: cache)
@@ -49,6 +50,21 @@ struct AnswerCacheTests {
             try key(#"{"instances": [1, 2]}"#, tenant: "u"), ageMax: nil
         ) { _ in }
         #expect(ticket(other) != nil)
+    }
+
+    /// What lies in shared memory is not what the request says.
+    @Test func requestsThatNameSharedMemory_haveNoKey() throws {
+        let infer = try caching(path: "/v2/models/m/infer")
+        func key(_ parameter: String, _ caching: RequestState.Caching) -> CacheKey? {
+            let body = #"{"inputs": [{"name": "x", "parameters": {"\#(parameter)": "r"}}]}"#
+            return caching.cache.key(caching, body: Array(body.utf8))
+        }
+        #expect(key("binary_data", infer) != nil)
+        #expect(key("shared_memory", infer) == nil)
+        #expect(key("shared_memory_region", infer) == nil)
+        #expect(key(#"\u0073hared_memory_region"#, infer) == nil)
+        // TensorFlow Serving's API knows none: there it is a name as any.
+        #expect(try key("shared_memory_region", caching()) != nil)
     }
 
     /// Tells what became of one who waits.

@@ -21,6 +21,38 @@ struct AnswerCodingTests {
                 == ["content-type: application/json", "x-ä: "])
     }
 
+    private var call: HTTPResponse {
+        var call = answer
+        call.trailers = ["grpc-status": "0", "x-load": ""]
+        return call
+    }
+
+    @Test func trailers_comeBackToo() throws {
+        let back = try #require(AnswerCoding.decode(AnswerCoding.encode(call, storedAt: 7)))
+        #expect(back.storedAt == 7)
+        #expect(back.answer.headers.fields.count == 2)
+        #expect(
+            back.answer.trailers?.fields.map { "\($0.name): \($0.value)" }
+                == ["grpc-status: 0", "x-load: "])
+        #expect(back.answer.body == call.body)
+        var bare = call
+        bare.trailers = [:]
+        let empty = AnswerCoding.decode(AnswerCoding.encode(bare, storedAt: 7))
+        #expect(empty?.answer.trailers?.fields.isEmpty == true)
+    }
+
+    /// Written by gateways that knew no trailers, and still written where there are none.
+    @Test func firstForm_isReadAndWritten() throws {
+        let bytes: [UInt8] =
+            [1] + [UInt8](repeating: 0, count: 7) + [5, 0, 200, 0, 1]
+            + [0, 0, 0, 1, UInt8(ascii: "a"), 0, 0, 0, 1, UInt8(ascii: "b")] + [9, 9]
+        let back = try #require(AnswerCoding.decode(bytes))
+        #expect(back.storedAt == 5 && back.answer.status == 200)
+        #expect(back.answer.headers.first("a") == "b")
+        #expect(back.answer.trailers == nil && back.answer.body == [9, 9])
+        #expect(AnswerCoding.encode(back.answer, storedAt: 5) == bytes)
+    }
+
     @Test func otherForms_areNoAnswers() {
         #expect(AnswerCoding.decode([]) == nil)
         var bytes = AnswerCoding.encode(answer, storedAt: 0)
@@ -30,9 +62,10 @@ struct AnswerCodingTests {
 
     @Test func brokenBytes_neverTrap() {
         let good = AnswerCoding.encode(answer, storedAt: 1_700_000_000)
+        let goodCall = AnswerCoding.encode(call, storedAt: 1_700_000_000)
         for seed in UInt64(0)..<5000 {
             var random = SeededGenerator(seed: seed)
-            var bytes = good
+            var bytes = seed % 2 == 0 ? good : goodCall
             for _ in 0..<Int.random(in: 0...3, using: &random) {
                 bytes[Int.random(in: 0..<bytes.count, using: &random)] = .random(
                     in: 0...255, using: &random)
@@ -42,5 +75,8 @@ struct AnswerCodingTests {
         }
         // A head that is cut off is none, however the rest would be read.
         for count in 0..<20 { #expect(AnswerCoding.decode(Array(good.prefix(count))) == nil) }
+        for count in 0..<(goodCall.count - answer.body.count) {
+            #expect(AnswerCoding.decode(Array(goodCall.prefix(count))) == nil)
+        }
     }
 }

@@ -106,9 +106,11 @@ struct PredictionCallTests {
     @Test func grpcPredictions_areUnderstood() {
         let path = "/tensorflow.serving.PredictionService/Predict"
         #expect(PredictionCall(grpcPath: path)?.operation == path)
+        #expect(PredictionCall(grpcPath: path)?.isGRPC == true)
         #expect(PredictionCall(grpcPath: "/inference.GRPCInferenceService/ModelInfer") != nil)
         for other in [
             "/tensorflow.serving.PredictionService/GetModelMetadata",
+            "/tensorflow.serving.PredictionService/MultiInference",
             "/tensorflow.serving.SessionService/SessionRun",
             "/inference.GRPCInferenceService/ModelStreamInfer",
             "/tensorflow.serving.ModelService/HandleReloadConfigRequest", "",

@@ -186,6 +186,26 @@ struct PredictionMessageTests {
         #expect(message(Self.predict, bytes: bytes + empty + [0x12, 0x00]) == nil)
     }
 
+    /// What lies in shared memory is not what the message says.
+    @Test func tensorsInSharedMemory_areNotCached() throws {
+        func cached(_ change: (inout Inference_ModelInferRequest) -> Void) throws -> Bool {
+            message(Self.infer, bytes: try inference(change).serializedBytes()) != nil
+        }
+        #expect(try cached { $0.inputs[0].parameters["binary_data_size"] = .init() })
+        for name in ["shared_memory_region", "shared_memory_offset", "shared_memory"] {
+            #expect(try !cached { $0.inputs[0].parameters[name] = .init() })
+            #expect(
+                try !cached {
+                    $0.outputs = [.init()]
+                    $0.outputs[0].parameters[name] = .init()
+                })
+            // It says nothing but on a tensor.
+            #expect(try cached { $0.parameters[name] = .init() })
+        }
+        let bytes: [UInt8] = try inference().serializedBytes()
+        #expect(message(Self.infer, bytes: bytes + [0x2A, 0x02, 0x22, 0x05]) == nil)
+    }
+
     @Test func messagesThatAreNotUnderstood_areNotCached() throws {
         let bytes: [UInt8] = try request().serializedBytes()
         #expect(message(Self.predict, bytes: bytes) != nil)

@@ -24,6 +24,8 @@ enum TestWire: ForwardingWire {
 
     static func fields(of head: TestStatus) -> HeaderFields { [:] }
 
+    static func fields(behind trailers: String) -> HeaderFields? { nil }
+
     static func grpcStatus(head: TestStatus?, trailers: String?) -> StatusCode? { nil }
 }
 

@@ -38,10 +38,15 @@ struct VersionedCall: Sendable, Equatable {
 
     /// The message of a frame that holds one, not compressed; nil for any other.
     static func message(of frame: [UInt8]) -> ArraySlice<UInt8>? {
-        guard frame.count >= prefixBytes, frame[0] == 0 else { return nil }
-        let length = frame[1..<prefixBytes].reduce(0) { $0 << 8 | Int($1) }
-        guard frame.count - prefixBytes == length else { return nil }
+        guard isFrame(frame), frame[0] == 0 else { return nil }
         return frame[prefixBytes...]
+    }
+
+    /// Whether a body is one message behind its prefix, compressed or not, and nothing else.
+    static func isFrame(_ body: [UInt8]) -> Bool {
+        guard body.count >= prefixBytes, body[0] <= 1 else { return false }
+        let length = body[1..<prefixBytes].reduce(0) { $0 << 8 | Int($1) }
+        return body.count - prefixBytes == length
     }
 
     // MARK: Reading
