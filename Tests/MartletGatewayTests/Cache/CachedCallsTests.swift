@@ -2,6 +2,7 @@ import Logging
 import MartletCore
 import MartletProtocols
 import MartletTelemetry
+import SwiftProtobuf
 import Synchronization
 import Testing
 

@@ -1,4 +1,5 @@
 import MartletTestKit
+import NIOCore
 import NIOEmbedded
 import Testing
 
