@@ -83,6 +83,14 @@ extension TrafficPolicy.Balancing {
         case .consistentHash: .consistentHash
         }
     }
+
+    /// Whether it goes by load reports more often than health checks bring them.
+    var goesByLoadReports: Bool {
+        switch self {
+        case .dynamicWeightedRoundRobin, .leastRequest: true
+        case .roundRobin, .peakEWMA, .prequal, .consistentHash: false
+        }
+    }
 }
 
 extension TrafficPolicy.Outliers {

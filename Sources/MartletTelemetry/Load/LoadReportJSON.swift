@@ -28,8 +28,10 @@ extension LoadReport {
     }
 }
 
-/// Reads the little of JSON (RFC 8259) that reports are made of: an object of numbers, and of
-/// objects of numbers. All else is refused, escaped characters too, as no name needs them.
+/// Reads the little of JSON (RFC 8259) that reports are made of.
+///
+/// That is an object of numbers, and of objects of numbers. All else is refused, escaped characters
+/// too, as no name needs them.
 private struct LoadReportJSONParser {
     private var rest: Substring.UTF8View
     private var reader = LoadReportReader()

@@ -28,7 +28,8 @@ public struct LoadReportError: Error, Sendable, Hashable, CustomStringConvertibl
     /// The message.
     public var description: String { message }
 
-    init(_ code: Code, _ message: String) {
+    /// Makes an error.
+    public init(_ code: Code, _ message: String) {
         self.code = code
         self.message = message
     }

@@ -23,10 +23,12 @@ final class HTTP1UpstreamHandler: ChannelDuplexHandler, UpstreamExchange {
     private(set) var isRetired = false
     /// Until it closes; asking the channel for each request would cost.
     private var isOpen = false
+    private var loadReportTurn: LoadReportTurn
 
-    init(address: UpstreamAddress, pool: HTTP1UpstreamPool) {
+    init(address: UpstreamAddress, pool: HTTP1UpstreamPool, upstream: SharedUpstream) {
         self.address = address
         self.pool = pool
+        loadReportTurn = LoadReportTurn(of: upstream)
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -65,7 +67,8 @@ final class HTTP1UpstreamHandler: ChannelDuplexHandler, UpstreamExchange {
         for part in parts {
             switch part {
             case .head(let head, _):
-                head.write(to: &output, host: address.description)
+                let asks = loadReportTurn.has(attemptAt: exchange?.current?.start)
+                head.write(to: &output, host: address.description, asksForLoad: asks)
                 isChunked = head.framing == .chunked
                 reader.expect(isToHead: head.isHead, allowsUpgrade: head.asksForUpgrade)
             case .body(let bytes):
@@ -132,9 +135,12 @@ final class HTTP1UpstreamHandler: ChannelDuplexHandler, UpstreamExchange {
             while let exchange, let event = try reader.next() {
                 switch event {
                 case .head(let head, let isEnd):
+                    if let reading = head.loadReport { report(reading, to: exchange) }
                     exchange.receive(.head(head, isEnd: isEnd), attempt: attempt)
                 case .content(let bytes): exchange.receive(.body(bytes), attempt: attempt)
-                case .end(let trailers): exchange.receive(.end(trailers), attempt: attempt)
+                case .end(var trailers):
+                    if let reading = trailers?.takeLoadReport() { report(reading, to: exchange) }
+                    exchange.receive(.end(trailers), attempt: attempt)
                 }
             }
         } catch {
@@ -167,6 +173,10 @@ final class HTTP1UpstreamHandler: ChannelDuplexHandler, UpstreamExchange {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         fail()
         context.close(promise: nil)
+    }
+
+    private func report(_ reading: LoadReading, to exchange: Exchange<HTTP1Wire>) {
+        exchange.policy.didReport(reading, from: address, exchange.plan)
     }
 
     private func fail() {
