@@ -23,6 +23,7 @@ final class GatewayJournal: Sendable {
     private let shed: CounterFamily
     private let loadReportsTaken: Counter
     private let loadReportsIgnored: Counter
+    private let probes: CounterFamily
     private let accessLog: AccessLog
     // Looked up once: the lookup by label values costs more than the increment.
     private let counters = Mutex<[Labels: Counter]>([:])
@@ -61,6 +62,10 @@ final class GatewayJournal: Sendable {
             labelNames: ["outcome"])
         loadReportsTaken = loadReports.with("taken")
         loadReportsIgnored = loadReports.with("malformed")
+        probes = metrics.counterFamily(
+            "martlet_gateway_probes_total",
+            help: "Endpoints asked for their load between health checks, by what came of it.",
+            labelNames: ["outcome"])
         restDurations = durationFamily.with(RequestAPI.rest.rawValue)
         grpcDurations = durationFamily.with(RequestAPI.grpc.rawValue)
         retries = Dictionary(
@@ -84,6 +89,8 @@ final class GatewayJournal: Sendable {
 
     /// Counts a load report that could not be read.
     func didIgnoreLoadReport() { loadReportsIgnored.increment() }
+
+    func didProbe(_ outcome: ProbeGate.Outcome) { probes.with(outcome.rawValue).increment() }
 
     /// Counts and logs that an endpoint was ejected or returned.
     func note(_ change: EjectionChange, _ logger: Logger) {

@@ -70,6 +70,60 @@ struct EndpointLoadTests {
         #expect(counts("martlet_gateway_load_reports_total{outcome=\"taken\"} 0"))
     }
 
+    private func tally(_ directory: EndpointDirectory, _ count: Int) -> [UpstreamAddress: Int] {
+        (0..<count).reduce(into: [:]) { tally, _ in
+            guard let address = directory.pickFirst().address else { return }
+            tally[address, default: 0] += 1
+            _ = directory.didEnd(
+                EndedAttempt(
+                    upstream: address, result: .answered(httpStatus: 200, grpcStatus: nil),
+                    duration: .milliseconds(5)))
+        }
+    }
+
+    @Test func probes_tellWhomToAsk() throws {
+        let (_, directory) = try makePolicy("balancing: prequal")
+        #expect(Set(directory.endpointsToProbe()) == [a, b])
+        let told = LoadReport(
+            namedMetrics: ["requests_in_flight": 50, "latency_seconds": 0.001])
+        #expect(directory.takeProbe(told, from: a))
+        let idle = LoadReport(namedMetrics: ["requests_in_flight": 0, "latency_seconds": 0.001])
+        #expect(directory.takeProbe(idle, from: b))
+        #expect(tally(directory, 10) == [b: 10])
+    }
+
+    @Test func probes_withoutALatency_tellOfRequestsAlone() throws {
+        let (_, directory) = try makePolicy("balancing: prequal")
+        #expect(directory.takeProbe(LoadReport(namedMetrics: ["requests_in_flight": 7]), from: a))
+        #expect(directory.takeProbe(LoadReport(namedMetrics: ["requests_in_flight": 0]), from: b))
+        #expect(tally(directory, 10) == [b: 10])
+    }
+
+    @Test(arguments: [Double.greatestFiniteMagnitude, 0])
+    func probes_withFiguresOfAnySize_doNoHarm(figure: Double) throws {
+        let (_, directory) = try makePolicy("balancing: prequal")
+        let report = LoadReport(
+            namedMetrics: ["requests_in_flight": figure, "latency_seconds": figure])
+        #expect(directory.takeProbe(report, from: a))
+        #expect(tally(directory, 10).values.reduce(0, +) == 10)
+    }
+
+    @Test func endpoint_thatDoesNotTellOfRequests_hasNotAnswered() throws {
+        let (_, directory) = try makePolicy("balancing: prequal")
+        #expect(!directory.takeProbe(LoadReport(cpuUtilization: 1), from: a))
+    }
+
+    @Test(arguments: [
+        ("balancing: prequal", true),
+        ("balancing: prequal, probes: {enabled: false}", false),
+        ("balancing: prequal, health: {protocol: tcp}", false),
+        ("balancing: least_request", false),
+    ])
+    func pools_areProbedWherePrequalCanBeTold(pool: String, isProbed: Bool) throws {
+        let (policy, _) = try makePolicy(pool)
+        #expect((policy.current.pools.first?.probeSignal != nil) == isProbed)
+    }
+
     @Test(arguments: [
         ("health: {}", Duration.milliseconds(100)),
         ("load_report_seconds: 2", .seconds(2)),

@@ -177,6 +177,58 @@ struct LoadReportForwardingTests {
             try result.get()
         }
     }
+
+    // MARK: Probes
+
+    @Test func probe_tellsWhatTheServerReports_overAConnectionThatIsKept() async throws {
+        let connections = Mutex<Set<String>>([])
+        let responder = TestResponder(
+            http: { request, reply in
+                connections.withLock { _ = $0.insert(request.context.remoteAddress) }
+                reply.send(HTTPResponse(status: request.path == "/load" ? 503 : 404))
+            }, loadReport: report)
+        try await TestServer.run(responder) { (server) async throws in
+            let pools = try await UpstreamPools(
+                eventLoops: server.eventLoops, limits: ForwardingLimits())
+            let address = UpstreamAddress(host: "127.0.0.1", port: server.listener.port)
+            for _ in 0..<20 {
+                let outcome = await pools.probeLoad(
+                    of: address, path: "/load", timeout: .seconds(20))
+                #expect(outcome == .report(report))
+            }
+        }
+        // One for each event loop.
+        #expect(connections.withLock { $0.count } <= 2)
+    }
+
+    @Test func probe_ofAServerThatDoesNotReport_isSilent() async throws {
+        try await TestServer.run { (server) async throws in
+            let pools = try await UpstreamPools(
+                eventLoops: server.eventLoops, limits: ForwardingLimits())
+            let address = UpstreamAddress(host: "127.0.0.1", port: server.listener.port)
+            let outcome = await pools.probeLoad(of: address, path: "/", timeout: .seconds(20))
+            #expect(outcome == .silent)
+        }
+    }
+
+    @Test func probe_withoutAnAnswer_fails() async throws {
+        let replies = Mutex<[Reply<HTTPResponse>]>([])
+        let responder = TestResponder(http: { _, reply in replies.withLock { $0.append(reply) } })
+        try await TestServer.run(responder) { (server) async throws in
+            let pools = try await UpstreamPools(
+                eventLoops: server.eventLoops, limits: ForwardingLimits())
+            let address = UpstreamAddress(host: "127.0.0.1", port: server.listener.port)
+            let held = await pools.probeLoad(of: address, path: "/", timeout: .milliseconds(50))
+            #expect(held == .failed)
+            // Port 1 needs privileges nobody uses here.
+            let closed = UpstreamAddress(host: "127.0.0.1", port: 1)
+            for path in ["/", "no path"] {
+                let outcome = await pools.probeLoad(of: closed, path: path, timeout: .seconds(20))
+                #expect(outcome == .failed)
+            }
+            replies.withLock { $0 = [] }
+        }
+    }
 }
 
 /// Sends every request to one upstream, and keeps what is told of its load.
