@@ -21,6 +21,9 @@ final class GatewayJournal: Sendable {
     private let refusals: CounterFamily
     private let hedges: CounterFamily
     private let shed: CounterFamily
+    private let loadReportsTaken: Counter
+    private let loadReportsIgnored: Counter
+    private let probes: CounterFamily
     private let accessLog: AccessLog
     // Looked up once: the lookup by label values costs more than the increment.
     private let counters = Mutex<[Labels: Counter]>([:])
@@ -53,6 +56,16 @@ final class GatewayJournal: Sendable {
             "martlet_gateway_shed_total",
             help: "Requests refused as their pool has as many as it can bear, by priority.",
             labelNames: ["priority"])
+        let loadReports = metrics.counterFamily(
+            "martlet_gateway_load_reports_total",
+            help: "Load reports that came with answers, by whether they could be read.",
+            labelNames: ["outcome"])
+        loadReportsTaken = loadReports.with("taken")
+        loadReportsIgnored = loadReports.with("malformed")
+        probes = metrics.counterFamily(
+            "martlet_gateway_probes_total",
+            help: "Endpoints asked for their load between health checks, by what came of it.",
+            labelNames: ["outcome"])
         restDurations = durationFamily.with(RequestAPI.rest.rawValue)
         grpcDurations = durationFamily.with(RequestAPI.grpc.rawValue)
         retries = Dictionary(
@@ -71,6 +84,13 @@ final class GatewayJournal: Sendable {
     }
 
     func didShed(_ priority: RequestPriority) { shed.with(priority.rawValue).increment() }
+
+    func didTakeLoadReport() { loadReportsTaken.increment() }
+
+    /// Counts a load report that could not be read.
+    func didIgnoreLoadReport() { loadReportsIgnored.increment() }
+
+    func didProbe(_ outcome: ProbeGate.Outcome) { probes.with(outcome.rawValue).increment() }
 
     /// Counts and logs that an endpoint was ejected or returned.
     func note(_ change: EjectionChange, _ logger: Logger) {

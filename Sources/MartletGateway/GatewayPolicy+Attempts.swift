@@ -18,6 +18,7 @@ extension GatewayPolicy {
         } else {
             pick = directory.pickForCopy(affinityKey: state.affinityKey, model: state.model)
         }
+        state.pool.probeSignal?.didPick()
         switch pick {
         case .endpoint(let address): return address
         case .allFull:

@@ -264,6 +264,9 @@ public final class ModelServer: RequestResponder {
 
     // MARK: Both
 
+    /// How busy the node is, for those who ask to be told along with an answer.
+    public var loadReport: LoadReport? { health.loadReport }
+
     /// Writes down what the transport refused by itself.
     public func didRefuse(_ refusal: Refusal) {
         let isREST = refusal.api == .rest

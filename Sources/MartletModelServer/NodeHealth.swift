@@ -5,7 +5,7 @@ import Synchronization
 
 /// What the node says of itself: whether it is ready, and how busy it is.
 final class NodeHealth: Sendable {
-    /// A report is made anew when the last one is older than this.
+    /// The rates of a report are made anew when the last ones are older than this.
     private static let reportPeriod: Duration = .milliseconds(500)
 
     private struct Reporting {
@@ -61,11 +61,15 @@ final class NodeHealth: Sendable {
     /// Makes the node unready, so that gateways send nothing new.
     func startDraining() { isDraining.store(true, ordering: .relaxed) }
 
-    /// How busy the node has been lately.
-    var loadReport: LoadReport {
+    /// How busy the node has been lately, and what it has under way now.
+    var loadReport: LoadReport { loadReport(besides: 0) }
+
+    /// The same, without some requests that are under way, such as the one that asks.
+    func loadReport(besides own: Int) -> LoadReport {
         let now = ContinuousClock.now
         let counts = journal.counts
-        return reporting.withLock { state in
+        let queueDepth = threads.queueDepth + (batches?.queuedTasks ?? 0)
+        var report = reporting.withLock { state in
             if let madeAt = state.madeAt, now - madeAt < NodeHealth.reportPeriod {
                 return state.report
             }
@@ -76,10 +80,17 @@ final class NodeHealth: Sendable {
                     busyNanoseconds: threads.busyNanoseconds &+ (batches?.busyNanoseconds ?? 0),
                     cpuNanoseconds: ProcessMetrics.cpuNanoseconds(),
                     completedRequests: counts.completed, failedRequests: counts.failed,
-                    requestsInFlight: counts.open,
-                    queueDepth: threads.queueDepth + (batches?.queuedTasks ?? 0)))
+                    requestsInFlight: counts.open, queueDepth: queueDepth))
             return state.report
         }
+        let others = max(0, counts.open - own)
+        report.requestsInFlight = Double(others)
+        report.queueDepth = Double(queueDepth)
+        // Microseconds: more digits would only lengthen a header.
+        report.latencySeconds = journal.latency(inFlight: others).map {
+            ($0 * 1e6).rounded() / 1e6
+        }
+        return report
     }
 
     private static let origin = ContinuousClock.now

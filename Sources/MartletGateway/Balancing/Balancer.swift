@@ -66,8 +66,8 @@ public protocol Balancer: Sendable {
     mutating func endpointsToProbe(now: Duration) -> [EndpointID]
 
     /// Takes an endpoint's answer to a probe: the requests it runs, of all gateways, and how long
-    /// it takes for one while it runs so many.
-    mutating func probe(_ id: EndpointID, inFlight: Int, latency: Duration, now: Duration)
+    /// it takes for one while it runs so many; nil where it did not say.
+    mutating func probe(_ id: EndpointID, inFlight: Int, latency: Duration?, now: Duration)
 }
 
 extension Balancer {
@@ -96,7 +96,7 @@ extension Balancer {
 
     /// Does nothing: for algorithms without probes.
     public mutating func probe(
-        _ id: EndpointID, inFlight: Int, latency: Duration, now: Duration
+        _ id: EndpointID, inFlight: Int, latency: Duration?, now: Duration
     ) {}
 
     /// Picks for a request without an affinity.

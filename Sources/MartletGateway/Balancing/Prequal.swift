@@ -11,9 +11,9 @@ import MartletCore
 ///
 /// A probe here is a look at what this gateway itself sees of the endpoint at that moment, its
 /// requests in flight and what it takes for an answer (``LatencyByLoad``), joined with what the
-/// endpoint last reported to run for other gateways. Where the shell sends real probes, to
-/// ``endpointsToProbe(now:)``, their answers make the pool as in the paper, and looks only fill it
-/// up. A single gateway needs none.
+/// endpoint last reported to run for other gateways. Where an endpoint answers the real probes that
+/// the shell sends, to ``endpointsToProbe(now:)``, their answers make the pool as in the paper, and
+/// looks only fill it up. A single gateway needs none.
 ///
 /// Source: Wydrowski, Kleinberg, Rumble and Archer, "Load is not what you should balance:
 /// Introducing Prequal", NSDI 2024. Against failures, which draw load because they are quick, the
@@ -31,6 +31,10 @@ public struct Prequal: Balancer {
     private let configuration: PrequalConfiguration
     private let decayTime: Duration
 
+    /// Reports that come sooner, as with every answer, are passed over: how many requests end in so
+    /// short a time is chance.
+    private static let reportSpacing = Duration.milliseconds(500)
+
     /// With fewer replies than this there is no choice among them.
     private static let repliesMin = 2
 
@@ -41,8 +45,8 @@ public struct Prequal: Balancer {
         var others = 0.0
         /// When it last told of those; nil before the first time.
         var lastTold: Duration?
-        /// The latency by its answer to a probe, in seconds, and when that came.
-        var probed: (latency: Double, time: Duration)?
+        /// When it last answered a probe, and the latency that it told, in seconds.
+        var probed: (latency: Double?, time: Duration)?
         /// Attempts of this gateway that ended since its last load report, and when that came.
         var ended = 0.0
         var lastReport: Duration?
@@ -87,28 +91,31 @@ public struct Prequal: Balancer {
     /// Takes a load report: it tells what the endpoint runs for other gateways.
     ///
     /// By Little's law, what it finishes a second and this gateway does not see, times the latency.
+    /// An answer to a probe says it better, while that is new.
     public mutating func report(_ id: EndpointID, _ sample: LoadSample, now: Duration) {
         guard let place = roster.place(of: id), sample.rps.isFinite else { return }
         let last = roster.notes[place].lastReport
+        if let last, now - last < Self.reportSpacing { return }
         let ended = roster.notes[place].ended
         roster.notes[place].ended = 0
         roster.notes[place].lastReport = now
-        guard let last, now > last else { return }
+        guard let last, now > last, !isProbeNew(at: place, now: now) else { return }
         let rate = max(sample.rps - ended / (now - last).seconds, 0)
         roster.notes[place].others = rate * latency(at: place, now: now)
         roster.notes[place].lastTold = now
     }
 
     /// Takes an endpoint's answer to a probe: the requests it runs, of all gateways, and how long
-    /// it takes for one while it runs so many.
+    /// it takes for one while it runs so many; nil where it did not say, and this gateway has to
+    /// know.
     public mutating func probe(
-        _ id: EndpointID, inFlight: Int, latency: Duration, now: Duration
+        _ id: EndpointID, inFlight: Int, latency: Duration?, now: Duration
     ) {
         guard let place = roster.place(of: id) else { return }
         roster.notes[place].others = max(
             Double(inFlight) - Double(roster.members[place].inFlight), 0)
         roster.notes[place].lastTold = now
-        roster.notes[place].probed = (max(latency.seconds, 0), now)
+        roster.notes[place].probed = (latency.map { max($0.seconds, 0) }, now)
         guard roster.members[place].isHealthy else { return }
         lastAnswer = now
         look(at: place, now: now)
@@ -196,10 +203,15 @@ public struct Prequal: Balancer {
         return own + roster.notes[place].others
     }
 
+    /// Whether an endpoint has answered a probe lately.
+    private func isProbeNew(at place: Int, now: Duration) -> Bool {
+        roster.notes[place].probed.map { now - $0.time <= configuration.replyAgeMax } ?? false
+    }
+
     /// The latency that an endpoint tells itself, while that is new; else what was seen here.
     private func latency(at place: Int, now: Duration) -> Double {
-        if let probed = roster.notes[place].probed, now - probed.time <= configuration.replyAgeMax {
-            return probed.latency
+        if let probed = roster.notes[place].probed?.latency, isProbeNew(at: place, now: now) {
+            return probed
         }
         return roster.notes[place].latency.seconds(
             inFlight: running(at: place, now: now), now: now, decayTime: decayTime)

@@ -47,11 +47,7 @@ struct HealthCheckOutcome {
         isDegraded = !isReady && !isDraining && servesSomething
         load = readiness.headers.first(LoadReport.headerName)
             .flatMap { try? LoadReport(headerValue: $0) }
-            .map {
-                LoadSample(
-                    rps: $0.requestsPerSecond, eps: $0.errorsPerSecond,
-                    utilization: max($0.applicationUtilization, $0.cpuUtilization))
-            }
+            .map { LoadSample($0) }
     }
 
     init(

@@ -31,6 +31,9 @@ final class PoolWatch: Sendable {
 
     private func work() async {
         await withTaskGroup(of: Void.self) { group in
+            if let prober = PoolProber(pool, policy: policy) {
+                group.addTask { await prober.run() }
+            }
             var checks: [UpstreamAddress: Check] = [:]
             for address in pool.directory.addresses { begin(address, &checks, &group) }
             if let dns = pool.settings.dns {

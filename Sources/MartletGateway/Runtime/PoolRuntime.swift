@@ -10,6 +10,9 @@ final class PoolRuntime: Sendable {
     /// How its endpoints are connected to.
     let options = Shared(UpstreamOptions())
 
+    /// Tells of picks where nodes are asked for their load; `nil` where they are not.
+    let probeSignal: ProbeSignal?
+
     private let concurrency: Shared<AdaptiveConcurrency>?
 
     /// A pool, of whose endpoints is known what is known of them in other pools.
@@ -24,6 +27,7 @@ final class PoolRuntime: Sendable {
         after earlier: [PoolRuntime] = [], seed: UInt64
     ) {
         self.settings = settings
+        probeSignal = settings.isProbed ? ProbeSignal() : nil
         concurrency = settings.concurrency.map {
             Shared(AdaptiveConcurrency(configuration: $0.configuration))
         }
@@ -83,6 +87,16 @@ extension TrafficPolicy.Balancing {
         case .consistentHash: .consistentHash
         }
     }
+
+    /// Whether it goes by load reports more often than health checks bring them.
+    var goesByLoadReports: Bool {
+        switch self {
+        case .dynamicWeightedRoundRobin, .leastRequest: true
+        // Those that it needs are answers to probes.
+        case .prequal: false
+        case .roundRobin, .peakEWMA, .consistentHash: false
+        }
+    }
 }
 
 extension TrafficPolicy.Outliers {
@@ -103,6 +117,11 @@ extension TrafficPolicy.Outliers {
 }
 
 extension TrafficPolicy.Pool {
+    /// Whether its endpoints are asked for their load between checks.
+    fileprivate var isProbed: Bool {
+        balancing == .prequal && probes.isEnabled && health.checkProtocol == .http
+    }
+
     /// How its endpoints are chosen and judged.
     fileprivate func directoryConfiguration(
         own: TrafficPolicy.Locality

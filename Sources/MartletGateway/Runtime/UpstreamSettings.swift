@@ -36,6 +36,8 @@ extension TrafficPolicy.Pool {
         options.idleTimeout = idleTimeout
         options.connectionsMax = breakers.connectionsMax
         options.pendingRequestsMax = breakers.pendingRequestsMax
+        options.loadReportInterval =
+            balancing.goesByLoadReports && loadReportInterval > .zero ? loadReportInterval : nil
         return options
     }
 }

@@ -15,6 +15,8 @@ final class RequestJournal: Sendable {
     private let completedCount = Atomic<UInt64>(0)
     private let failedCount = Atomic<UInt64>(0)
     private let openCount = Atomic<Int>(0)
+    private let latencies = Mutex(LatencyMeter())
+    private let origin = ContinuousClock.now
     // Children looked up once: the lookup by label values costs more than the increment.
     private let children = Mutex<[Labels: Children]>([:])
 
@@ -64,6 +66,17 @@ final class RequestJournal: Sendable {
         )
     }
 
+    /// How long a prediction takes, in seconds, that finds so many requests open; `nil` before the
+    /// first.
+    func latency(inFlight: Int) -> Double? {
+        let instant = nanoseconds(.now)
+        return latencies.withLock { $0.seconds(inFlight: inFlight, instantNanoseconds: instant) }
+    }
+
+    private func nanoseconds(_ instant: ContinuousClock.Instant) -> UInt64 {
+        UInt64(max(0, (instant - origin).seconds) * 1e9)
+    }
+
     /// Notes that a request has come in.
     func didReceive() {
         openCount.wrappingAdd(1, ordering: .relaxed)
@@ -80,8 +93,12 @@ final class RequestJournal: Sendable {
 
     /// Writes a request down that was refused before it was received.
     func write(_ record: RequestRecord) {
-        if record.subject.isPrediction { countLoad(record.code) }
-        let elapsed = ContinuousClock.now - record.context.start
+        let now = ContinuousClock.now
+        let elapsed = now - record.context.start
+        if record.subject.isPrediction {
+            countLoad(record.code)
+            if record.code == .ok { noteLatency(elapsed.seconds, now: now) }
+        }
         let children = children(of: record)
         children.requests.increment()
         children.durations.observe(seconds: elapsed.seconds)
@@ -98,6 +115,14 @@ final class RequestJournal: Sendable {
                 remoteAddress: record.context.remoteAddress, model: record.subject.model,
                 version: (record.subject.version ?? record.subject.requestedVersion.number).map(
                     String.init)))
+    }
+
+    private func noteLatency(_ seconds: Double, now: ContinuousClock.Instant) {
+        let open = openCount.load(ordering: .relaxed)
+        let instant = nanoseconds(now)
+        latencies.withLock {
+            $0.record(seconds: seconds, inFlight: open, instantNanoseconds: instant)
+        }
     }
 
     private func countLoad(_ code: StatusCode) {

@@ -2,8 +2,26 @@
 ///
 /// A node sends it as a response header; the gateway derives the endpoint's weight from it.
 public struct LoadReport: Sendable, Hashable {
-    /// The header that carries a report.
+    /// The header that carries a report in any form; the form stands in front of it.
     public static let headerName = "endpoint-load-metrics"
+    /// The field that carries a report as a message alone, as gRPC's trailers do (gRFC A51).
+    public static let binaryHeaderName = "endpoint-load-metrics-bin"
+    /// The request's field that asks for a report along with the answer, as Triton and vLLM know
+    /// it, too; its value is a ``Form``.
+    public static let requestHeaderName = "endpoint-load-metrics-format"
+
+    /// How a report is written.
+    public enum Form: String, Sendable, CaseIterable {
+        /// `name=value,...`
+        case text = "TEXT"
+        /// The message as JSON.
+        case json = "JSON"
+        /// The message `xds.data.orca.v3.OrcaLoadReport` in base64.
+        case binary = "BIN"
+
+        /// The form that a request asks for, in upper or lower case; `nil` for one that is unknown.
+        public init?(asked value: String) { self.init(rawValue: value.uppercased()) }
+    }
 
     /// Use of the resource that limits the application: 1 is full; an overload may exceed it.
     public var applicationUtilization: Double
@@ -47,36 +65,69 @@ public struct LoadReport: Sendable, Hashable {
         set { namedMetrics["requests_in_flight"] = newValue }
     }
 
-    /// The header's value in ORCA's `TEXT` form.
+    /// How long a request takes that finds as many others as there are now, in seconds.
+    public var latencySeconds: Double? {
+        get { namedMetrics["latency_seconds"] }
+        set { namedMetrics["latency_seconds"] = newValue }
+    }
+
+    /// The header's value in ORCA's `TEXT` form; see ``headerValue(as:)``.
+    public var headerValue: String { headerValue(as: .text) }
+
+    /// The header's value, its form in front.
     ///
     /// Values and names that ``init(headerValue:)`` would refuse are left out, and no more is
     /// written than it reads, so that what one process writes another can always read.
-    public var headerValue: String {
-        var fields: [(name: String, value: Double)] = [
+    public func headerValue(as form: Form) -> String {
+        let content =
+            switch form {
+            case .text: Self.text(metrics)
+            case .json: Self.json(metrics)
+            case .binary: Self.base64(Self.message(metrics))
+            }
+        return "\(form.rawValue) \(content)"
+    }
+
+    /// The value of ``binaryHeaderName``, without padding as gRPC has it.
+    public var binaryHeaderValue: String {
+        var text = Self.base64(Self.message(metrics))
+        while text.hasSuffix("=") { text.removeLast() }
+        return text
+    }
+
+    /// What is written, by ORCA's names: as much as may be, and fits.
+    private var metrics: [(name: String, value: Double)] {
+        var metrics: [(name: String, value: Double)] = [
             ("application_utilization", applicationUtilization),
             ("cpu_utilization", cpuUtilization),
             ("rps_fractional", requestsPerSecond),
             ("eps", errorsPerSecond),
         ]
-        if memoryUtilization > 0 { fields.append(("mem_utilization", memoryUtilization)) }
-        for (name, value) in namedMetrics.sorted(by: { $0.key < $1.key }) {
-            guard LoadReportLimits.isMetricName(name.utf8) else { continue }
-            fields.append(("named_metrics." + name, value))
+        if memoryUtilization > 0 { metrics.append(("mem_utilization", memoryUtilization)) }
+        for (name, value) in namedMetrics.sorted(by: { $0.key < $1.key })
+        where LoadReportLimits.isMetricName(name.utf8) {
+            metrics.append((Self.namedPrefix + name, value))
         }
-        var bytes = Array("TEXT".utf8)
-        var separator = UInt8(ascii: " ")
-        var count = 0
-        for (name, value) in fields where LoadReportLimits.isValue(value, of: name) {
-            var field = [separator]
-            field.append(text: name)
-            field.append(UInt8(ascii: "="))
-            field.append(number: value)
-            guard count < LoadReportLimits.fields,
-                bytes.count + field.count <= LoadReportLimits.headerBytes
-            else { break }
-            bytes += field
-            count += 1
-            separator = UInt8(ascii: ",")
+        metrics.removeAll { !LoadReportLimits.isValue($0.value, of: $0.name) }
+        var bytes = 0
+        let fitting = metrics.prefix { metric in
+            bytes += metric.name.utf8.count + LoadReportLimits.valueBytes + 8
+            // Base64 makes four bytes of three.
+            return bytes <= LoadReportLimits.headerBytes / 4 * 3
+        }
+        return Array(fitting.prefix(LoadReportLimits.fields))
+    }
+
+    /// What stands in front of the names of metrics that ORCA does not know.
+    static let namedPrefix = "named_metrics."
+
+    private static func text(_ metrics: [(name: String, value: Double)]) -> String {
+        var bytes: [UInt8] = []
+        for (name, value) in metrics {
+            if !bytes.isEmpty { bytes.append(UInt8(ascii: ",")) }
+            bytes.append(text: name)
+            bytes.append(UInt8(ascii: "="))
+            bytes.append(number: value)
         }
         return String(decoding: bytes, as: UTF8.self)
     }
@@ -95,7 +146,7 @@ enum LoadReportLimits {
 
     /// Whether `name` is made of letters, digits, `_`, `.`, `-` and `/`, and is not too long.
     static func isMetricName(_ name: some Collection<UInt8>) -> Bool {
-        guard !name.isEmpty, name.count <= nameBytes - "named_metrics.".utf8.count else {
+        guard !name.isEmpty, name.count <= nameBytes - LoadReport.namedPrefix.utf8.count else {
             return false
         }
         return name.allSatisfy { byte in

@@ -1,3 +1,5 @@
+internal import Foundation
+
 /// Why a load report was refused.
 public struct LoadReportError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The kind of defect.
@@ -6,8 +8,10 @@ public struct LoadReportError: Error, Sendable, Hashable, CustomStringConvertibl
 
         /// The header is longer, or holds more metrics, than the limits allow.
         public static let tooLarge = Code(name: "too large")
-        /// The value is in another form than `TEXT`.
+        /// The value begins with no form that is known.
         public static let unsupportedFormat = Code(name: "unsupported format")
+        /// What should be JSON, or a message in base64, is not.
+        public static let malformedContent = Code(name: "malformed content")
         /// A metric is not `name=value`, its name is not allowed, or ORCA has no such metric.
         public static let malformedMetric = Code(name: "malformed metric")
         /// A value is not a number, is negative, or is not finite.
@@ -24,7 +28,8 @@ public struct LoadReportError: Error, Sendable, Hashable, CustomStringConvertibl
     /// The message.
     public var description: String { message }
 
-    init(_ code: Code, _ message: String) {
+    /// Makes an error.
+    public init(_ code: Code, _ message: String) {
         self.code = code
         self.message = message
     }
@@ -32,57 +37,52 @@ public struct LoadReportError: Error, Sendable, Hashable, CustomStringConvertibl
 
 extension LoadReport {
     /// Reads the value of a load report header, such as
-    /// `TEXT application_utilization=0.5,named_metrics.queue_depth=3`.
+    /// `TEXT application_utilization=0.5,named_metrics.queue_depth=3`,
+    /// `JSON {"application_utilization": 0.5}` or `BIN` with the message in base64.
     ///
-    /// `:` is read like `=`, for Envoy's reader and some writers use it. ORCA's metrics that have
-    /// no place here (`rps`, `request_cost.*`, `utilization.*`) are checked and then ignored.
+    /// ORCA's metrics that have no place here (`rps`, `request_cost.*`, `utilization.*`) are
+    /// checked and then ignored.
     public init(headerValue: String) throws(LoadReportError) {
         let bytes = headerValue.utf8
-        guard bytes.count <= LoadReportLimits.headerBytes else {
-            throw LoadReportError(.tooLarge, "the load report is too long")
+        try Self.checkLength(bytes)
+        let form = Form.allCases.first { bytes.starts(with: "\($0.rawValue) ".utf8) }
+        guard let form else {
+            throw LoadReportError(.unsupportedFormat, "the load report is of no form that is known")
         }
-        let prefix = "TEXT "
-        guard headerValue.hasPrefix(prefix) else {
-            throw LoadReportError(.unsupportedFormat, "the load report is not in TEXT form")
-        }
-        let fields = bytes.dropFirst(prefix.utf8.count)
-            .split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
-        guard fields.count <= LoadReportLimits.fields else {
-            throw LoadReportError(.tooLarge, "the load report has too many metrics")
-        }
-        self.init()
-        var seen: Set<String> = []
-        for field in fields {
-            let (name, value) = try Self.metric(Substring(field).utf8)
-            guard seen.insert(name).inserted else {
-                throw LoadReportError(.duplicateMetric, "a metric occurs twice")
-            }
-            try set(name, to: value)
+        let content = bytes.dropFirst(form.rawValue.utf8.count + 1)
+        switch form {
+        case .text: try self.init(text: content)
+        case .json: try self.init(json: content)
+        case .binary: try self.init(base64: content)
         }
     }
 
-    private mutating func set(_ name: String, to value: Double) throws(LoadReportError) {
-        switch name {
-        case "application_utilization": applicationUtilization = value
-        case "cpu_utilization": cpuUtilization = value
-        case "mem_utilization": memoryUtilization = value
-        case "rps_fractional": requestsPerSecond = value
-        case "eps": errorsPerSecond = value
-        case "rps": break
-        default:
-            guard let dot = name.firstIndex(of: ".") else {
-                throw LoadReportError(.malformedMetric, "a metric is unknown")
-            }
-            let key = String(name[name.index(after: dot)...])
-            guard LoadReportLimits.isMetricName(key.utf8) else {
-                throw LoadReportError(.malformedMetric, "a named metric has no usable name")
-            }
-            switch name[..<dot] {
-            case "named_metrics": namedMetrics[key] = value
-            case "request_cost", "utilization": break
-            default: throw LoadReportError(.malformedMetric, "a metric is unknown")
-            }
+    /// Reads the value of ``binaryHeaderName``: the message in base64, with or without padding.
+    public init(binaryHeaderValue: String) throws(LoadReportError) {
+        try Self.checkLength(binaryHeaderValue.utf8)
+        try self.init(base64: binaryHeaderValue.utf8[...])
+    }
+
+    private static func checkLength(_ bytes: String.UTF8View) throws(LoadReportError) {
+        guard bytes.count <= LoadReportLimits.headerBytes else {
+            throw LoadReportError(.tooLarge, "the load report is too long")
         }
+    }
+
+    // MARK: Text
+
+    /// `:` is read like `=`, for Envoy's reader and some writers use it.
+    private init(text: Substring.UTF8View) throws(LoadReportError) {
+        let fields = text.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
+        guard fields.count <= LoadReportLimits.fields else {
+            throw LoadReportError(.tooLarge, "the load report has too many metrics")
+        }
+        var reader = LoadReportReader()
+        for field in fields {
+            let (name, value) = try Self.metric(field)
+            try reader.take(name, value)
+        }
+        self = reader.report
     }
 
     private static func metric(
@@ -98,34 +98,7 @@ extension LoadReport {
         guard !name.isEmpty, name.utf8.count <= LoadReportLimits.nameBytes else {
             throw LoadReportError(.malformedMetric, "a metric has no usable name")
         }
-        let value = try number(trimmed(parts[1]))
-        guard LoadReportLimits.isValue(value, of: name) else {
-            throw LoadReportError(.invalidValue, "a value is outside its range")
-        }
-        return (name, value)
-    }
-
-    /// A decimal number: `digits[.digits][e[+-]digits]`, no sign, no `inf`, no hexadecimal.
-    private static func number(
-        _ text: Substring.UTF8View
-    ) throws(LoadReportError) -> Double {
-        let isDecimal = text.allSatisfy { byte in
-            switch byte {
-            case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "e"),
-                UInt8(ascii: "E"), UInt8(ascii: "+"), UInt8(ascii: "-"):
-                true
-            default: false
-            }
-        }
-        guard isDecimal, text.count <= LoadReportLimits.valueBytes,
-            let first = text.first, isDigit(first), let last = text.last, isDigit(last),
-            let value = Double(Substring(text))
-        else { throw LoadReportError(.invalidValue, "a value is not a number") }
-        return value
-    }
-
-    private static func isDigit(_ byte: UInt8) -> Bool {
-        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+        return (name, try LoadReportReader.number(trimmed(parts[1])))
     }
 
     private static func trimmed(_ text: Substring.UTF8View) -> Substring.UTF8View {
@@ -136,4 +109,16 @@ extension LoadReport {
         while let last = rest.last, isBlank(last) { rest.removeLast() }
         return rest
     }
+
+    // MARK: Base64
+
+    private init(base64: Substring.UTF8View) throws(LoadReportError) {
+        let padding = String(repeating: "=", count: (4 - base64.count % 4) % 4)
+        guard let message = Data(base64Encoded: String(Substring(base64)) + padding) else {
+            throw LoadReportError(.malformedContent, "the load report is not in base64")
+        }
+        try self.init(message: Array(message))
+    }
+
+    static func base64(_ bytes: [UInt8]) -> String { Data(bytes).base64EncodedString() }
 }

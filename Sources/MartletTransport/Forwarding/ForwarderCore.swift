@@ -18,7 +18,7 @@ final class ForwarderCore: Sendable {
 
 /// Connections to upstreams, a set for each event loop: a request never changes threads.
 public final class UpstreamPools: Sendable {
-    private let eventLoops: EventLoops
+    let eventLoops: EventLoops
     private let http1: [ObjectIdentifier: NIOLoopBound<HTTP1UpstreamPool>]
     private let http2: [ObjectIdentifier: NIOLoopBound<HTTP2UpstreamPool>]
 

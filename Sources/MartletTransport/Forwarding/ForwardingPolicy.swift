@@ -207,12 +207,25 @@ public protocol ForwardingPolicy: Sendable {
     /// An attempt at an upstream is over; called once for each that has begun.
     func didEnd(_ attempt: EndedAttempt, _ plan: ForwardingPlan)
 
+    /// An answer has told how loaded its upstream is, which its client is not told.
+    ///
+    /// Called before ``didEnd(_:_:)`` where the answer is complete.
+    func didReport(
+        _ reading: LoadReading, from upstream: UpstreamAddress, _ plan: ForwardingPlan)
+
     /// A request is over.
     func didFinish(_ outcome: ForwardedOutcome, _ plan: ForwardingPlan)
 
     /// How a copy of a request is sent whose plan says that it is kept, and which was answered;
     /// `nil` for not at all.
     func copy(of outcome: ForwardedOutcome, _ plan: ForwardingPlan) -> ForwardingPlan?
+}
+
+extension ForwardingPolicy {
+    /// Does nothing: for policies that do not go by load.
+    public func didReport(
+        _ reading: LoadReading, from upstream: UpstreamAddress, _ plan: ForwardingPlan
+    ) {}
 }
 
 /// Bounds of forwarding, with their defaults.

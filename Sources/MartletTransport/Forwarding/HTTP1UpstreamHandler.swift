@@ -25,10 +25,12 @@ final class HTTP1UpstreamHandler: ChannelDuplexHandler, UpstreamExchange {
     private var isOpen = false
     /// Whether content is copied before anybody keeps it; see `Channel.isEncrypted`.
     private var copiesContent = false
+    private var loadReportTurn: LoadReportTurn
 
-    init(address: UpstreamAddress, pool: HTTP1UpstreamPool) {
+    init(address: UpstreamAddress, pool: HTTP1UpstreamPool, upstream: SharedUpstream) {
         self.address = address
         self.pool = pool
+        loadReportTurn = LoadReportTurn(of: upstream)
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -77,7 +79,8 @@ final class HTTP1UpstreamHandler: ChannelDuplexHandler, UpstreamExchange {
     }
 
     private func begin(_ head: HTTP1ForwardedHead) {
-        head.write(to: &output, host: address.description)
+        let asks = loadReportTurn.has(attemptAt: exchange?.current?.start)
+        head.write(to: &output, host: address.description, asksForLoad: asks)
         isChunked = head.framing == .chunked
         reader.expect(isToHead: head.isHead, allowsUpgrade: head.asksForUpgrade)
     }
@@ -145,10 +148,14 @@ final class HTTP1UpstreamHandler: ChannelDuplexHandler, UpstreamExchange {
             while let exchange, let event = try reader.next() {
                 switch event {
                 case .head(let head, let isEnd):
+                    if let reading = head.loadReport { report(reading, to: exchange) }
                     exchange.receive(.head(head, isEnd: isEnd), attempt: attempt)
                 case .content(let bytes): exchange.receive(.body(bytes), attempt: attempt)
-                case .end(let trailers): exchange.receive(.end(trailers), attempt: attempt)
+                case .end(var trailers):
+                    if let reading = trailers?.takeLoadReport() { report(reading, to: exchange) }
+                    exchange.receive(.end(trailers), attempt: attempt)
                 case .whole(let head, let content):
+                    if let reading = head.loadReport { report(reading, to: exchange) }
                     exchange.receive(.whole(head, content), attempt: attempt)
                 }
             }
@@ -182,6 +189,10 @@ final class HTTP1UpstreamHandler: ChannelDuplexHandler, UpstreamExchange {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         fail()
         context.close(promise: nil)
+    }
+
+    private func report(_ reading: LoadReading, to exchange: Exchange<HTTP1Wire>) {
+        exchange.policy.didReport(reading, from: address, exchange.plan)
     }
 
     private func fail() {

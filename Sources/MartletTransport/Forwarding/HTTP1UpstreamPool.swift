@@ -80,7 +80,7 @@ final class HTTP1UpstreamPool: UpstreamConnector {
                     let (pool, _) = bound.value
                     try upstream.configure(channel, to: address, isHTTP2: false)
                     try channel.pipeline.syncOperations.addHandler(
-                        HTTP1UpstreamHandler(address: address, pool: pool))
+                        HTTP1UpstreamHandler(address: address, pool: pool, upstream: upstream))
                 }
             }
             .connect(to: address)

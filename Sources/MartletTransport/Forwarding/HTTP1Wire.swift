@@ -65,11 +65,14 @@ final class HTTP1ForwardedHead {
     }
 
     /// The head as bytes, for an upstream that is named so.
-    func write(to buffer: inout ByteBuffer, host: String) {
+    ///
+    /// `asksForLoad` says whether the upstream is asked for a load report along with the answer.
+    func write(to buffer: inout ByteBuffer, host: String, asksForLoad: Bool = false) {
         buffer.reserveCapacity(minimumWritableBytes: bytes.count + 96)
         buffer.writeBytes(bytes)
         // A request of HTTP/1.0 may lack what ours must have.
         if !hasHost { buffer.writeString("host: \(host)\r\n") }
+        if asksForLoad { buffer.writeStaticString("endpoint-load-metrics-format: TEXT\r\n") }
         switch framing {
         case .none: if statesLength { buffer.writeStaticString("content-length: 0\r\n") }
         case .length(let length):

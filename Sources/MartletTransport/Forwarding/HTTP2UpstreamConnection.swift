@@ -38,10 +38,15 @@ final class HTTP2UpstreamConnection: HTTP2Endpoint, LoopTurnMember {
     private var hasSpread = false
     /// Whether content is copied before anybody keeps it; see `Channel.isEncrypted`.
     private var copiesContent = false
+    private var loadReportTurn: LoadReportTurn
 
-    init(address: UpstreamAddress, pool: HTTP2UpstreamPool, now: NIODeadline) {
+    init(
+        address: UpstreamAddress, pool: HTTP2UpstreamPool, upstream: SharedUpstream,
+        now: NIODeadline
+    ) {
         self.address = address
         self.pool = pool
+        loadReportTurn = LoadReportTurn(of: upstream)
         connection = HTTP2Connection(role: .client, limits: .upstream, now: now)
     }
 
@@ -115,9 +120,9 @@ final class HTTP2UpstreamConnection: HTTP2Endpoint, LoopTurnMember {
 
     /// Begins a stream with the head of a request; 0 where the connection takes none any more.
     func begin(_ stream: HTTP2UpstreamStream, _ head: HTTP2ForwardedHead, isEnd: Bool) -> UInt32 {
-        guard let id = connection.open(head.block, isHead: head.isHead, isEnd: isEnd) else {
-            return 0
-        }
+        let asks = loadReportTurn.has(attemptAt: stream.start)
+        let block = asks ? head.blockThatAsksForLoad : head.block
+        guard let id = connection.open(block, isHead: head.isHead, isEnd: isEnd) else { return 0 }
         streams.insert(stream, for: id)
         endSoon()
         return id
@@ -219,6 +224,7 @@ final class HTTP2UpstreamConnection: HTTP2Endpoint, LoopTurnMember {
     private func take(_ event: HTTP2Event) {
         switch event {
         case .answer(let id, let head, let isEnd):
+            if let reading = head.loadReport { streams[id]?.report(reading) }
             streams[id]?.receive(.head(head, isEnd: isEnd))
             if isEnd { release(id) }
         case .data(let id, let bytes, let isEnd):
@@ -227,6 +233,7 @@ final class HTTP2UpstreamConnection: HTTP2Endpoint, LoopTurnMember {
             streams[id]?.receive(.end(nil))
             release(id)
         case .trailers(let id, let trailers):
+            if let reading = trailers.loadReport { streams[id]?.report(reading) }
             streams[id]?.receive(.end(trailers))
             release(id)
         case .unprocessed(let id): streams.remove(id)?.fail(.unprocessed)

@@ -60,7 +60,8 @@ final class HTTP2UpstreamPool: UpstreamConnector {
         }
         let upstream = upstreams[address]
         guard upstream.begin() else { return open.min { $0.load < $1.load } }
-        let connection = HTTP2UpstreamConnection(address: address, pool: self, now: eventLoop.now)
+        let connection = HTTP2UpstreamConnection(
+            address: address, pool: self, upstream: upstream, now: eventLoop.now)
         connections[address, default: []].append(connection)
         connect(connection, upstream)
         sweep.include(idleTimeout: upstreams.idleTimeout(of: address, limits: limits))

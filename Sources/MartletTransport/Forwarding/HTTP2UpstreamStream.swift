@@ -19,6 +19,9 @@ final class HTTP2UpstreamStream: UpstreamExchange {
         self.connection = connection
     }
 
+    /// When its attempt began; `nil` where that is over.
+    var start: ContinuousClock.Instant? { exchange?.current?.start }
+
     // MARK: UpstreamExchange
 
     private(set) var isWritable = true
@@ -77,6 +80,12 @@ final class HTTP2UpstreamStream: UpstreamExchange {
     func receive(_ bytes: ByteBuffer) {
         if !isReading { heldBytes += bytes.readableBytes }
         exchange?.receive(.body(bytes), attempt: attempt)
+    }
+
+    /// The upstream has told how loaded it is.
+    func report(_ reading: LoadReading) {
+        guard let exchange else { return }
+        exchange.policy.didReport(reading, from: connection.address, exchange.plan)
     }
 
     func receive(_ part: ResponsePart<HTTP2Wire>) { exchange?.receive(part, attempt: attempt) }

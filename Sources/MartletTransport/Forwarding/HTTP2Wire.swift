@@ -1,4 +1,5 @@
 import MartletCore
+import MartletTelemetry
 import NIOCore
 
 /// HTTP/2 as the gateway forwards it, gRPC included.
@@ -54,5 +55,12 @@ final class HTTP2ForwardedHead {
         if let clientAddress { block.add("x-forwarded-for", clientAddress) }
         self.block = block
         isHead = head.method == "HEAD"
+    }
+
+    /// The same that asks for the upstream's load along with the answer.
+    var blockThatAsksForLoad: FieldBlock {
+        var block = block
+        block.add(LoadReport.requestHeaderName, LoadReport.Form.text.rawValue)
+        return block
     }
 }

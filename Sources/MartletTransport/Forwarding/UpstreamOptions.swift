@@ -18,6 +18,9 @@ public struct UpstreamOptions: Sendable {
     /// Requests of all event loops that wait for a connection.
     public var pendingRequestsMax = Int.max
 
+    /// How often a request asks for a load report along with its answer; `nil` for never.
+    public var loadReportInterval: Duration?
+
     /// Connects in the clear, without bounds but the gateway's.
     public init() {}
 }
@@ -68,6 +71,7 @@ final class SharedUpstream: Sendable {
     private let settings = Mutex(UpstreamOptions())
     private let connections = Atomic(0)
     private let pending = Atomic(0)
+    private let lastReportTurn = Mutex<ContinuousClock.Instant?>(nil)
 
     /// How it is connected to.
     var options: UpstreamOptions {
@@ -103,6 +107,20 @@ final class SharedUpstream: Sendable {
             return
         }
         channel.closeFuture.whenComplete { _ in self.connections.subtract(1, ordering: .relaxed) }
+    }
+
+    /// Lets one request in an interval ask for a load report.
+    ///
+    /// - Returns: whether it is this one, and when there is another.
+    func takeReportTurn(
+        now: ContinuousClock.Instant
+    ) -> (isTaken: Bool, next: ContinuousClock.Instant) {
+        guard let interval = options.loadReportInterval else { return (false, now + .seconds(1)) }
+        return lastReportTurn.withLock { last in
+            if let last, now < last + interval { return (false, last + interval) }
+            last = now
+            return (true, now + interval)
+        }
     }
 
     /// Encrypts a new connection where that is wanted.

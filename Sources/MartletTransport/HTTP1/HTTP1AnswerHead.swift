@@ -28,6 +28,9 @@ final class HTTP1AnswerHead: HTTP1ReadableHead, Sendable {
     /// connection and of the length are left out.
     let forwarded: [UInt8]
 
+    /// What it says of the upstream's load, if anything; for the gateway alone.
+    let loadReport: LoadReading?
+
     private let statusLineBytes: Int
     private let fieldsStart: Int
     private let connection: HTTP1ConnectionField
@@ -46,6 +49,7 @@ final class HTTP1AnswerHead: HTTP1ReadableHead, Sendable {
         isKeepAlive =
             !draft.persistence.closes && (!draft.isHTTP10 || draft.persistence.keepsAlive)
         isStream = draft.status == 101 || draft.isEventStream
+        loadReport = draft.load.reading
         var forwarded = [UInt8]()
         forwarded.reserveCapacity(bytes.count)
         // Whatever minor version the upstream speaks, we speak ours.
@@ -111,6 +115,7 @@ struct HTTP1AnswerDraft: HTTP1ReadableDraft {
     private(set) var length = HTTP1LengthFields()
     private(set) var persistence = HTTP1ConnectionField()
     private(set) var isEventStream = false
+    private(set) var load = LoadReportFields()
     private var fieldCount = 0
     private var countedBytes = 0
 
@@ -163,6 +168,10 @@ struct HTTP1AnswerDraft: HTTP1ReadableDraft {
             try length.takeLength(bytes, field.value)
         case 17 where bytes.spells("transfer-encoding", field.name):
             length.takeTransfer(bytes, field.value)
+        case 21 where bytes.spells("endpoint-load-metrics", field.name):
+            load.takePlain(bytes.text(field.value))
+        case 25 where bytes.spells("endpoint-load-metrics-bin", field.name):
+            load.takeBinary(bytes.text(field.value))
         default: break
         }
     }

@@ -1,4 +1,5 @@
 import Foundation
+import MartletTelemetry
 
 /// How the end of a request's body is found (RFC 9112, section 6.3).
 enum HTTP1Framing: Equatable {
@@ -34,6 +35,9 @@ final class HTTP1Head: HTTP1ReadableHead, Sendable {
     /// The values of `content-encoding`.
     let contentEncodings: [String]
 
+    /// In which form it asks for the server's load along with the answer; `nil` for not at all.
+    let loadForm: LoadReport.Form?
+
     let fieldsStart: Int
     let connection: HTTP1ConnectionField
 
@@ -52,6 +56,7 @@ final class HTTP1Head: HTTP1ReadableHead, Sendable {
         // Those who know HTTP/1.0 alone know nothing of it (RFC 9110, section 10.1.1).
         expectsContinue = draft.expectsContinue && !draft.isHTTP10
         contentEncodings = draft.contentEncodings.map { bytes.text($0) }
+        loadForm = draft.load.askedForm
         fieldsStart = draft.fieldsStart
         self.bytes = Array(bytes)
     }

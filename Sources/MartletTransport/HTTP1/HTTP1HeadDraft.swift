@@ -9,6 +9,9 @@ struct HTTP1HeadDraft: HTTP1ReadableDraft {
     private(set) var expectsContinue = false
     private(set) var contentEncodings: [Range<Int>] = []
 
+    /// What it asks for of the server's load.
+    private(set) var load = LoadReportFields()
+
     private var requestTarget = 0..<0
     private var fieldCount = 0
     /// The bytes that the limit counts.
@@ -83,6 +86,8 @@ struct HTTP1HeadDraft: HTTP1ReadableDraft {
             contentEncodings.append(field.value)
         case 17 where bytes.spells("transfer-encoding", field.name):
             length.takeTransfer(bytes, field.value)
+        case 28 where bytes.spells("endpoint-load-metrics-format", field.name):
+            load.takeRequest(bytes.text(field.value))
         default: break
         }
     }

@@ -60,7 +60,8 @@ extension HTTP1ServerHandler {
         }
         exchange.context.cancellation.settle()
         self.exchange = nil
-        connection.answer(response)
+        let form = exchange.head.loadForm
+        connection.answer(form == nil ? response : responder.reporting(response, as: form))
     }
 
     func fail(_ fault: HTTP1Fault) {

@@ -6,13 +6,16 @@ final class AnswerHead: Sendable {
     /// The status; 0 where it is missing.
     let status: Int
 
-    /// The fields without `:status`.
+    /// The fields that are for the client, without `:status`.
     let fields: HeaderFields
 
     let contentLength: Int?
 
     /// What the protocol forbids in it, if anything.
     let malformation: String?
+
+    /// What it says of the server's load, if anything; for the gateway alone.
+    let loadReport: LoadReading?
 
     /// The whole list, as it is passed on.
     let block: FieldBlock
@@ -27,10 +30,13 @@ final class AnswerHead: Sendable {
         var check = HeaderListCheck(isAnswer: true)
         var list: [(name: String, value: String)] = []
         list.reserveCapacity(headers.count)
+        var load = LoadReportFields()
         for (name, value, _) in headers {
             check.take(name, value)
-            if !name.isPseudoField { list.append((name: name, value: value)) }
+            if name.isPseudoField || load.take(name, value) { continue }
+            list.append((name: name, value: value))
         }
+        loadReport = load.reading
         status = check.status ?? 0
         contentLength = check.contentLength
         malformation = check.answerFault
@@ -59,7 +65,10 @@ final class FieldTrailers: Sendable {
     /// What the protocol forbids in them, if anything.
     let malformation: String?
 
-    /// All of them, as they are passed on.
+    /// What they say of the server's load, if anything; for the gateway alone.
+    let loadReport: LoadReading?
+
+    /// The others, as they are passed on.
     let block: FieldBlock
 
     /// The status of a gRPC call.
@@ -75,7 +84,12 @@ final class FieldTrailers: Sendable {
     init(_ headers: HPACKHeaders) {
         self.headers = headers
         var check = HeaderListCheck()
-        for (name, value, _) in headers { check.take(name, value) }
+        var load = LoadReportFields()
+        for (name, value, _) in headers {
+            check.take(name, value)
+            _ = load.take(name, value)
+        }
+        loadReport = load.reading
         malformation = check.trailersFault
         block = FieldBlock(headers)
         grpcStatus = headers.first(name: "grpc-status").flatMap(GRPCFields.status)

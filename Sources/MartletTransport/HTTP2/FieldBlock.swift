@@ -43,9 +43,9 @@ struct FieldBlock: Sendable {
         for (name, value) in fields { add(name, value) }
     }
 
-    /// Creates the block that says what a decoded one has said.
+    /// Creates the block that says what a decoded one has said, but for load reports.
     init(_ headers: HPACKHeaders) {
-        for (name, value, indexing) in headers {
+        for (name, value, indexing) in headers where !LoadReportFields.contain(name) {
             add(name, value, isSensitive: indexing == .neverIndexed)
         }
     }

@@ -92,10 +92,12 @@ extension HTTP2Connection {
     }
 
     /// Answers a gRPC call by one message.
-    mutating func answer(_ message: [UInt8], on stream: UInt32) {
+    mutating func answer(
+        _ message: [UInt8], on stream: UInt32, trailers: FieldBlock = .grpcSuccess
+    ) {
         sendHead(.grpcHead, on: stream)
         sendData(message, isMessage: true, on: stream)
-        sendTrailers(.grpcSuccess, on: stream)
+        sendTrailers(trailers, on: stream)
     }
 
     /// Ends a stream without an answer.

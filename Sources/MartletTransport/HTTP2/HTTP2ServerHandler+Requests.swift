@@ -151,11 +151,17 @@ extension HTTP2ServerHandler {
     private func finish(
         _ stream: UInt32, _ exchange: HTTP2Exchange, _ response: GRPCResponse
     ) {
-        switch response {
-        case .message(let message): connection.answer(message, on: stream)
-        case .failure(let code, let text):
+        let load = exchange.head.loadForm.flatMap { responder.loadField(as: $0, isGRPC: true) }
+        switch (response, load) {
+        case (.message(let message), nil): connection.answer(message, on: stream)
+        case (.message(let message), let load?):
+            var trailers = FieldBlock.grpcSuccess
+            trailers.add(load.name, load.value)
+            connection.answer(message, on: stream, trailers: trailers)
+        case (.failure(let code, let text), let load):
+            let fields = HeaderFields(load.map { [$0] } ?? [])
             connection.sendHead(
-                .grpcFailure(ServingError(code, text)), on: stream, isEnd: true)
+                .grpcFailure(ServingError(code, text), fields: fields), on: stream, isEnd: true)
         }
         didAnswer(stream, exchange)
     }
@@ -163,6 +169,8 @@ extension HTTP2ServerHandler {
     private func finish(
         _ stream: UInt32, _ exchange: HTTP2Exchange, _ response: HTTPResponse
     ) {
+        let form = exchange.head.loadForm
+        let response = form == nil ? response : responder.reporting(response, as: form)
         write(response, to: stream, isHead: exchange.head.method == "HEAD")
         didAnswer(stream, exchange)
     }

@@ -1,4 +1,5 @@
 import MartletCore
+import MartletTelemetry
 import NIOHPACK
 
 /// A request's header list, checked and read once: clients send the same one again and again.
@@ -12,7 +13,7 @@ final class RequestHead: Sendable {
     let scheme: String
     let authority: String?
 
-    /// The fields without those of HTTP/2 itself.
+    /// The fields without those of HTTP/2 itself, and without what they ask of the server's load.
     let fields: HeaderFields
 
     /// All fields, and their bytes as the protocol counts them.
@@ -34,6 +35,9 @@ final class RequestHead: Sendable {
     /// Whether a `host` field says something else than `:authority`.
     let namesAnotherHost: Bool
 
+    /// In which form it asks for the server's load along with the answer; `nil` for not at all.
+    let loadForm: LoadReport.Form?
+
     /// Which of ``fields`` nobody may keep in a table (RFC 7541, section 7.1.3).
     let sensitiveFields: Set<Int>
 
@@ -44,9 +48,10 @@ final class RequestHead: Sendable {
         var fields: [(name: String, value: String)] = []
         fields.reserveCapacity(headers.count)
         var sensitiveFields: Set<Int> = []
+        var load = LoadReportFields()
         for (name, value, indexing) in headers {
             check.take(name, value)
-            guard !name.isPseudoField else { continue }
+            if name.isPseudoField || load.take(name, value) { continue }
             if indexing == .neverIndexed { sensitiveFields.insert(fields.count) }
             fields.append((name: name, value: value))
         }
@@ -58,6 +63,7 @@ final class RequestHead: Sendable {
         authority = check.authority
         hasQuery = check.path.map { $0.utf8.contains(UInt8(ascii: "?")) } ?? false
         self.sensitiveFields = sensitiveFields
+        loadForm = load.askedForm
         fieldCount = headers.count
         listBytes = check.listBytes
         contentLength = check.contentLength

@@ -1,4 +1,5 @@
 public import MartletCore
+public import MartletTelemetry
 
 /// Answers whole requests.
 ///
@@ -23,11 +24,18 @@ public protocol RequestResponder: Sendable {
         for start: GRPCStreamStart, writer: GRPCStreamWriter
     ) -> (any GRPCStreamHandler)?
 
+    /// How loaded the server is, for clients that ask to be told along with an answer; `nil` for a
+    /// server that does not say.
+    var loadReport: LoadReport? { get }
+
     /// Learns of a request that the transport refused by itself, such as one over a limit.
     func didRefuse(_ refusal: Refusal)
 }
 
 extension RequestResponder {
+    /// Says nothing of its load.
+    public var loadReport: LoadReport? { nil }
+
     /// Any method may be.
     public func mayStream(path: String) -> Bool { true }
 

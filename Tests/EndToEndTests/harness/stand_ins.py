@@ -16,6 +16,8 @@ class StandIn(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.answer = answer
         self.pages = pages
+        # Header fields of the pages.
+        self.page_fields = {}
         self.requests = []
         # Connections over which something was posted: those that are open, and the most at once.
         self.connections = set()
@@ -58,7 +60,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self):
         page = self.server.pages.get(self.path)
-        self.send(404 if page is None else 200, page or b"")
+        self.send(404 if page is None else 200, page or b"", **self.server.page_fields)
 
     def setup(self):
         super().setup()

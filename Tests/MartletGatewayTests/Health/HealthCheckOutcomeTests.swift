@@ -48,6 +48,15 @@ struct HealthCheckOutcomeTests {
         #expect(outcome.load == LoadSample(rps: 100, eps: 2, utilization: 0.5))
     }
 
+    @Test(arguments: LoadReport.Form.allCases)
+    func report_ofAnyForm_isTaken(form: LoadReport.Form) {
+        let report = LoadReport(cpuUtilization: 0.5, requestsPerSecond: 10)
+        let readiness = HTTPResponse(
+            status: 200, headers: [LoadReport.headerName: report.headerValue(as: form)])
+        let outcome = HealthCheckOutcome(readiness: readiness, listing: nil)
+        #expect(outcome.load == LoadSample(rps: 10, eps: 0, utilization: 0.5))
+    }
+
     @Test(arguments: TrafficPolicy.Health.CheckProtocol.allCases)
     func node_thatCannotBeReached_isNeither(
         byProtocol checkProtocol: TrafficPolicy.Health.CheckProtocol

@@ -102,6 +102,11 @@ struct PolicyCheckTests {
                 + "remove it or choose that"
         ),
         (
+            "{name: a, endpoints: [x:1], probes: {spacing_seconds: 1}}",
+            "1:45: pools[0].probes: is for 'balancing: prequal' alone; "
+                + "remove it or choose that"
+        ),
+        (
             "{name: a, dns: {name: n}}",
             "1:24: pools[0].dns: 'port' is missing; add it, or ask for "
                 + "'record: service'"

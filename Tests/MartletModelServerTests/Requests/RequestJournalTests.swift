@@ -109,4 +109,13 @@ struct RequestJournalTests {
         journal.write(record("known", code: code))
         #expect(journal.counts.failed == (nodes.contains(code) ? 1 : 0))
     }
+
+    @Test func latency_isOfPredictionsThatWentWell() throws {
+        #expect(journal.latency(inFlight: 0) == nil)
+        journal.write(record("known", 3, operation: "metadata"))
+        journal.write(record("known", 3, code: .unavailable))
+        #expect(journal.latency(inFlight: 0) == nil)
+        journal.write(record("known", 3))
+        #expect(try #require(journal.latency(inFlight: 0)) >= 0)
+    }
 }

@@ -12,7 +12,8 @@ import Testing
                 + "rps_fractional=10.5,eps=0,named_metrics.queue_depth=3")
     }
 
-    @Test func header_whenReadBack_isTheSameReport() throws {
+    @Test(arguments: LoadReport.Form.allCases)
+    func header_whenReadBack_isTheSameReport(form: LoadReport.Form) throws {
         var generator = SystemRandomNumberGenerator()
         for _ in 0..<200 {
             var report = LoadReport(
@@ -23,7 +24,8 @@ import Testing
                 errorsPerSecond: .random(in: 0...1e-9, using: &generator),
                 namedMetrics: ["a.b/c-D_1": .random(in: 0...1e300, using: &generator)])
             report.requestsInFlight = Double(Int.random(in: 0...1000, using: &generator))
-            #expect(try LoadReport(headerValue: report.headerValue) == report)
+            #expect(try LoadReport(headerValue: report.headerValue(as: form)) == report)
+            #expect(try LoadReport(binaryHeaderValue: report.binaryHeaderValue) == report)
         }
     }
 
@@ -43,7 +45,7 @@ import Testing
         ("", LoadReportError.Code.unsupportedFormat),
         ("cpu_utilization=0.3", .unsupportedFormat),
         ("TEXTcpu_utilization=0.3", .unsupportedFormat),
-        (#"JSON {"cpu_utilization": 0.3}"#, .unsupportedFormat),
+        ("XML <cpu_utilization>0.3</cpu_utilization>", .unsupportedFormat),
         ("TEXT ", .malformedMetric),
         ("TEXT cpu_utilization", .malformedMetric),
         ("TEXT =0.3", .malformedMetric),
@@ -96,6 +98,9 @@ import Testing
         for index in 0..<1000 {
             report.namedMetrics["\(String(repeating: "n", count: 80)).\(index)"] = 1
         }
-        _ = try LoadReport(headerValue: report.headerValue)
+        for form in LoadReport.Form.allCases {
+            let read = try LoadReport(headerValue: report.headerValue(as: form))
+            #expect((10...LoadReportLimits.fields).contains(read.namedMetrics.count))
+        }
     }
 }

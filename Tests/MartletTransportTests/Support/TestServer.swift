@@ -1,6 +1,7 @@
 import Foundation
 import Logging
 import MartletCore
+import MartletTelemetry
 import ServiceLifecycle
 import ServiceLifecycleTestKit
 import Synchronization
@@ -17,13 +18,15 @@ final class TestResponder: RequestResponder {
     private let answerGRPC: AnswerGRPC
     private let answerStream: AnswerStream
     private let refused = Mutex<[Refusal]>([])
+    let loadReport: LoadReport?
 
     /// By default the server echoes: bodies over HTTP, messages over gRPC.
     init(
         http: @escaping AnswerHTTP = { $1.send(HTTPResponse(status: 200, body: $0.body)) },
         grpc: @escaping AnswerGRPC = { $1.send(.message($0.message)) },
-        stream: @escaping AnswerStream = { _, _ in nil }
+        stream: @escaping AnswerStream = { _, _ in nil }, loadReport: LoadReport? = nil
     ) {
+        self.loadReport = loadReport
         answerStream = stream
         answerHTTP = http
         answerGRPC = grpc

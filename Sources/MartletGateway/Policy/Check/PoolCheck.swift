@@ -18,6 +18,11 @@ extension PolicyCheck {
                 at: "\(keyPath).hash_header",
                 "is for 'balancing: consistent_hash' alone; remove it or choose that")
         }
+        if pool.probes != TrafficPolicy.Probes(), pool.balancing != .prequal {
+            problems.add(
+                at: "\(keyPath).probes",
+                "is for 'balancing: prequal' alone; remove it or choose that")
+        }
         if (pool.tls?.certificateFile == nil) != (pool.tls?.keyFile == nil) {
             problems.add(
                 at: "\(keyPath).tls", "'certificate_file' and 'key_file' need each other; add one")

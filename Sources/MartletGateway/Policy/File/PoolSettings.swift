@@ -18,6 +18,8 @@ extension TrafficPolicy {
         var dns: DNS?
         var balancing = Keys.balancing.standard
         var hashHeader: String?
+        var loadReportInterval = Keys.loadReportInterval.standard
+        var probes = Probes()
         var health = Health()
         var outliers = Outliers()
         var breakers = Breakers()
@@ -44,6 +46,13 @@ extension TrafficPolicy {
                 "hash_header", PolicyText.headerName,
                 "With `consistent_hash`: the header field whose value decides; the client's "
                     + "address unless given.")
+            static let loadReportInterval = ConfigurationKey(
+                "load_report_seconds", .seconds(0...3600), default: .milliseconds(100),
+                "Seconds after which a request asks its node again for a load report along with "
+                    + "the answer, where the balancing goes by those; 0 never.")
+            static let probes = ConfigurationKey(
+                "probes", .section(), default: Probes(),
+                "With `prequal`: how nodes are asked for their load.")
             static let health = ConfigurationKey(
                 "health", .section(), default: Health(), "How nodes are checked.")
             static let outliers = ConfigurationKey(
@@ -78,9 +87,9 @@ extension TrafficPolicy.Pool: ConfigurationReadable {
     static let description = ConfigurationSectionDescription(
         "pool", "A named pool of nodes that can stand in for each other.",
         keys: [
-            Keys.name, Keys.endpoints, Keys.dns, Keys.balancing, Keys.hashHeader, Keys.health,
-            Keys.outliers, Keys.breakers, Keys.concurrency, Keys.nearness, Keys.panicShare,
-            Keys.connectTimeout,
+            Keys.name, Keys.endpoints, Keys.dns, Keys.balancing, Keys.hashHeader,
+            Keys.loadReportInterval, Keys.probes, Keys.health, Keys.outliers, Keys.breakers,
+            Keys.concurrency, Keys.nearness, Keys.panicShare, Keys.connectTimeout,
             Keys.idleTimeout, Keys.tls,
         ],
         rules: [.exactlyOne(["endpoints", "dns"])])
@@ -91,6 +100,8 @@ extension TrafficPolicy.Pool: ConfigurationReadable {
         dns = section.read(Keys.dns, &problems)
         balancing = section.read(Keys.balancing, &problems)
         hashHeader = section.read(Keys.hashHeader, &problems)
+        loadReportInterval = section.read(Keys.loadReportInterval, &problems)
+        probes = section.read(Keys.probes, &problems)
         health = section.read(Keys.health, &problems)
         outliers = section.read(Keys.outliers, &problems)
         breakers = section.read(Keys.breakers, &problems)

@@ -63,7 +63,8 @@ struct NodeRESTService: RESTService {
         writer.endObject()
         var response = HTTPResponse.json(writer.bytes + Array("\n".utf8))
         response.status = status
-        response.headers.add(LoadReport.headerName, health.loadReport.headerValue)
+        response.headers.add(
+            LoadReport.headerName, health.loadReport(besides: 1).headerValue)
         return response
     }
 }

@@ -87,8 +87,9 @@ struct BalancerWorld {
     private mutating func probe() {
         for id in balancer.endpointsToProbe(now: now) {
             let inFlight = [Int.min, -1, 0, 3, Int.max].randomElement(using: &generator) ?? 0
-            let latency = Self.oddDurations.randomElement(using: &generator) ?? .zero
-            balancer.probe(id, inFlight: inFlight, latency: latency, now: now)
+            let latency = Self.oddDurations.randomElement(using: &generator)
+            let isTold = Int.random(in: 0..<4, using: &generator) > 0
+            balancer.probe(id, inFlight: inFlight, latency: isTold ? latency : nil, now: now)
         }
         balancer.probe(anyName, inFlight: 2, latency: .milliseconds(20), now: now)
     }

@@ -40,6 +40,45 @@ struct PrequalTests {
         #expect(balancer.tally(20) == [a: 20])
     }
 
+    @Test func probe_withoutALatency_leavesWhatIsKnownOfIt() {
+        var balancer = Prequal(seed: 0)
+        balancer.addHealthy(a, b)
+        balancer.answer(a, seconds: 0.01, endingAt: .seconds(1))
+        balancer.answer(b, seconds: 0.50, endingAt: .seconds(1))
+        balancer.probe(a, inFlight: 0, latency: nil, now: .seconds(1))
+        balancer.probe(b, inFlight: 0, latency: nil, now: .seconds(1))
+        #expect(balancer.tally(20, now: .seconds(1)) == [a: 20])
+    }
+
+    @Test func probe_isBelievedBeforeAReport() {
+        var balancer = Prequal(seed: 0)
+        balancer.addHealthy(a, b)
+        for id in [a, b] {
+            balancer.report(id, LoadSample(rps: 1, eps: 0, utilization: 1), now: .zero)
+            balancer.answer(id, seconds: 0.1, endingAt: .milliseconds(900))
+        }
+        balancer.probe(a, inFlight: 0, latency: .milliseconds(100), now: .seconds(1))
+        balancer.probe(b, inFlight: 2, latency: .milliseconds(100), now: .seconds(1))
+        // By its report alone, a has 99 in flight for others.
+        balancer.report(a, LoadSample(rps: 991, eps: 0, utilization: 1), now: .seconds(1))
+        balancer.report(b, LoadSample(rps: 1, eps: 0, utilization: 1), now: .seconds(1))
+        #expect(balancer.tally(20, now: .seconds(1)) == [a: 20])
+    }
+
+    @Test func reports_thatComeTooOften_areNotTakenForTheRequestsOfOthers() {
+        var balancer = Prequal(seed: 0)
+        balancer.addHealthy(a, b)
+        for id in [a, b] {
+            balancer.report(id, LoadSample(rps: 10, eps: 0, utilization: 1), now: .zero)
+            balancer.answer(id, seconds: 0.1, endingAt: .milliseconds(50))
+        }
+        // None of the 1000 a second has ended here within the millisecond.
+        balancer.report(
+            a, LoadSample(rps: 1000, eps: 0, utilization: 1), now: .milliseconds(499))
+        balancer.begin(1, at: b, now: .milliseconds(500))
+        #expect(balancer.tally(20, now: .milliseconds(500)) == [a: 20])
+    }
+
     @Test func report_tellsOfOtherGateways() {
         var balancer = Prequal(seed: 0)
         balancer.addHealthy(a, b)

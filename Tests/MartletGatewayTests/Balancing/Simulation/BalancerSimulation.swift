@@ -37,6 +37,8 @@ struct BalancerSimulation {
         case arrival
         case end(Int, hasFailed: Bool)
         case report
+        case round(gateway: Int)
+        case probed(gateway: Int, node: Int)
     }
 
     private struct Request {
@@ -52,6 +54,9 @@ struct BalancerSimulation {
     private var nodes: [SimulatedNode]
     private var requests: [Request] = []
     private var events = EventQueue<Event>()
+    private var gates: [ProbeGate]
+    /// Probes that were sent.
+    private(set) var probes = 0
     private var random: SeededGenerator
     private var outcome = Outcome()
 
@@ -71,6 +76,7 @@ struct BalancerSimulation {
             return balancer
         }
         nodes = scenario.nodes.map(SimulatedNode.init)
+        gates = balancers.map { _ in ProbeGate() }
         outcome.picks = ids.map { _ in 0 }
         self.ids = ids
         self.random = random
@@ -80,6 +86,11 @@ struct BalancerSimulation {
     mutating func run() -> Outcome {
         events.schedule(.arrival, at: random.interval(rate: scenario.rate))
         if scenario.reportsLoad { events.schedule(.report, at: 1) }
+        if let probing = scenario.probing {
+            for gateway in balancers.indices {
+                events.schedule(.round(gateway: gateway), at: random.unit() * probing.spacing)
+            }
+        }
         let end = scenario.warmUpSeconds + scenario.seconds
         while let (now, event) = events.next() {
             switch event {
@@ -92,6 +103,11 @@ struct BalancerSimulation {
             case .report:
                 report(now: now)
                 if now < end { events.schedule(.report, at: now + 1) }
+            case .round(let gateway):
+                guard let probing = scenario.probing, now < end else { continue }
+                sendProbes(from: gateway, probing, now: now)
+                events.schedule(.round(gateway: gateway), at: now + probing.spacing)
+            case .probed(let gateway, let node): endProbe(from: gateway, of: node, now: now)
             }
         }
         return outcome
@@ -168,6 +184,31 @@ struct BalancerSimulation {
                 id, inFlight: nodes[node].inFlight, latency: nodes[node].latency(now: now),
                 now: .seconds(now))
         }
+    }
+
+    private mutating func sendProbes(
+        from gateway: Int, _ probing: BalancingScenario.Probing, now: Double
+    ) {
+        let wanted = balancers[gateway].endpointsToProbe(now: .seconds(now))
+        for id in gates[gateway].admit(wanted, now: .seconds(now)) {
+            guard let node = ids.firstIndex(of: id) else { continue }
+            probes += 1
+            let delay = random.unit() * probing.delayMax
+            events.schedule(.probed(gateway: gateway, node: node), at: now + delay)
+        }
+    }
+
+    /// Nodes say what they run when they answer; a frozen one answers late, which is too late.
+    private mutating func endProbe(from gateway: Int, of node: Int, now: Double) {
+        let time = Duration.seconds(now)
+        let isFrozen = nodes[node].traits.frozen?.contains(now) ?? false
+        let isSilent = scenario.probing?.silent.contains(node) ?? true
+        gates[gateway].didEnd(
+            ids[node], isFrozen ? .failed : isSilent ? .silent : .taken, now: time)
+        guard !isFrozen, !isSilent else { return }
+        balancers[gateway].probe(
+            ids[node], inFlight: nodes[node].inFlight, latency: nodes[node].latency(now: now),
+            now: time)
     }
 
     private static let keys = ZipfKeys(count: 1000)

@@ -130,4 +130,47 @@ struct BalancerSimulationTests {
             #expect(outcomes[1].latency(0.99) < outcomes[0].latency(0.99) * 1.1, "\(message)")
         }
     }
+
+    @Test func whenGatewaysAreMany_probesInRounds_areAsGoodAsLooks() {
+        for seed in SimulationSeeds.first(2) {
+            let probings: [BalancingScenario.Probing?] = [nil, .init()]
+            let outcomes = probings.map { probing in
+                var scenario = BalancingScenario.many
+                scenario.probing = probing
+                var simulation = BalancerSimulation(scenario, .prequal, seed: seed)
+                let outcome = simulation.run()
+                // A request calls for three, and none is asked twice at a time.
+                #expect(simulation.probes <= 3 * outcome.requests * 3)
+                #expect((simulation.probes > 5000) == (probing != nil))
+                return outcome
+            }
+            let message = SimulationSeeds.replay(seed)
+            #expect(outcomes[1].shares.allSatisfy { $0 > 0.06 }, "\(message)")
+            #expect(outcomes[1].latency(0.99) < outcomes[0].latency(0.99) * 1.2, "\(message)")
+            #expect(outcomes[1].errors == 0, "\(message)")
+        }
+    }
+
+    @Test(arguments: [[], [0], [0, 1, 2]] as [Set<Int>])
+    func whenSomeNodesDoNotTell_theSlowOneIsAvoidedAllTheSame(silent: Set<Int>) {
+        for seed in Self.seeds {
+            var scenario = BalancingScenario.slowAndSilent
+            scenario.probing = .init(silent: silent)
+            let roundRobin = outcome(.roundRobin, in: scenario, seed: seed)
+            let prequal = outcome(.prequal, in: scenario, seed: seed)
+            let message = "\(silent), \(SimulationSeeds.replay(seed))"
+            #expect(prequal.latency(0.99) < roundRobin.latency(0.99) / 10, "\(message)")
+            #expect(prequal.errors == 0, "\(message)")
+        }
+    }
+
+    @Test func whenOneFreezes_probesThatItDoesNotAnswer_changeNothing() {
+        for seed in Self.seeds {
+            var scenario = BalancingScenario.freezing
+            scenario.probing = .init()
+            let outcome = outcome(.prequal, in: scenario, seed: seed)
+            let hit = outcome.errors + outcome.latencies.count { $0 > 1 }
+            #expect(hit < 30, "\(hit), \(SimulationSeeds.replay(seed))")
+        }
+    }
 }

@@ -14,6 +14,18 @@ struct BalancingScenario: Sendable {
     var reportsLoad = true
     /// Whether nodes answer probes.
     var answersProbes = false
+    /// How probes travel; nil where they are sent and answered in no time.
+    var probing: Probing?
+
+    /// Rounds of probes as the gateway's shell sends them.
+    struct Probing: Sendable {
+        /// Seconds from one round to the next.
+        var spacing = 0.010
+        /// The longest that an answer takes, in seconds.
+        var delayMax = 0.020
+        /// Nodes that answer without their load, by number.
+        var silent: Set<Int> = []
+    }
 
     private static let fine = SimulatedNode.Traits()
 

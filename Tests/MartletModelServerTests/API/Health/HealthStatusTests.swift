@@ -14,6 +14,9 @@ struct HealthStatusTests {
     private let storage: ModelStorage
     private let manager: ModelManager
     private let health: NodeHealth
+    private let journal = RequestJournal(metrics: MetricsRegistry(), accessLog: .disabled) { _ in
+        true
+    }
 
     init() throws {
         storage = try ModelStorage()
@@ -23,9 +26,7 @@ struct HealthStatusTests {
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         health = NodeHealth(
             manager: manager, threads: EngineThreads(count: 1, capacity: 1, name: "test"),
-            batches: nil,
-            journal: RequestJournal(metrics: MetricsRegistry(), accessLog: .disabled) { _ in true },
-            processors: 1)
+            batches: nil, journal: journal, processors: 1)
     }
 
     @Test func services_areServingOnceTheNodeIsReady_andNotWhenItDrains() async throws {
@@ -72,5 +73,15 @@ struct HealthStatusTests {
         }
         manager.configure([])
         #expect(isWoken.withLock { $0 })
+    }
+
+    @Test func load_tellsWhatIsUnderWayNow() {
+        #expect(health.loadReport.requestsInFlight == 0)
+        for _ in 0..<3 { journal.didReceive() }
+        // The rates are of the last half second, these are not.
+        #expect(health.loadReport.requestsInFlight == 3)
+        #expect(health.loadReport(besides: 1).requestsInFlight == 2)
+        #expect(health.loadReport(besides: 9).requestsInFlight == 0)
+        #expect(health.loadReport.queueDepth == 0)
     }
 }

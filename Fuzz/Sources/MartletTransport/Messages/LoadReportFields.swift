@@ -1,0 +1,1 @@
+../../../../Sources/MartletTransport/Messages/LoadReportFields.swift
