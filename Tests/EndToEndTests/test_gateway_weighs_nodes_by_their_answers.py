@@ -5,6 +5,7 @@ Health checks bring none here, or come too seldom to.
 
 import base64
 import contextlib
+import subprocess
 import threading
 
 import pytest
@@ -176,14 +177,36 @@ def test_node_reports_to_those_who_ask(node):
     assert failed.headers[FIELD].startswith("TEXT ")
 
 
-@pytest.mark.parametrize(("form", "name"), [("TEXT", FIELD), ("BIN", BINARY_FIELD)])
-def test_node_reports_over_grpc_to_those_who_ask(node, form, name):
+def test_node_reports_over_grpc_to_those_who_ask(node):
     request = predict_request("half_plus_two", ONE)
     predict = node.grpc.prediction.Predict
-    _, call = predict.with_call(request, timeout=20, metadata=[(REQUEST_FIELD, form)])
-    assert dict(call.trailing_metadata())[name]
+    _, call = predict.with_call(request, timeout=20, metadata=[(REQUEST_FIELD, "TEXT")])
+    assert dict(call.trailing_metadata())[FIELD].startswith("TEXT ")
     _, call = predict.with_call(request, timeout=20)
     assert not {FIELD, BINARY_FIELD} & dict(call.trailing_metadata()).keys()
+
+
+def test_node_reports_over_grpc_as_a_message(node, tmp_path):
+    # gRPC's own clients keep this one to themselves.
+    content = predict_request("half_plus_two", ONE).SerializeToString()
+    call = tmp_path / "call"
+    call.write_bytes(b"\0" + len(content).to_bytes(4, "big") + content)
+    fields = ["content-type: application/grpc", "te: trailers", f"{REQUEST_FIELD}: BIN"]
+    told = subprocess.run(
+        ["curl", "--silent", "--http2-prior-knowledge", "--dump-header", "-", "--output"]
+        + [tmp_path / "answer", "--data-binary", f"@{call}"]
+        + [word for field in fields for word in ("-H", field)]
+        + [f"http://{node.address}/tensorflow.serving.PredictionService/Predict"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    ).stdout
+    trailers = dict(line.split(": ", 1) for line in told.splitlines() if ": " in line)
+    assert trailers["grpc-status"] == "0"
+    value = trailers[BINARY_FIELD]
+    report = base64.b64decode(value + "=" * (-len(value) % 4))
+    assert b"requests_in_flight" in report
 
 
 @contextlib.contextmanager

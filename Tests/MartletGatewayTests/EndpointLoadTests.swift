@@ -1,6 +1,7 @@
 import Logging
 import MartletCore
 import MartletTelemetry
+import Synchronization
 import Testing
 
 @testable import MartletGateway
@@ -124,14 +125,15 @@ struct EndpointLoadTests {
         #expect((policy.current.pools.first?.probeSignal != nil) == isProbed)
     }
 
-    @Test(arguments: [
-        ("health: {}", Duration.milliseconds(100)),
-        ("load_report_seconds: 2", .seconds(2)),
-        ("load_report_seconds: 0", nil),
-        ("balancing: least_request", .milliseconds(100)),
-        ("balancing: prequal", nil),
-        ("balancing: round_robin", nil),
-    ])
+    @Test(
+        arguments: [
+            ("health: {}", .milliseconds(100)),
+            ("load_report_seconds: 2", .seconds(2)),
+            ("load_report_seconds: 0", nil),
+            ("balancing: least_request", .milliseconds(100)),
+            ("balancing: prequal", nil),
+            ("balancing: round_robin", nil),
+        ] as [(String, Duration?)])
     func nodes_areAskedWhereReportsCount(pool: String, interval: Duration?) throws {
         let (policy, _) = try makePolicy(pool)
         var traffic = TrafficPolicy()

@@ -1,6 +1,7 @@
 import MartletCore
 public import MartletTelemetry
 import NIOCore
+import NIOPosix
 import Synchronization
 
 /// What came of asking an upstream for its load.
@@ -65,9 +66,9 @@ private final class LoadProbe: ForwardingPolicy {
         path: String, connector: HTTP1UpstreamPool, limits: ForwardingLimits,
         eventLoop: any EventLoop
     ) throws {
-        var parser = HTTP1HeadParser<HTTP1Head>(limits: HTTP1Limits())
+        var parser = HTTP1HeadParser<HTTP1Head>()
         var bytes = ByteBuffer(string: "GET \(path) HTTP/1.1\r\nhost: \(address)\r\n\r\n")
-        guard let head = try parser.next(from: &bytes) else {
+        guard let head = try parser.next(from: &bytes, limits: HTTP1Limits()) else {
             throw ServingError.invalidArgument("'\(path)' is no path")
         }
         var changes = ForwardingChanges()

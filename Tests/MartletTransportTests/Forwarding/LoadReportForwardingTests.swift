@@ -1,6 +1,7 @@
 import MartletCore
 import MartletTelemetry
 import NIOCore
+import NIOHPACK
 import NIOPosix
 import ServiceLifecycleTestKit
 import Synchronization
@@ -62,7 +63,7 @@ struct LoadReportForwardingTests {
             #expect(stream.headers.first?.first(name: name) == nil)
             let value = try #require(stream.headers.last?.first(name: name))
             var load = LoadReportFields()
-            #expect(load.take(name, value))
+            #expect(load.take(name, value) == true)
             #expect(load.reading == .report(report))
             await client.close()
         }
