@@ -39,43 +39,50 @@ public struct SamplingLimits: Sendable, Equatable {
     public func check(
         _ parameters: SamplingParameters, vocabulary: Int
     ) throws(ServingError) {
-        try Self.check("temperature", parameters.temperature, 0...temperatureMax)
-        try Self.check("top_p", parameters.topP, 0...1)
-        try Self.check("top_k", parameters.topK, 0...Int(Int32.max))
-        try Self.check("min_p", parameters.minP, 0...1)
-        let penalties = -penaltyMax...penaltyMax
-        try Self.check("frequency_penalty", parameters.frequencyPenalty, penalties)
-        try Self.check("presence_penalty", parameters.presencePenalty, penalties)
+        try Self.check("temperature", parameters.temperature, from: 0, to: temperatureMax)
+        try Self.check("top_p", parameters.topP, from: 0, to: 1)
+        try Self.check("top_k", parameters.topK, from: 0, to: Int(Int32.max))
+        try Self.check("min_p", parameters.minP, from: 0, to: 1)
         try Self.check(
-            "repetition_penalty", parameters.repetitionPenalty, 0.01...repetitionPenaltyMax)
-        try Self.check("penalty_window", parameters.penaltyWindow, -1...penaltyWindowMax)
+            "frequency_penalty", parameters.frequencyPenalty, from: -penaltyMax,
+            to: penaltyMax)
+        try Self.check(
+            "presence_penalty", parameters.presencePenalty, from: -penaltyMax,
+            to: penaltyMax)
+        try Self.check(
+            "repetition_penalty", parameters.repetitionPenalty, from: 0.01,
+            to: repetitionPenaltyMax)
+        try Self.check("penalty_window", parameters.penaltyWindow, from: -1, to: penaltyWindowMax)
         if let logprobs = parameters.logprobs {
-            try Self.check("top_logprobs", logprobs, 0...logprobsMax)
+            try Self.check("top_logprobs", logprobs, from: 0, to: logprobsMax)
         }
-        try Self.check("grammar's bytes", parameters.grammar?.utf8.count ?? 0, 0...grammarBytesMax)
+        try Self.check(
+            "grammar's bytes", parameters.grammar?.utf8.count ?? 0, from: 0,
+            to: grammarBytesMax)
         try check(parameters.logitBias, vocabulary: vocabulary)
     }
 
     private func check(_ biases: [TokenID: Float], vocabulary: Int) throws(ServingError) {
-        try Self.check("logit_bias's entries", biases.count, 0...logitBiasesMax)
+        try Self.check("logit_bias's entries", biases.count, from: 0, to: logitBiasesMax)
         for (token, bias) in biases {
             guard token >= 0, Int(token) < vocabulary else {
                 throw .invalidArgument(
                     "logit_bias names token \(token); the model's tokens are 0 to "
                         + "\(vocabulary - 1)")
             }
-            try Self.check("logit_bias of token \(token)", bias, -logitBiasMax...logitBiasMax)
+            try Self.check(
+                "logit_bias of token \(token)", bias, from: -logitBiasMax,
+                to: logitBiasMax)
         }
     }
 
-    /// Not a number lies in no range.
+    /// What is not a number lies between none.
     private static func check<Number: Comparable>(
-        _ name: String, _ value: Number, _ bounds: ClosedRange<Number>
+        _ name: String, _ value: Number, from lower: Number, to upper: Number
     ) throws(ServingError) {
-        guard bounds.contains(value) else {
+        guard lower <= value, value <= upper else {
             throw .invalidArgument(
-                "\(name) is \(value); it must be between \(bounds.lowerBound) and "
-                    + "\(bounds.upperBound)")
+                "\(name) is \(value); it must be between \(lower) and \(upper)")
         }
     }
 }

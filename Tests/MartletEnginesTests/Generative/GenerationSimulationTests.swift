@@ -31,7 +31,7 @@ struct GenerationSimulationTests {
         ("no sharing", WorldTraits(sharing: .none, cancels: true, failures: true)),
     ]
 
-    @Test(arguments: worlds.indices)
+    @Test(arguments: Self.worlds.indices)
     func randomRequestsFailuresAndTimes_keepEveryPromise(world: Int) {
         let (name, traits) = Self.worlds[world]
         for seed in SimulationSeeds.first(1500) {

@@ -6,6 +6,8 @@ import MartletTestKit
 extension GenerationWorld {
     mutating func step() {
         steps += 1
+        decoding = Set(
+            scheduler.sequences.compactMap { $0 }.filter { $0.isDecoding }.map { $0.id })
         let plan = scheduler.nextStep(now: now)
         for event in plan.events { take(event) }
         for operation in plan.operations { apply(operation) }
@@ -136,9 +138,7 @@ extension GenerationWorld {
         case .failed(let error, _):
             require(client.isPoisoned || client.mayFail, "\(event.id) fails: \(error)")
         }
-        if case .token = event.kind {
-        } else if case .started = event.kind {
-        } else {
+        if event.isLast {
             client.end = event.kind
             alive.removeAll { $0 == event.id }
         }

@@ -12,25 +12,18 @@ extension GenerationWorld {
             Set(plan.chunks.map(\.slot)).count == plan.chunks.count, "two chunks have one slot")
         var next = 0
         var prefill = 0
-        var decodes = false
         for chunk in plan.chunks {
             require(chunk.tokens.lowerBound == next, "tokens belong to nobody")
             next = chunk.tokens.upperBound
             guard let client = clients[chunk.id] else { return require(false, "nobody's chunk") }
             check(chunk, client, plan)
             let end = Int(chunk.start) + chunk.tokens.count - chunk.drafts
-            if Int(chunk.start) == client.tokens.count - 1 {
-                decodes = true
-            } else {
-                prefill += end - Int(chunk.start)
-            }
+            if !decoding.contains(chunk.id) { prefill += end - Int(chunk.start) }
             let isLast = end == client.tokens.count
             require(chunk.logits == (isLast ? chunk.drafts + 1 : 0), "\(chunk.logits) logits")
         }
         require(next == plan.tokens.count, "tokens belong to nobody")
-        // Fully cached prompts join those that decode; they were prompts when the budget was made.
-        let isBound = decodes && plan.chunks.contains { clients[$0.id]?.generated.isEmpty == false }
-        if isBound, plan.chunks.count > 1 {
+        if plan.chunks.contains(where: { decoding.contains($0.id) }) {
             let bound = settings.prefillTokens(whileOthersDecode: true)
             require(prefill <= bound, "\(prefill) prompt tokens keep others waiting, not \(bound)")
         }

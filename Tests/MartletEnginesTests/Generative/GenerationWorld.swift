@@ -33,13 +33,15 @@ struct GenerationWorld {
         var cached = 0
         var end: SequenceEvent.Kind?
         var mayFail = false
-        /// Steps of its group since its last token, while it decodes.
-        var missedSteps = 0
     }
 
     static let vocabulary: TokenID = 12
     static let poison: TokenID = 11
     static let endToken: TokenID = 0
+
+    private final class Verdict {
+        var complaint: String?
+    }
 
     let traits: WorldTraits
     var random: SeededGenerator
@@ -50,8 +52,9 @@ struct GenerationWorld {
     var now = Duration.seconds(1)
     var generatedTokens = 0
     var steps = 0
-    /// The first promise that was broken.
-    var complaint: String?
+    /// Those that decoded before the step.
+    var decoding: Set<GenerationID> = []
+    private let verdict = Verdict()
 
     init(seed: UInt64, traits: WorldTraits) {
         self.traits = traits
@@ -112,8 +115,12 @@ struct GenerationWorld {
         checkCounters(load.counters)
     }
 
-    mutating func require(_ holds: Bool, _ otherwise: @autoclosure () -> String) {
-        if !holds, complaint == nil { complaint = otherwise() }
+    /// The first promise that was broken.
+    var complaint: String? { verdict.complaint }
+
+    /// Changes nothing here, so that what it says may be read from here only when it is needed.
+    func require(_ holds: Bool, _ otherwise: @autoclosure () -> String) {
+        if !holds, verdict.complaint == nil { verdict.complaint = otherwise() }
     }
 
     // MARK: Clients
