@@ -161,6 +161,7 @@ struct GenerationSchedulerTests {
             while (try? fixture.submit(100..<104, new: 100)) != nil {}
             fixture.steps(100)
         }
+        _ = try fixture.submit(100..<104)
         let refusal = #expect(throws: GenerationRefusal.self) { try fixture.submit(100..<104) }
         #expect(refusal?.error.code == .resourceExhausted)
         // A request takes a second; three wait.

@@ -17,7 +17,7 @@ extension GenerationWorld {
         guard !plan.chunks.isEmpty, complaint == nil else { return }
         now += .milliseconds(Int.random(in: 0...5, using: &random))
         if traits.cancels, Int.random(in: 0..<8, using: &random) == 0 { cancel() }
-        if Int.random(in: 0..<8, using: &random) == 0 { submit() }
+        if !isClosed, Int.random(in: 0..<8, using: &random) == 0 { submit() }
         let outcome = outcome(of: plan)
         for event in scheduler.didStep(outcome, now: now) { take(event) }
     }

@@ -52,6 +52,8 @@ struct GenerationWorld {
     var now = Duration.seconds(1)
     var generatedTokens = 0
     var steps = 0
+    /// Whether no more requests come.
+    var isClosed = false
     /// Those that decoded before the step.
     var decoding: Set<GenerationID> = []
     private let verdict = Verdict()
@@ -102,6 +104,7 @@ struct GenerationWorld {
             $0 + 4 * ($1.tokens.count + ($1.request.newTokensMax ?? settings.contextTokensMax)) + 16
         }
         let start = steps
+        isClosed = true
         while complaint == nil, !alive.isEmpty, steps - start < due * 4 { step() }
         require(alive.isEmpty, "\(alive.count) requests do not end in \(steps - start) steps")
         let plan = scheduler.nextStep(now: now)
