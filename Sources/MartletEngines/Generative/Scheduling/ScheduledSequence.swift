@@ -1,0 +1,71 @@
+/// A request that waits or runs.
+struct ScheduledSequence: Sendable {
+    let id: GenerationID
+    /// What was asked for; its prompt has moved to ``tokens``.
+    let request: GenerationRequest
+    let scope: PrefixScope
+    /// When its client stops waiting.
+    let deadline: Duration?
+    let promptTokens: Int
+    let newTokensMax: Int
+    /// The ``AdapterGroup``.
+    let group: Int
+
+    /// The prompt and what was generated.
+    var tokens: [TokenID]
+    /// Where it runs; -1 while it waits.
+    var slot: SlotID = -1
+    /// How many of ``tokens`` have a cell in the slot.
+    var computed = 0
+    /// How many of these the prefix tree knows of.
+    var shared = 0
+    /// Most that were ever computed: less than that is computed again.
+    var computedMax = 0
+    /// Tokens of the prompt that were in the prefix cache; `nil` until it has started.
+    var cachedTokens: Int?
+    /// Guesses that seem worth making.
+    var draftTokens: Int
+    /// Whether its last event was told, while a step that it takes part in is under way.
+    var isEnded = false
+
+    /// Tokens generated.
+    var generated: Int { tokens.count - promptTokens }
+
+    /// Tokens that have no cell yet; one in a sequence that decodes.
+    var due: Int { tokens.count - computed }
+
+    /// Whether the next step gives it a token, and needs but one to be decoded.
+    var isDecoding: Bool { due == 1 }
+
+    /// Cells that it has for itself.
+    var ownCells: Int { computed - shared }
+
+    var standing: Standing { Standing(priority: request.priority, id: id) }
+
+    var usage: GenerationUsage {
+        GenerationUsage(
+            promptTokens: promptTokens, cachedTokens: cachedTokens ?? 0,
+            generatedTokens: generated)
+    }
+}
+
+/// Who gives way when cells are short: the lower priority, then the later arrival.
+struct Standing: Sendable, Comparable {
+    let priority: GenerationPriority
+    let id: GenerationID
+
+    static func < (left: Standing, right: Standing) -> Bool {
+        (left.priority, left.id) < (right.priority, right.id)
+    }
+}
+
+/// Sequences with the same adapter, which may share a step.
+struct AdapterGroup: Sendable {
+    let id: Int
+    let adapter: String?
+    var queue = GenerationQueue()
+    /// Sequences that run.
+    var running = 0
+    /// When it had a step last, counted in steps.
+    var lastStep: Int
+}
