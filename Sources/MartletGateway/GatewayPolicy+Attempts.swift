@@ -12,9 +12,9 @@ extension GatewayPolicy {
         let pick: EndpointDirectory.Pick
         if state.original == nil {
             state.route.deposit(now: now)
-            pick = directory.pickFirst(affinityKey: state.affinityKey, model: state.model)
+            pick = directory.pickFirst(state.pick, model: state.model)
         } else {
-            pick = directory.pickForCopy(affinityKey: state.affinityKey, model: state.model)
+            pick = directory.pickForCopy(state.pick, model: state.model)
         }
         switch pick {
         case .endpoint(let address): return address
@@ -43,8 +43,7 @@ extension GatewayPolicy {
             }
         }
         guard state.route.allowsRetry(after: failed, now: now) else { return nil }
-        let next = directory.pickNext(
-            after: failed, affinityKey: state.affinityKey, model: state.model)
+        let next = directory.pickNext(after: failed, state.pick, model: state.model)
         if next != nil { journal.didRetry(failed.failure.asAttemptFailure) }
         return next
     }
@@ -60,8 +59,7 @@ extension GatewayPolicy {
             return .leave
         case .wait(let time): return .wait(time)
         case .hedge:
-            let next = directory.pickBeside(
-                waiting.tried, affinityKey: state.affinityKey, model: state.model)
+            let next = directory.pickBeside(waiting.tried, state.pick, model: state.model)
             guard let next else { return .leave }
             journal.didHedge()
             return .ask(next)
