@@ -179,10 +179,8 @@ public struct PrefixAware: Balancer {
         return id
     }
 
-    /// How well each candidate would serve a prompt.
-    ///
-    /// - Parameters:
-    ///   - matches: the blocks of it that each holder has.
+    /// How well each candidate would serve a prompt, of which each holder has so many blocks
+    /// (`matches`).
     private func bids(
         of candidates: [Int], for prompt: PromptBlocks, _ matches: [Int], now: Duration
     ) -> [Bid] {

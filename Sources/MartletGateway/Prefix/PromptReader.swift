@@ -25,11 +25,12 @@ struct PromptReader: Sendable {
         return ["/completions", "/responses", "/messages"].contains { path.hasSuffix($0) }
     }
 
-    /// The blocks of a body's prompt; nil for what is no such request.
+    /// Reads the blocks of a body's prompt.
     ///
     /// - Parameters:
     ///   - body: the whole body.
     ///   - tenant: who asks, where each has caches of its own.
+    /// - Returns: the blocks; nil for what is no such request.
     func blocks(inBody body: [UInt8], tenant: String? = nil) -> PromptBlocks? {
         var members = PromptMembers(
             body, textMax: configuration.blockBytes * configuration.blocksMax)
@@ -139,6 +140,7 @@ private struct PromptMembers {
     ///   - event: its begin.
     ///   - isWhole: whether all texts are one prompt, as messages are; else each text, or each list of
     ///     tokens, is a prompt of its own, and the first counts.
+    /// - Returns: false if it is no JSON, or too deep.
     private mutating func readTexts(_ event: JSONWalk.Event, isWhole: Bool) -> Bool {
         // Of a member that is there twice the last counts, as to most readers.
         (texts, textBytes) = ([], 0)
