@@ -8,13 +8,13 @@
 ///         − recentWeight × blocks given to it lately
 ///
 /// with both loads taken relative to what it is said to carry, and a bonus where it has the
-/// request's adapter at hand. Failures count as prompts of the usual length (``FailureDebt``). So a
+/// request's adapter at hand. Failures count as prompts like the one at hand (``FailureDebt``). So a
 /// conversation stays where it began, a beginning that all share is spread over as many endpoints as
 /// its traffic needs, and prompts without a past go to who has the least to do. Of equals the one
 /// with less given lately is picked, then one at random.
 ///
-/// Whatever the score, no endpoint is given a prompt that would lift what it was given lately above
-/// `loadFactor` times the mean and some slack. A request without a prompt goes to the less loaded of
+/// Whatever the score, no endpoint where something runs is given a prompt that would lift what it was
+/// given lately above `loadFactor` times the mean and some slack. A request without a prompt goes to the less loaded of
 /// two, as with ``LeastRequest``.
 ///
 /// What endpoints hold is guessed from what they were sent (``PrefixIndex``), and forgotten when
@@ -56,8 +56,6 @@ public struct PrefixAware: Balancer {
     private let configuration: PrefixConfiguration
     private var generator: SplitMix
     private var planned: Planned?
-    /// The blocks of a usual prompt.
-    private var usualWork = 1.0
 
     /// A policy without endpoints.
     public init(configuration: BalancingConfiguration = BalancingConfiguration(), seed: UInt64) {
@@ -148,7 +146,6 @@ public struct PrefixAware: Balancer {
         let holder = roster.notes[place].holder
         prefixes.record(planned.prompt.hashes, at: holder)
         if let key = planned.prompt.adapterKey { adapters.record([key], at: holder) }
-        usualWork += (work - usualWork) / 64
     }
 
     /// An attempt ended at an endpoint.
@@ -188,15 +185,17 @@ public struct PrefixAware: Balancer {
         let bonus = configuration.blocks(ofTokens: configuration.adapterTokens)
         let share = fairShare(with: prompt, now: now)
         return candidates.map { place in
-            let note = roster.notes[place]
+            let (member, note) = (roster.members[place], roster.notes[place])
             let recent = note.load.recent(now: now, within: configuration.recentTime)
             let hasAdapter = holdsAdapter.map { $0[note.holder] > 0 } ?? false
             return Bid(
                 place: place,
                 score: Double(matches[note.holder]) + (hasAdapter ? bonus : 0)
-                    - cost(at: place, recent: recent / note.weight, now: now),
+                    - cost(of: prompt, at: place, recent: recent / note.weight, now: now),
                 recent: recent / note.weight,
-                hasRoom: recent + prompt.work <= share * note.weight + slack)
+                // Evenness is no end in itself: where nothing runs, nothing has to wait.
+                hasRoom: member.inFlight == 0
+                    || recent + prompt.work <= share * note.weight + slack)
         }
     }
 
@@ -215,12 +214,14 @@ public struct PrefixAware: Balancer {
     }
 
     /// What the load of an endpoint counts, in blocks of a prompt.
-    private func cost(at place: Int, recent: Double, now: Duration) -> Double {
+    private func cost(
+        of prompt: PromptBlocks, at place: Int, recent: Double, now: Duration
+    ) -> Double {
         let note = roster.notes[place]
         // Failures are not weighed down as work is, or a long match would outweigh them.
         return configuration.inFlightWeight * note.load.inFlight / note.weight
             + configuration.recentWeight * recent
-            + roster.debt(at: place, now: now) * usualWork / note.weight
+            + roster.debt(at: place, now: now) * prompt.work / note.weight
     }
 
     /// The place of the highest score among those with room, or among all where none has.

@@ -30,7 +30,7 @@ struct PrefixAwareTests {
     @Test func conversation_staysWhereItBegan() throws {
         for seed in SimulationSeeds.first(20) {
             var balancer = balancer(seed: seed)
-            let first = try #require(balancer.serve(prompt(1)))
+            let first = try balancer.served(prompt(1))
             for turn in 2...10 as ClosedRange<UInt64> {
                 #expect(balancer.serve(prompt(1, 40 * turn)) == first)
             }
@@ -48,7 +48,7 @@ struct PrefixAwareTests {
 
     @Test func shortMatchAtABusyEndpoint_isNotWorthIt() throws {
         var balancer = balancer([a, b])
-        let first = try #require(balancer.serve(prompt(1, 4)))
+        let first = try balancer.served(prompt(1, 4))
         let other = first == a ? b : a
         #expect(balancer.pick(for: prompt(1, 4), excluding: [], now: .zero) == first)
         // Two hundred blocks in flight at a tenth are twenty, which is more than four.
@@ -58,7 +58,7 @@ struct PrefixAwareTests {
 
     @Test func workInFlight_isGoneWhenNothingRuns() throws {
         var balancer = balancer([a, b], prefix: PrefixConfiguration(recentWeight: 0))
-        let first = try #require(balancer.serve(prompt(1, 4)))
+        let first = try balancer.served(prompt(1, 4))
         let other = first == a ? b : a
         balancer.beginOnly(prompt(2, 200), excluding: [other])
         balancer.beginOnly(prompt(3, 200), excluding: [other])
@@ -76,7 +76,7 @@ struct PrefixAwareTests {
         var given: [EndpointID: Double] = [:]
         var excess = -Double.infinity
         for _ in 1...300 {
-            guard let id = balancer.serve(prompt(1)) else { continue }
+            guard let id = balancer.beginOnly(prompt(1)) else { continue }
             given[id, default: 0] += 41
             let mean = given.values.reduce(0, +) / 3
             // The first ones cannot but be above it.
@@ -88,10 +88,11 @@ struct PrefixAwareTests {
 
     @Test func slack_keepsFewConversationsTogether() throws {
         var balancer = balancer([a, b])
-        let first = try #require(balancer.serve(prompt(1)))
+        let first = try balancer.served(prompt(1))
+        balancer.begin(1, at: first)
         // 41 blocks of 64 tokens at a time, and 8192 tokens may be ahead.
         for _ in 1...3 { #expect(balancer.serve(prompt(1)) == first) }
-        // Half a minute of these fades, an hour at that rate does not grow.
+        // What was given fades, so it stays so.
         for minute in 1...60 {
             #expect(balancer.serve(prompt(1), now: .seconds(60 * minute)) == first)
         }
@@ -99,7 +100,7 @@ struct PrefixAwareTests {
 
     @Test func endpointFoundUnhealthy_hasNothingWhenItIsBack() throws {
         var balancer = balancer([a, b])
-        let first = try #require(balancer.serve(prompt(1)))
+        let first = try balancer.served(prompt(1))
         balancer.setEjected(first, true, now: .zero)
         #expect(balancer.blocksNoted(of: first) == 40)
         balancer.setEjected(first, false, now: .zero)
@@ -136,7 +137,7 @@ struct PrefixAwareTests {
     @Test func adapter_drawsItsRequestsTogether() throws {
         for seed in SimulationSeeds.first(20) {
             var balancer = balancer(seed: seed)
-            let first = try #require(balancer.serve(prompt(1, 4, adapter: 7)))
+            let first = try balancer.served(prompt(1, 4, adapter: 7))
             let others = (2...4).compactMap { balancer.serve(prompt($0, 4, adapter: 7)) }
             #expect(others == [first, first, first])
             #expect(balancer.serve(prompt(5, 4, adapter: 8)) != first)
@@ -155,7 +156,7 @@ struct PrefixAwareTests {
 
     @Test func endpointThatFails_losesItsPromptsForAWhile() throws {
         var balancer = balancer()
-        let first = try #require(balancer.serve(prompt(1)))
+        let first = try balancer.served(prompt(1))
         balancer.fail(first, now: .zero)
         #expect(balancer.pick(for: prompt(1), excluding: [], now: .seconds(1)) != first)
         #expect(balancer.pick(for: prompt(1), excluding: [], now: .seconds(300)) == first)
@@ -172,7 +173,8 @@ struct PrefixAwareTests {
 
     @Test func pickThatNeverBegan_isNotNoted() throws {
         var balancer = balancer([a, b])
-        let first = try #require(balancer.pick(for: prompt(1), excluding: [], now: .zero))
+        let pick = balancer.pick(for: prompt(1), excluding: [], now: .zero)
+        let first = try #require(pick)
         #expect(balancer.pick(now: .zero) != nil)
         balancer.begin(1, at: first)
         #expect(balancer.blocksNoted(of: first) == 0)
@@ -194,9 +196,9 @@ struct PrefixAwareTests {
             blockBytes: 0, blocksMax: -1, cacheTokens: .min, blocksNotedMax: .max,
             inFlightWeight: .nan, recentWeight: -1, recentTime: .zero, loadFactor: .infinity,
             slackTokens: .max, adapterTokens: -1, adaptersMax: 0)
-        #expect((odd.blockBytes, odd.blocksMax, odd.cacheTokens) == (16, 1, 1))
-        #expect((odd.inFlightWeight, odd.recentWeight, odd.loadFactor) == (0, 0, 1e6))
-        #expect((odd.blocksNotedMax, odd.adapterTokens, odd.adaptersMax) == (1 << 24, 0, 1))
+        #expect([odd.blockBytes, odd.blocksMax, odd.cacheTokens] == [16, 1, 1])
+        #expect([odd.inFlightWeight, odd.recentWeight, odd.loadFactor] == [0, 0, 1e6])
+        #expect([odd.blocksNotedMax, odd.adapterTokens, odd.adaptersMax] == [1 << 24, 0, 1])
         #expect(odd.slackTokens == 1 << 40)
         #expect(odd.capacity(ofTokens: .max) == 1 << 24)
     }
@@ -211,6 +213,12 @@ extension PrefixAware {
         let id = beginOnly(request, excluding: excluded, now: now)
         if let id { end(id, now: now) }
         return id
+    }
+
+    /// The same, where there must be a pick.
+    mutating func served(_ request: PickRequest) throws -> EndpointID {
+        let id = serve(request)
+        return try #require(id)
     }
 
     /// Picks for a request, and begins it.

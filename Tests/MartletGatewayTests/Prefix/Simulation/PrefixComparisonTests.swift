@@ -37,8 +37,7 @@ struct PrefixComparisonTests {
 
     private static let clusters: [PrefixSimulation.Cluster] = [
         .init(), .init(cacheTokens: 2_048_000), .init(cacheTokens: 1_024_000),
-        .init(gateways: 2), .init(endpoints: 2, promptTokensPerSecond: 20_000),
-        .init(endpoints: 16, promptTokensPerSecond: 2500),
+        .init(gateways: 2), .init(endpoints: 2), .init(endpoints: 16),
     ]
 
     /// Writes the comparison into the file that the environment names, for

@@ -15,8 +15,8 @@ struct PrefixSimulation {
         var cacheTokens: Int?
         /// Gateways that share the requests at random.
         var gateways = 1
-        /// Tokens of prompts that each computes in a second.
-        var promptTokensPerSecond = 5000.0
+        /// Tokens of prompts that all compute together in a second, each its part.
+        var promptTokensPerSecond = 40_000.0
         /// Tokens of an answer in a second.
         var answerTokensPerSecond = 40.0
 
@@ -109,7 +109,8 @@ struct PrefixSimulation {
         outcome.hits += hits
         outcome.given[node] += Double(request.inputTokens)
         outcome.computed[node] += computed
-        freeAt[node] = max(freeAt[node], now) + computed / cluster.promptTokensPerSecond
+        let speed = cluster.promptTokensPerSecond / Double(cluster.endpoints)
+        freeAt[node] = max(freeAt[node], now) + computed / speed
         outcome.firstTokens.append(freeAt[node] - now)
         let answer = Double(request.outputTokens) / cluster.answerTokensPerSecond
         ends.schedule((gateway, node), at: freeAt[node] + answer)
