@@ -1,3 +1,4 @@
+import MartletTelemetry
 import MartletTransport
 
 /// A pool of endpoints at work.
