@@ -94,18 +94,17 @@ final class EndpointDirectory: Sendable {
     /// Begins the first attempt at a request.
     ///
     /// - Parameters:
-    ///   - affinityKey: the same for requests that should meet at one endpoint.
+    ///   - request: what is known of it.
     ///   - model: the model that the endpoint is to serve, where that is known.
     ///   - instant: the time, where it is known already.
     /// - Returns: the endpoint, or why there is none.
     func pickFirst(
-        affinityKey: UInt64? = nil, model: String? = nil,
+        _ request: PickRequest = PickRequest(), model: String? = nil,
         at instant: ContinuousClock.Instant = .now
     ) -> Pick {
         let now = instant - origin
         return state.withLock { state in
-            let pick = state.pick(
-                PickRequest(affinityKey: affinityKey), model: model, as: .first, now: now)
+            let pick = state.pick(request, model: model, as: .first, now: now)
             guard pick == .none, let last = state.nextDegraded() else { return pick }
             return state.begin(last.id, as: .first, now: now)
         }
@@ -115,7 +114,8 @@ final class EndpointDirectory: Sendable {
     ///
     /// - Returns: the endpoint; `nil` when there is none.
     func pickNext(
-        after failed: FailedForwarding, affinityKey: UInt64? = nil, model: String? = nil
+        after failed: FailedForwarding, _ request: PickRequest = PickRequest(),
+        model: String? = nil
     ) -> UpstreamAddress? {
         let now = now
         return state.withLock { state in
@@ -125,7 +125,6 @@ final class EndpointDirectory: Sendable {
             // What an endpoint leaves that is lost is asked once more, however much it is.
             guard failed.failure == .upstreamLost || state.hasRoomForRetry() else { return nil }
             let tried = Set(failed.tried.map(\.id))
-            let request = PickRequest(affinityKey: affinityKey)
             let pick = state.pick(
                 request, model: model, excluding: tried, as: .retry, now: now)
             if let address = pick.address { return address }
@@ -145,23 +144,22 @@ final class EndpointDirectory: Sendable {
 
     /// Begins another attempt at a request beside those that are under way.
     func pickBeside(
-        _ tried: [UpstreamAddress], affinityKey: UInt64? = nil, model: String? = nil
+        _ tried: [UpstreamAddress], _ request: PickRequest = PickRequest(), model: String? = nil
     ) -> UpstreamAddress? {
         let now = now
         return state.withLock { state in
             guard state.hasRoomForRetry() else { return nil }
             return state.pick(
-                PickRequest(affinityKey: affinityKey), model: model,
-                excluding: Set(tried.map(\.id)), as: .retry, now: now
+                request, model: model, excluding: Set(tried.map(\.id)), as: .retry, now: now
             ).address
         }
     }
 
     /// An endpoint for a copy of a request, which takes nobody's place and tells nothing of it.
-    func pickForCopy(affinityKey: UInt64? = nil, model: String? = nil) -> Pick {
+    func pickForCopy(_ request: PickRequest = PickRequest(), model: String? = nil) -> Pick {
         let now = now
         return state.withLock { state in
-            state.pick(PickRequest(affinityKey: affinityKey), model: model, as: .copy, now: now)
+            state.pick(request, model: model, as: .copy, now: now)
         }
     }
 

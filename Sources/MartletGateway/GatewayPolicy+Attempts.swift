@@ -13,10 +13,9 @@ extension GatewayPolicy {
         if state.original == nil {
             let instant = ContinuousClock.now
             state.route.deposit(now: time(of: instant))
-            pick = directory.pickFirst(
-                affinityKey: state.affinityKey, model: state.model, at: instant)
+            pick = directory.pickFirst(state.pick, model: state.model, at: instant)
         } else {
-            pick = directory.pickForCopy(affinityKey: state.affinityKey, model: state.model)
+            pick = directory.pickForCopy(state.pick, model: state.model)
         }
         state.pool.probeSignal?.didPick()
         switch pick {
@@ -46,8 +45,7 @@ extension GatewayPolicy {
             }
         }
         guard state.route.allowsRetry(after: failed, now: now) else { return nil }
-        let next = directory.pickNext(
-            after: failed, affinityKey: state.affinityKey, model: state.model)
+        let next = directory.pickNext(after: failed, state.pick, model: state.model)
         if next != nil { journal.didRetry(failed.failure.asAttemptFailure) }
         return next
     }
@@ -63,8 +61,7 @@ extension GatewayPolicy {
             return .leave
         case .wait(let time): return .wait(time)
         case .hedge:
-            let next = directory.pickBeside(
-                waiting.tried, affinityKey: state.affinityKey, model: state.model)
+            let next = directory.pickBeside(waiting.tried, state.pick, model: state.model)
             guard let next else { return .leave }
             journal.didHedge()
             return .ask(next)

@@ -28,7 +28,13 @@ extension GatewayPolicy {
             }
             return
         }
-        guard let state = plan.state as? RequestState, let caching = state.caching, let body,
+        let state = plan.state as? RequestState
+        if let body, let prompts = state?.pool.prompts {
+            let blocks = prompts.blocks(inBody: body, tenant: state?.grant?.tenant)
+            state?.prompt.withLock { $0 = blocks }
+        }
+        guard let state, let caching = state.caching, let body,
+            body.count <= caching.policy.requestBytesMax,
             let key = caching.cache.key(caching, body: body)
         else {
             var uncached = plan

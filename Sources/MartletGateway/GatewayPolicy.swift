@@ -181,6 +181,9 @@ final class GatewayPolicy: ForwardingPolicy {
             plan.awaitedBodyBytes = caching.policy.requestBytesMax
             plan.keptAnswerBytes = caching.policy.answerBytesMax
         }
+        if let bytes = pool.awaitedPromptBytes(of: request) {
+            plan.awaitedBodyBytes = max(plan.awaitedBodyBytes ?? 0, bytes)
+        }
         let shadow = route.shadow(of: request, naming, random: StableHash.mixed(random &+ 1))
         if let shadow {
             plan.keepsRequest = true

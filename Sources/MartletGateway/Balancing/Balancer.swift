@@ -43,6 +43,12 @@ public protocol Balancer: Sendable {
     /// Takes what an endpoint says about its own load.
     mutating func report(_ id: EndpointID, _ sample: LoadSample, now: Duration)
 
+    /// Takes how many tokens of prompts an endpoint can keep computed: its KV cells.
+    mutating func setCacheTokens(_ id: EndpointID, _ tokens: Int, now: Duration)
+
+    /// An endpoint began anew, with empty caches.
+    mutating func didRestart(_ id: EndpointID, now: Duration)
+
     /// Picks the endpoint of one attempt; nil if every healthy endpoint is excluded or none is
     /// healthy.
     mutating func pick(
@@ -82,6 +88,12 @@ extension Balancer {
     /// Does nothing: for algorithms that do not go by load reports.
     public mutating func report(_ id: EndpointID, _ sample: LoadSample, now: Duration) {}
 
+    /// Does nothing: for algorithms that do not go by what endpoints keep.
+    public mutating func setCacheTokens(_ id: EndpointID, _ tokens: Int, now: Duration) {}
+
+    /// Does nothing: for algorithms that do not go by what endpoints keep.
+    public mutating func didRestart(_ id: EndpointID, now: Duration) {}
+
     /// Does nothing: for algorithms that do not go by requests in flight.
     public mutating func didBegin(_ id: EndpointID, now: Duration) {}
 
@@ -112,10 +124,13 @@ public struct PickRequest: Sendable, Equatable {
     /// A number that is the same for requests which should meet at one endpoint, such as a hash of
     /// a session or of a prompt's beginning; nil for a request that may go anywhere.
     public var affinityKey: UInt64?
+    /// The prompt of a request to a language model; nil where there is none, or nobody goes by it.
+    public var prompt: PromptBlocks?
 
-    /// A request with this affinity, or with none.
-    public init(affinityKey: UInt64? = nil) {
+    /// A request with this affinity and prompt, or with none.
+    public init(affinityKey: UInt64? = nil, prompt: PromptBlocks? = nil) {
         self.affinityKey = affinityKey
+        self.prompt = prompt
     }
 }
 

@@ -12,6 +12,9 @@ public enum BalancingAlgorithm: String, CaseIterable, Sendable {
     case prequal = "prequal"
     /// To where requests of the same key went, while it is not overloaded: ``ConsistentHashing``.
     case consistentHash = "consistent-hash"
+    /// To where the beginning of the prompt is computed already, while that is worth it:
+    /// ``PrefixAware``.
+    case prefixAware = "prefix-aware"
 
     /// A balancer without endpoints.
     ///
@@ -27,6 +30,7 @@ public enum BalancingAlgorithm: String, CaseIterable, Sendable {
         case .peakEWMA: PeakEWMA(configuration: configuration, seed: seed)
         case .prequal: Prequal(configuration: configuration, seed: seed)
         case .consistentHash: ConsistentHashing(configuration: configuration, seed: seed)
+        case .prefixAware: PrefixAware(configuration: configuration, seed: seed)
         }
     }
 }

@@ -32,6 +32,8 @@ public struct BalancingConfiguration: Sendable, Equatable {
     public var loadFactor: Double
     /// The knobs of ``Prequal``.
     public var prequal: PrequalConfiguration
+    /// The knobs of ``PrefixAware``.
+    public var prefix: PrefixConfiguration
 
     /// The defaults, but for what is given.
     ///
@@ -47,7 +49,8 @@ public struct BalancingConfiguration: Sendable, Equatable {
         failurePenalty: FailurePenalty = FailurePenalty(),
         latencyDecayTime: Duration = .seconds(10),
         loadFactor: Double = 1.25,
-        prequal: PrequalConfiguration = PrequalConfiguration()
+        prequal: PrequalConfiguration = PrequalConfiguration(),
+        prefix: PrefixConfiguration = PrefixConfiguration()
     ) {
         self.updatePeriod = updatePeriod
         self.blackoutPeriod = blackoutPeriod
@@ -60,6 +63,7 @@ public struct BalancingConfiguration: Sendable, Equatable {
         self.latencyDecayTime = max(latencyDecayTime, .milliseconds(1))
         self.loadFactor = max(loadFactor, 1)
         self.prequal = prequal
+        self.prefix = prefix
     }
 
     /// The part of its weight an endpoint gets that has been healthy for `age`.

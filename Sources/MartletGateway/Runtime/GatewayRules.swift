@@ -58,7 +58,7 @@ final class GatewayRules: Sendable {
     ) -> RequestState? {
         guard policy.access == nil, let route = routes.first, routes.count == 1,
             let pool = route.pools.first, pool.settings.balancing != .consistentHash,
-            !pool.isShedding
+            pool.prompts == nil, !pool.isShedding
         else { return nil }
         var plain = TrafficPolicy.Route(name: route.settings.name)
         plain.pool = route.settings.pool

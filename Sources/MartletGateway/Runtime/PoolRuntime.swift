@@ -1,3 +1,4 @@
+import MartletTelemetry
 import MartletTransport
 
 /// A pool of endpoints at work.
@@ -12,6 +13,8 @@ final class PoolRuntime: Sendable {
 
     /// Tells of picks where nodes are asked for their load; `nil` where they are not.
     let probeSignal: ProbeSignal?
+    /// Reads the prompts of requests, for pools that go by them; `nil` for the others.
+    let prompts: PromptReader?
 
     private let concurrency: Shared<AdaptiveConcurrency>?
 
@@ -31,6 +34,11 @@ final class PoolRuntime: Sendable {
         concurrency = settings.concurrency.map {
             Shared(AdaptiveConcurrency(configuration: $0.configuration))
         }
+        prompts =
+            settings.balancing == .prefixAware
+            ? PromptReader(
+                configuration: BalancingConfiguration().prefix,
+                secret: .random(in: .min ... .max)) : nil
         directory = EndpointDirectory(
             settings.endpoints.map(\.discovered),
             configuration: settings.directoryConfiguration(own: locality), seed: seed)
@@ -66,6 +74,14 @@ final class PoolRuntime: Sendable {
     /// Requests that may be under way at once by the latency seen; `nil` without such a limit.
     var concurrencyLimit: Int? { concurrency?.withLock { $0.limit } }
 
+    /// Up to how many bytes of a request's body are waited for, to read its prompt; `nil` for none.
+    func awaitedPromptBytes(of request: ForwardedRequest) -> Int? {
+        guard prompts != nil, request.api == .rest,
+            PromptReader.mayHavePrompt(method: request.method, path: request.path)
+        else { return nil }
+        return PromptReader.bodyBytesMax
+    }
+
     /// The number that requests with the same of something share, for pools that go by that.
     func affinityKey(of request: ForwardedRequest) -> UInt64? {
         guard settings.balancing == .consistentHash else { return nil }
@@ -85,6 +101,7 @@ extension TrafficPolicy.Balancing {
         case .peakEWMA: .peakEWMA
         case .prequal: .prequal
         case .consistentHash: .consistentHash
+        case .prefixAware: .prefixAware
         }
     }
 
@@ -94,7 +111,7 @@ extension TrafficPolicy.Balancing {
         case .dynamicWeightedRoundRobin, .leastRequest: true
         // Those that it needs are answers to probes.
         case .prequal: false
-        case .roundRobin, .peakEWMA, .consistentHash: false
+        case .roundRobin, .peakEWMA, .consistentHash, .prefixAware: false
         }
     }
 }

@@ -33,8 +33,16 @@ final class RequestState: Sendable {
         let cache: AnswerCache
     }
 
+    /// Its prompt, for pools that go by that; read before the first attempt.
+    let prompt = Mutex<PromptBlocks?>(nil)
     /// The request's place in the cache's flights, and what it asks for.
     let flight = Mutex<(ticket: FlightTicket, key: CacheKey)?>(nil)
+
+    /// What its endpoint is picked by.
+    var pick: PickRequest {
+        guard pool.prompts != nil else { return PickRequest(affinityKey: affinityKey) }
+        return PickRequest(affinityKey: affinityKey, prompt: prompt.withLock { $0 })
+    }
 
     init(
         route: RouteRuntime, pool: PoolRuntime, arm: CanaryController.Arm? = nil,

@@ -9,6 +9,7 @@ extension TrafficPolicy {
         case peakEWMA = "peak_ewma"
         case prequal
         case consistentHash = "consistent_hash"
+        case prefixAware = "prefix_aware"
     }
 
     /// A named pool of nodes that can stand in for each other.

@@ -108,7 +108,7 @@ struct BalancerPromiseTests {
         #expect(
             names == [
                 "dynamic-weighted-round-robin", "round-robin", "least-request", "peak-ewma",
-                "prequal", "consistent-hash",
+                "prequal", "consistent-hash", "prefix-aware",
             ])
         #expect(BalancingAlgorithm(rawValue: "dynamic-weighted-round-robin") != nil)
         let kinds = BalancingAlgorithm.allCases.map {

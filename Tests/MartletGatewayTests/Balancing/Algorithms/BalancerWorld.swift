@@ -38,7 +38,14 @@ struct BalancerWorld {
         case 0, 1, 2, 3, 4: changeMembers()
         case 5, 6: balancer.report(anyName, oddSample(), now: now)
         case 7: probe()
-        case 8: balancer.updateWeights(now: now)
+        case 8:
+            balancer.updateWeights(now: now)
+            balancer.setCacheTokens(
+                anyName, [Int.min, 0, 7, 9000, Int.max].randomElement(using: &generator) ?? 0,
+                now: now)
+            balancer.setStatedWeight(
+                anyName, [0, 0.5, 1, 3, .nan].randomElement(using: &generator) ?? 1, now: now)
+            balancer.didRestart(anyName, now: now)
         case 9: passTime()
         case 10, 11: balancer.didEnd(anyName, oddResult(), now: now)
         case 12, 13, 14, 15: endOne()
@@ -111,6 +118,16 @@ struct BalancerWorld {
             wasAbandoned: Bool.random(using: &generator))
     }
 
+    /// Half the time; of few, so that they meet again.
+    private mutating func anyPrompt() -> PromptBlocks? {
+        guard Bool.random(using: &generator) else { return nil }
+        let family = generator.next() % 8
+        let count = UInt64.random(in: 0..<40, using: &generator)
+        return PromptBlocks(
+            hashes: (0..<count).map { family << 32 | $0 },
+            adapterKey: Bool.random(using: &generator) ? generator.next() % 3 : nil)
+    }
+
     // MARK: Promises
 
     private mutating func pickViolation() -> String? {
@@ -120,7 +137,8 @@ struct BalancerWorld {
             excluded = Set(names.shuffled(using: &generator).prefix(count))
         }
         let isKeyed = Bool.random(using: &generator)
-        let request = PickRequest(affinityKey: isKeyed ? generator.next() % 50 : nil)
+        let request = PickRequest(
+            affinityKey: isKeyed ? generator.next() % 50 : nil, prompt: anyPrompt())
         now += .milliseconds(Int.random(in: 0...200, using: &generator))
         let pick = balancer.pick(for: request, excluding: excluded, now: now)
         picks.append(pick)

@@ -77,7 +77,9 @@ struct FailurePenaltyTests {
     }
 
     /// Those that go by latency or requests in flight.
-    static let wary: [BalancingAlgorithm] = [.leastRequest, .peakEWMA, .prequal, .consistentHash]
+    static let wary: [BalancingAlgorithm] = [
+        .leastRequest, .peakEWMA, .prequal, .consistentHash, .prefixAware,
+    ]
 
     /// Twenty minutes, at 50 requests a second that take 30 ms: one that fails is never busy, and
     /// what was known of its latency is long past.

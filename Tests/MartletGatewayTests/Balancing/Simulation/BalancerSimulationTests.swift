@@ -81,7 +81,7 @@ struct BalancerSimulationTests {
         func least(_ algorithm: BalancingAlgorithm) -> Double {
             switch algorithm {
             case .dynamicWeightedRoundRobin, .roundRobin: 0.31
-            case .leastRequest, .prequal: 0.25
+            case .leastRequest, .prequal, .prefixAware: 0.25
             // A peak is felt for seconds, and keys are not equally popular.
             case .peakEWMA, .consistentHash: 0.2
             }

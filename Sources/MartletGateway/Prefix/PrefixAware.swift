@@ -1,0 +1,246 @@
+/// The balancing policy for language models that sends a prompt to where its beginning has been
+/// computed already, unless that endpoint has more to do than the saving is worth.
+///
+/// The endpoint with the highest score is picked:
+///
+///     blocks of the prompt that it is thought to hold
+///         − inFlightWeight × blocks being computed there
+///         − recentWeight × blocks given to it lately
+///
+/// with both loads taken relative to what it is said to carry, and a bonus where it has the
+/// request's adapter at hand. Failures count as prompts like the one at hand (``FailureDebt``). So a
+/// conversation stays where it began, a beginning that all share is spread over as many endpoints as
+/// its traffic needs, and prompts without a past go to who has the least to do. Of equals the one
+/// with less given lately is picked, then one at random.
+///
+/// Whatever the score, no endpoint where something runs is given a prompt that would lift what it was
+/// given lately above `loadFactor` times the mean and some slack. A request without a prompt goes to the less loaded of
+/// two, as with ``LeastRequest``.
+///
+/// What endpoints hold is guessed from what they were sent (``PrefixIndex``), and forgotten when
+/// they go, or are found unhealthy: perhaps they began anew.
+///
+/// Sources: Srivatsa et al., "Preble: efficient distributed prompt scheduling for LLM serving",
+/// 2024, for saving against load; Mirrokni, Thorup and Zadimoghaddam, "Consistent hashing with
+/// bounded loads", 2016, for the bound.
+public struct PrefixAware: Balancer {
+    /// What is noted of each endpoint.
+    private struct Note: Sendable {
+        /// Its number in the indices.
+        var holder = 0
+        /// What it is said to carry.
+        var weight = 1.0
+        var load = PromptLoad()
+    }
+
+    /// A prompt that was given an endpoint, and whose attempt is to begin.
+    private struct Planned: Sendable {
+        let id: EndpointID
+        let prompt: PromptBlocks
+        let matched: Int
+    }
+
+    /// How well an endpoint would serve a prompt.
+    private struct Bid {
+        let place: Int
+        let score: Double
+        /// What it was given lately, for its weight.
+        let recent: Double
+        let hasRoom: Bool
+    }
+
+    private var roster: EndpointRoster<Note>
+    private var prefixes = PrefixIndex()
+    /// The adapters that each has at hand.
+    private var adapters = PrefixIndex()
+    private let configuration: PrefixConfiguration
+    private var generator: SplitMix
+    private var planned: Planned?
+
+    /// A policy without endpoints.
+    public init(configuration: BalancingConfiguration = BalancingConfiguration(), seed: UInt64) {
+        roster = EndpointRoster(penalty: configuration.failurePenalty, blank: Note())
+        self.configuration = configuration.prefix
+        generator = SplitMix(seed: seed)
+    }
+
+    /// What was said of each endpoint; 1 of the others.
+    public var weights: [EndpointID: Double] {
+        Dictionary(
+            uniqueKeysWithValues: zip(roster.members, roster.notes).map { ($0.id, $1.weight) })
+    }
+
+    /// The endpoints that can be picked, in order of address.
+    public var healthyEndpoints: [EndpointID] { roster.healthyEndpoints }
+
+    /// Blocks that are noted of an endpoint.
+    func blocksNoted(of id: EndpointID) -> Int {
+        roster.place(of: id).map { prefixes.count(of: roster.notes[$0].holder) } ?? 0
+    }
+
+    // MARK: Endpoints
+
+    /// Adds an endpoint, unhealthy until said otherwise.
+    public mutating func add(_ id: EndpointID, now: Duration) {
+        guard roster.add(id), let place = roster.place(of: id) else { return }
+        let holder = prefixes.addHolder(
+            capacity: configuration.capacity(ofTokens: configuration.cacheTokens))
+        roster.notes[place].holder = holder
+        // Both indices see the same holders come and go, so a holder has one number in both.
+        _ = adapters.addHolder(capacity: configuration.adaptersMax)
+    }
+
+    /// Forgets an endpoint.
+    public mutating func remove(_ id: EndpointID) {
+        guard let place = roster.place(of: id) else { return }
+        prefixes.removeHolder(roster.notes[place].holder)
+        adapters.removeHolder(roster.notes[place].holder)
+        roster.remove(id)
+    }
+
+    /// Takes what an endpoint is said to carry.
+    public mutating func setStatedWeight(_ id: EndpointID, _ weight: Double, now: Duration) {
+        guard weight > 0, weight.isFinite, let place = roster.place(of: id) else { return }
+        roster.notes[place].weight = weight
+    }
+
+    /// Takes how many tokens an endpoint says its cache can hold.
+    public mutating func setCacheTokens(_ id: EndpointID, _ tokens: Int, now: Duration) {
+        guard tokens > 0, let place = roster.place(of: id) else { return }
+        prefixes.setCapacity(
+            roster.notes[place].holder, configuration.capacity(ofTokens: tokens))
+    }
+
+    /// Says whether an endpoint can serve.
+    ///
+    /// What one holds that cannot is forgotten.
+    public mutating func setHealthy(_ id: EndpointID, _ isHealthy: Bool, now: Duration) {
+        roster.setHealthy(id, isHealthy)
+        if !isHealthy { didRestart(id, now: now) }
+    }
+
+    /// Takes an endpoint out of use, or back with all that it holds.
+    public mutating func setEjected(_ id: EndpointID, _ isEjected: Bool, now: Duration) {
+        roster.setHealthy(id, !isEjected)
+    }
+
+    /// Forgets what an endpoint holds.
+    public mutating func didRestart(_ id: EndpointID, now: Duration) {
+        guard let place = roster.place(of: id) else { return }
+        prefixes.clear(roster.notes[place].holder)
+        adapters.clear(roster.notes[place].holder)
+    }
+
+    // MARK: Attempts
+
+    /// An attempt begins at an endpoint: with the prompt of the last pick, where that was it.
+    public mutating func didBegin(_ id: EndpointID, now: Duration) {
+        let place = roster.didBegin(id)
+        guard let planned, planned.id == id else { return }
+        self.planned = nil
+        guard let place else { return }
+        let work = planned.prompt.work
+        roster.notes[place].load.didBegin(
+            given: work, computed: work - Double(planned.matched), now: now,
+            within: configuration.recentTime)
+        let holder = roster.notes[place].holder
+        prefixes.record(planned.prompt.hashes, at: holder)
+        if let key = planned.prompt.adapterKey { adapters.record([key], at: holder) }
+    }
+
+    /// An attempt ended at an endpoint.
+    public mutating func didEnd(_ id: EndpointID, _ result: BalancedAttempt, now: Duration) {
+        let before = roster.place(of: id).map { roster.members[$0].inFlight } ?? 0
+        guard let place = roster.didEnd(id, result, now: now) else { return }
+        roster.notes[place].load.didEnd(of: before)
+    }
+
+    // MARK: Picking
+
+    /// Picks the endpoint that serves a prompt best, or the less loaded of two where there is none.
+    ///
+    /// Takes time linear in the prompt's blocks and in the endpoints.
+    public mutating func pick(
+        for request: PickRequest, excluding excluded: Set<EndpointID>, now: Duration
+    ) -> EndpointID? {
+        planned = nil
+        let candidates = roster.candidates(excluding: excluded)
+        guard let prompt = request.prompt else {
+            return pickAny(of: candidates, now: now).map { roster.members[$0].id }
+        }
+        let matches = prefixes.matches(prompt.hashes)
+        let bids = bids(of: candidates, for: prompt, matches, now: now)
+        guard let place = best(of: bids) else { return nil }
+        let id = roster.members[place].id
+        planned = Planned(id: id, prompt: prompt, matched: matches[roster.notes[place].holder])
+        return id
+    }
+
+    /// How well each candidate would serve a prompt, of which each holder has so many blocks
+    /// (`matches`).
+    private func bids(
+        of candidates: [Int], for prompt: PromptBlocks, _ matches: [Int], now: Duration
+    ) -> [Bid] {
+        let holdsAdapter = prompt.adapterKey.map { adapters.matches([$0]) }
+        let bonus = configuration.blocks(ofTokens: configuration.adapterTokens)
+        let share = fairShare(with: prompt, now: now)
+        return candidates.map { place in
+            let (member, note) = (roster.members[place], roster.notes[place])
+            let recent = note.load.recent(now: now, within: configuration.recentTime)
+            let hasAdapter = holdsAdapter.map { $0[note.holder] > 0 } ?? false
+            return Bid(
+                place: place,
+                score: Double(matches[note.holder]) + (hasAdapter ? bonus : 0)
+                    - cost(of: prompt, at: place, recent: recent / note.weight, now: now),
+                recent: recent / note.weight,
+                // Evenness is no end in itself: where nothing runs, nothing has to wait.
+                hasRoom: member.inFlight == 0
+                    || recent + prompt.work <= share * note.weight + slack)
+        }
+    }
+
+    private var slack: Double { configuration.blocks(ofTokens: configuration.slackTokens) }
+
+    /// The most blocks that an endpoint may have been given lately for each unit of its weight, a
+    /// prompt to come counted.
+    private func fairShare(with prompt: PromptBlocks, now: Duration) -> Double {
+        var (given, weight) = (prompt.work, 0.0)
+        for place in roster.healthy {
+            let note = roster.notes[place]
+            given += note.load.recent(now: now, within: configuration.recentTime)
+            weight += note.weight
+        }
+        return weight > 0 ? configuration.loadFactor * given / weight : 0
+    }
+
+    /// What the load of an endpoint counts, in blocks of a prompt.
+    private func cost(
+        of prompt: PromptBlocks, at place: Int, recent: Double, now: Duration
+    ) -> Double {
+        let note = roster.notes[place]
+        // Failures are not weighed down as work is, or a long match would outweigh them.
+        return configuration.inFlightWeight * note.load.inFlight / note.weight
+            + configuration.recentWeight * recent
+            + roster.debt(at: place, now: now) * prompt.work / note.weight
+    }
+
+    /// The place of the highest score among those with room, or among all where none has.
+    private mutating func best(of bids: [Bid]) -> Int? {
+        let open = bids.filter(\.hasRoom)
+        let bids = open.isEmpty ? bids : open
+        let highest = bids.reduce(-Double.infinity) { max($0, $1.score) }
+        let leaders = bids.filter { $0.score >= highest }
+        // Weights may be so odd that scores are no numbers.
+        let choice = leaders.isEmpty ? bids : leaders
+        let index = generator.lowest(of: choice.indices) { choice[$0].recent }
+        return index.map { choice[$0].place }
+    }
+
+    private mutating func pickAny(of candidates: [Int], now: Duration) -> Int? {
+        generator.betterOfTwo(candidates) { [roster] in
+            roster.notes[$0].weight / (1 + roster.members[$0].debt.charged)
+        } cost: { [roster] in
+            (roster.load(at: $0, now: now) + 1) / roster.notes[$0].weight
+        }
+    }
+}
