@@ -1,9 +1,8 @@
 public import MartletCore
 
-/// Finds the endpoints of a gateway: in DNS, or by asking who runs them. Those that stand in the
-/// policy need no finding: a reload brings others.
+/// Finds the endpoints of a gateway: in DNS, or by asking who runs them.
 ///
-/// How often it looks, and where, is its own affair. Whoever uses it keeps the last set through
+/// Those that stand in the policy need no finding: a reload brings others. How often it looks, and where, is its own affair. Whoever uses it keeps the last set through
 /// failures: endpoints do not go away because nobody can say where they are.
 public protocol Discovery: Sendable {
     /// The sets of endpoints from now on, each whole: the present one as soon as it is known, then

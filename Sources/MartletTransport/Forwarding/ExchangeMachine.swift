@@ -25,8 +25,8 @@ struct ExchangeMachine<Wire: ForwardingWire> {
         /// What was held back, which goes first.
         let held: [ResponsePart<Wire>]
         let part: ResponsePart<Wire>
-        /// Whether the upstream connection can be used again, now that the response is complete: if
-        /// the request was sent whole. `nil` while more is to come.
+        /// Whether the request was sent whole, so that the upstream connection can be used again;
+        /// `nil` while more of the response is to come.
         let isReusable: Bool?
     }
 

@@ -6,7 +6,7 @@ import NIOCore
 /// smaller. So it gets small ones to keep; large ones are made anew for each read, which is little
 /// beside copying what is read into them, and let go with what they hold.
 struct ReadBufferSizes: RecvByteBufferAllocator {
-    /// Holds the head of most requests. Each connection keeps as much.
+    /// Holds the head of most requests, and each connection keeps as much.
     static let smallest = 512
     /// The largest that is kept.
     static let keptMax = 2048
