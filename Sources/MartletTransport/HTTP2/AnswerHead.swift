@@ -76,9 +76,12 @@ final class FieldTrailers: Sendable {
 
     private let headers: HPACKHeaders
 
-    /// Names and values; made when they are asked for, as hardly anybody does.
+    /// The names and values of those that are passed on; made when they are asked for, as hardly
+    /// anybody does.
     var fields: HeaderFields {
-        HeaderFields(headers.map { (name: $0.name, value: $0.value) })
+        HeaderFields(
+            headers.filter { !LoadReportFields.contain($0.name) }
+                .map { (name: $0.name, value: $0.value) })
     }
 
     init(_ headers: HPACKHeaders) {

@@ -81,6 +81,18 @@ struct HTTP2WireTests {
         #expect(HTTP2Wire.grpcStatus(head: failed, trailers: trailers) == .unknown)
     }
 
+    /// What is kept of an answer is given to others, long after the load was such.
+    @Test func fieldsThatAreKept_areNotThoseOfLoad() throws {
+        let fields = [
+            ("grpc-status", "0"), ("endpoint-load-metrics", "TEXT cpu_utilization=0.5"),
+            ("endpoint-load-metrics-bin", "AAAA"), ("x-own", "1"),
+        ]
+        let trailers = FieldTrailers(HPACKHeaders(fields))
+        #expect(HTTP2Wire.fields(behind: trailers)?.fields.map(\.name) == ["grpc-status", "x-own"])
+        let head = AnswerHead(HPACKHeaders([(":status", "200")] + fields))
+        #expect(HTTP2Wire.fields(of: head).fields.map(\.name) == ["grpc-status", "x-own"])
+    }
+
     @Test func changedAnswers_keepTheirStatus() throws {
         let head = AnswerHead(HPACKHeaders([(":status", "418"), ("a", "1"), ("b", "2")]))
         var changes = FieldChanges()
