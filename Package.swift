@@ -95,7 +95,9 @@ let package = Package(
         .target(
             name: "MartletRepository",
             dependencies: [
-                "MartletCore", "MartletTensors", "MartletProtocols", "MartletTelemetry", protobuf,
+                "MartletCore", "MartletTensors", "MartletProtocols", "MartletTelemetry", "CZlib",
+                protobuf,
+                .product(name: "Crypto", package: "swift-crypto"),
             ],
             swiftSettings: swiftSettings),
         .target(
@@ -165,7 +167,7 @@ let package = Package(
             ] + nio),
         tests(
             of: "MartletRepository",
-            ["MartletCore", "MartletTensors", "MartletProtocols", protobuf]),
+            ["MartletCore", "MartletTensors", "MartletProtocols", "CZlib", protobuf]),
         tests(
             of: "MartletEngines", ["MartletCore", "MartletTensors", "MartletRepository"]),
         tests(

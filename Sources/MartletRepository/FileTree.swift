@@ -41,6 +41,13 @@ struct FileTree {
     /// The size of a file, `nil` if it is not there.
     static func size(of path: String) -> Int? { FileEntry(path: path)?.size }
 
+    /// What changes when a file is written or another takes its place; `nil` if it is not there.
+    static func fingerprint(of path: String) -> String? {
+        FileEntry(path: path).map {
+            "\($0.number)-\($0.size)-\($0.modifiedSeconds)-\($0.modifiedNanoseconds)"
+        }
+    }
+
     /// What a name in a folder stands for.
     enum Kind {
         case file
