@@ -1,4 +1,5 @@
 import MartletCore
+import MartletTelemetry
 import NIOCore
 
 /// What comes of the upstream.

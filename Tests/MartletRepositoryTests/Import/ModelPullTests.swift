@@ -281,7 +281,7 @@ struct ModelPullTests {
 }
 
 /// A source that says it is larger than any disk, and may not be asked for a byte.
-private struct HugeSource: ModelSource {
+private struct HugeSource: ModelByteSource {
     func examine() -> ModelOrigin {
         ModelOrigin(location: "https://example.org/huge", byteCount: .max - 1, tag: nil)
     }

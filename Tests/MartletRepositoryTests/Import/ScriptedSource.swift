@@ -3,7 +3,7 @@ import MartletRepository
 import Synchronization
 
 /// A source in memory that fails when it is told to.
-final class ScriptedSource: ModelSource {
+final class ScriptedSource: ModelByteSource {
     private struct State {
         var failures: [StatusCode?]
         var places: [Int] = []

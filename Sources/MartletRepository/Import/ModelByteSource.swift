@@ -6,7 +6,7 @@ import MartletCore
 /// connection of its own if it likes: ``examine()`` asks for the first byte and reads the total
 /// from `content-range`, ``read(from:count:of:)`` for `bytes=FROM-TO` with `if-match` where there
 /// is a tag. What can be tried again is thrown as `UNAVAILABLE` or `DEADLINE_EXCEEDED`.
-public protocol ModelSource: Sendable {
+public protocol ModelByteSource: Sendable {
     /// Says what is to be had now.
     ///
     /// - Throws: `ServingError`.
@@ -55,7 +55,7 @@ public struct ModelPiece: Sendable {
     }
 
     /// Where its bytes come from.
-    public let source: any ModelSource
+    public let source: any ModelByteSource
 
     /// What it is.
     public let form: Form
@@ -64,7 +64,7 @@ public struct ModelPiece: Sendable {
     public let checksum: SHA256Checksum?
 
     /// Describes a file.
-    public init(_ source: any ModelSource, form: Form, checksum: SHA256Checksum?) {
+    public init(_ source: any ModelByteSource, form: Form, checksum: SHA256Checksum?) {
         self.source = source
         self.form = form
         self.checksum = checksum
@@ -72,7 +72,7 @@ public struct ModelPiece: Sendable {
 }
 
 /// A file of this machine as a source.
-public struct ModelFileSource: ModelSource {
+public struct ModelFileSource: ModelByteSource {
     private let path: String
 
     /// Names a file.
