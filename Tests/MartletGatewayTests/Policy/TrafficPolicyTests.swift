@@ -78,7 +78,7 @@ struct TrafficPolicyTests {
                     + "expected an address such as 10.0.0.1:8500",
                 "6:16: pools[0].balancing: 'round_robbin' is not one of "
                     + "dynamic_weighted_round_robin, round_robin, least_request, peak_ewma, prequal, "
-                    + "consistent_hash; did you mean 'round_robin'?",
+                    + "consistent_hash, prefix_aware; did you mean 'round_robin'?",
                 "10:16: routes[0].split[0].pool: there is no pool 'mian'; did you mean 'main'?",
                 "10:30: routes[0].split[0].weight: -3 is out of range; "
                     + "expected a whole number from 0 to 1000000",
