@@ -56,6 +56,8 @@ struct GenerationWorld {
     var isClosed = false
     /// Those that decoded before the step.
     var decoding: Set<GenerationID> = []
+    /// Preemptions before the step.
+    var preemptions = 0
     private let verdict = Verdict()
 
     init(seed: UInt64, traits: WorldTraits) {
