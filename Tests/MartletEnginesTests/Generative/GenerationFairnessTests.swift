@@ -113,6 +113,21 @@ struct GenerationFairnessTests {
     }
 
     @Test
+    func whenARightGuessEndsTheText_theCellsAfterItAreCutOff() throws {
+        var fixture = SchedulerFixture {
+            $0.draftTokensMax = 4
+            $0.endTokens = [2]
+        }
+        let id = try fixture.submit(100..<104, new: 20) { $0.prompt += [8, 5, 2, 9, 8, 5] }
+        let plan = fixture.step(choosing: 2)
+        #expect(plan.tokens.suffix(4) == [2, 9, 8, 5])
+        #expect(fixture.reason(id) == .stop)
+        #expect(fixture.heard[id] == nil)
+        #expect(fixture.begin().operations.last == .cut(0, from: 10))
+        #expect(fixture.scheduler.load.cellsUsed == 10)
+    }
+
+    @Test
     func whenManyDecode_nothingIsGuessed() throws {
         var fixture = SchedulerFixture {
             $0.draftTokensMax = 4

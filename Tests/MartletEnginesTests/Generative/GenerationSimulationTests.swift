@@ -31,10 +31,17 @@ struct GenerationSimulationTests {
         ("no sharing", WorldTraits(sharing: .none, cancels: true, failures: true)),
     ]
 
+    /// Without optimisation a world takes ten times as long.
+    #if DEBUG
+        static let seedCount: UInt64 = 150
+    #else
+        static let seedCount: UInt64 = 1250
+    #endif
+
     @Test(arguments: Self.worlds.indices)
     func randomRequestsFailuresAndTimes_keepEveryPromise(world: Int) {
         let (name, traits) = Self.worlds[world]
-        for seed in SimulationSeeds.first(100) {
+        for seed in SimulationSeeds.first(Self.seedCount) {
             var world = GenerationWorld(seed: seed, traits: traits)
             for _ in 0..<80 where world.complaint == nil { world.act() }
             world.settle()

@@ -8,6 +8,7 @@ extension GenerationWorld {
         steps += 1
         decoding = Set(
             scheduler.sequences.compactMap { $0 }.filter { $0.isDecoding }.map { $0.id })
+        preemptions = scheduler.counters.preemptions
         let plan = scheduler.nextStep(now: now)
         for event in plan.events { take(event) }
         for operation in plan.operations { apply(operation) }

@@ -23,7 +23,9 @@ extension GenerationWorld {
             require(chunk.logits == (isLast ? chunk.drafts + 1 : 0), "\(chunk.logits) logits")
         }
         require(next == plan.tokens.count, "tokens belong to nobody")
-        if plan.chunks.contains(where: { decoding.contains($0.id) }) {
+        // Who was preempted in this very step, and let in again, did not decode meanwhile.
+        let isBound = preemptions == scheduler.counters.preemptions
+        if isBound, plan.chunks.contains(where: { decoding.contains($0.id) }) {
             let bound = settings.prefillTokens(whileOthersDecode: true)
             require(prefill <= bound, "\(prefill) prompt tokens keep others waiting, not \(bound)")
         }

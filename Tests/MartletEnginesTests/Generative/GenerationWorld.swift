@@ -56,6 +56,8 @@ struct GenerationWorld {
     var isClosed = false
     /// Those that decoded before the step.
     var decoding: Set<GenerationID> = []
+    /// Preemptions before the step.
+    var preemptions = 0
     private let verdict = Verdict()
 
     init(seed: UInt64, traits: WorldTraits) {
@@ -167,7 +169,7 @@ struct GenerationWorld {
         let common = Int.random(in: 0...30, using: &random)
         var prompt = (0..<common).map { TokenID(($0 * (family + 1)) % 9 + 1) }
         for _ in 0..<Int.random(in: 0...10, using: &random) {
-            prompt.append(TokenID.random(in: 1..<5, using: &random))
+            prompt.append(TokenID.random(in: 0..<5, using: &random))
         }
         if traits.failures, Int.random(in: 0..<25, using: &random) == 0 {
             prompt.append(Self.poison)

@@ -115,10 +115,7 @@ extension GenerationScheduler {
         _ token: TokenID, to slot: SlotID, isComputed: Bool
     ) -> FinishReason? {
         guard var sequence = sequences[Int(slot)] else { return nil }
-        let isEnd =
-            !sequence.request.ignoresEndTokens && settings.endTokens.contains(token)
-            || sequence.request.stopTokens.contains(token)
-        if isEnd { return .stop }
+        if isEnd(token, of: sequence.terms) { return .stop }
         // Held twice, its tokens would be copied when they grow.
         sequences[Int(slot)] = nil
         sequence.tokens.append(token)
@@ -127,11 +124,16 @@ extension GenerationScheduler {
             ownCells += 1
         }
         counters.generatedTokens += 1
-        tenants.charge(sequence.request.tenant, settings.generatedTokenCost)
+        tenants.charge(sequence.terms.request.tenant, settings.generatedTokenCost)
         events.append(SequenceEvent(id: sequence.id, kind: .token(token)))
         let isFull = sequence.generated >= sequence.newTokensMax
         sequences[Int(slot)] = sequence
         return isFull ? .length : nil
+    }
+
+    private func isEnd(_ token: TokenID, of terms: SequenceTerms) -> Bool {
+        !terms.request.ignoresEndTokens && settings.endTokens.contains(token)
+            || terms.request.stopTokens.contains(token)
     }
 
     /// Forgets the cells of guesses; those of right ones are counted with their tokens.
@@ -208,10 +210,10 @@ extension GenerationScheduler {
     /// Ends those whose deadline has passed.
     mutating func expire(now: Duration) {
         for slot in running {
-            guard let sequence = sequences[Int(slot)], let deadline = sequence.deadline,
-                deadline <= now
+            guard let deadline = sequences[Int(slot)]?.deadline, deadline <= now,
+                let id = sequences[Int(slot)]?.id
             else { continue }
-            _ = end(sequence.id, .finished(.deadline), now: now)
+            _ = end(id, .finished(.deadline), now: now)
         }
         guard let earliestDeadline, earliestDeadline <= now else { return }
         let late = waiting.values.filter { $0.deadline.map { $0 <= now } ?? false }

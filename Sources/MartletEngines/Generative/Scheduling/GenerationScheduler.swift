@@ -90,7 +90,8 @@ struct GenerationScheduler: Sendable {
     /// Takes a request, or refuses it.
     ///
     /// - Parameters:
-    ///   - request: what is asked for; its own deadline is not looked at.
+    ///   - request: what is asked for; its own deadline is not looked at. Its adapter must be one
+    ///     that the engine has.
     ///   - deadline: when its client stops waiting.
     ///   - now: the time.
     /// - Returns: its name.
@@ -167,18 +168,11 @@ struct GenerationScheduler: Sendable {
         _ request: GenerationRequest, deadline: Duration?
     ) -> GenerationID {
         nextNumber += 1
-        let prompt = request.prompt
-        var kept = request
-        kept.prompt = []
-        let room = settings.contextTokensMax - prompt.count + 1
+        let terms = SequenceTerms(
+            request, deadline: deadline, contextTokensMax: settings.contextTokensMax,
+            group: group(of: request.adapter))
         let sequence = ScheduledSequence(
-            id: GenerationID(number: nextNumber), request: kept,
-            scope: PrefixScope(
-                adapter: request.adapter,
-                audience: request.cacheScope.map { "scope " + $0 } ?? "tenant " + request.tenant),
-            deadline: deadline, promptTokens: prompt.count,
-            newTokensMax: min(request.newTokensMax ?? room, room),
-            group: group(of: request.adapter), tokens: prompt,
+            id: GenerationID(number: nextNumber), terms: terms, tokens: request.prompt,
             draftTokens: settings.draftTokensMax)
         tenants.didArrive(request.tenant)
         counters.submitted += 1

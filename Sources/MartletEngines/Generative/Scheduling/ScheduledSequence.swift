@@ -1,7 +1,8 @@
-/// A request that waits or runs.
-struct ScheduledSequence: Sendable {
-    let id: GenerationID
-    /// What was asked for; its prompt has moved to ``tokens``.
+/// What does not change about a request.
+///
+/// A class, so that sequences are cheap to move: there are many in each step.
+final class SequenceTerms: Sendable {
+    /// What was asked for; its prompt has moved to ``ScheduledSequence/tokens``.
     let request: GenerationRequest
     let scope: PrefixScope
     /// When its client stops waiting.
@@ -10,6 +11,29 @@ struct ScheduledSequence: Sendable {
     let newTokensMax: Int
     /// The ``AdapterGroup``.
     let group: Int
+
+    init(
+        _ request: GenerationRequest, deadline: Duration?, contextTokensMax: Int, group: Int
+    ) {
+        var kept = request
+        kept.prompt = []
+        self.request = kept
+        scope = PrefixScope(
+            adapter: request.adapter,
+            audience: request.cacheScope.map { "scope " + $0 } ?? "tenant " + request.tenant)
+        self.deadline = deadline
+        promptTokens = request.prompt.count
+        // The last token is told, and never decoded.
+        let room = contextTokensMax - request.prompt.count + 1
+        newTokensMax = min(request.newTokensMax ?? room, room)
+        self.group = group
+    }
+}
+
+/// A request that waits or runs.
+struct ScheduledSequence: Sendable {
+    let id: GenerationID
+    let terms: SequenceTerms
 
     /// The prompt and what was generated.
     var tokens: [TokenID]
@@ -28,6 +52,13 @@ struct ScheduledSequence: Sendable {
     /// Whether its last event was told, while a step that it takes part in is under way.
     var isEnded = false
 
+    var request: GenerationRequest { terms.request }
+    var scope: PrefixScope { terms.scope }
+    var deadline: Duration? { terms.deadline }
+    var promptTokens: Int { terms.promptTokens }
+    var newTokensMax: Int { terms.newTokensMax }
+    var group: Int { terms.group }
+
     /// Tokens generated.
     var generated: Int { tokens.count - promptTokens }
 
@@ -40,7 +71,7 @@ struct ScheduledSequence: Sendable {
     /// Cells that it has for itself.
     var ownCells: Int { computed - shared }
 
-    var standing: Standing { Standing(priority: request.priority, id: id) }
+    var standing: Standing { Standing(priority: terms.request.priority, id: id) }
 
     var usage: GenerationUsage {
         GenerationUsage(
