@@ -41,36 +41,36 @@ struct GGUFReader {
     }
 
     /// A count or length, which is never more than `limit`.
-    mutating func count(_ what: String, limit: Int) throws -> Int {
+    mutating func count(_ what: @autoclosure () -> String, limit: Int) throws -> Int {
         let start = place
         let number = try number(UInt64.self)
         guard let count = Int(exactly: number), count <= limit else {
-            throw GGUFFault.unsound("\(number) \(what); the limit is \(limit)", at: start)
+            throw GGUFFault.unsound("\(number) \(what()); the limit is \(limit)", at: start)
         }
         return count
     }
 
     /// The length of the text that comes next, which is all in the file.
-    mutating func textLength(_ what: String) throws -> Int {
+    mutating func textLength(_ what: @autoclosure () -> String) throws -> Int {
         let start = place
         let number = try number(UInt64.self)
         guard let length = Int(exactly: number), length <= remaining else {
-            throw GGUFFault.cutOff("\(what) of \(number) bytes is not all in the file", at: start)
+            throw GGUFFault.cutOff("\(what()) of \(number) bytes is not all in the file", at: start)
         }
         return length
     }
 
     /// Passes over bytes without reading them.
-    mutating func skip(_ count: Int, _ what: String) throws {
+    mutating func skip(_ count: Int, _ what: @autoclosure () -> String) throws {
         guard count >= 0, count <= remaining else {
-            throw GGUFFault.cutOff("\(what) of \(count) bytes is not all in the file", at: place)
+            throw GGUFFault.cutOff("\(what()) of \(count) bytes is not all in the file", at: place)
         }
         place += count
         try checkHeader()
     }
 
     /// The next bytes, which are kept.
-    mutating func bytes(_ count: Int, _ what: String) throws -> [UInt8] {
+    mutating func bytes(_ count: Int, _ what: @autoclosure () -> String) throws -> [UInt8] {
         try keep(count)
         guard count > room.bytes.count else {
             let offset = try ensure(count)
@@ -78,7 +78,7 @@ struct GGUFReader {
             return Array(room.bytes[offset..<(offset + count)])
         }
         let start = place
-        try skip(count, what)
+        try skip(count, what())
         let bytes = try [UInt8](unsafeUninitializedCapacity: count) { buffer, read in
             read = try source.read(at: start, into: UnsafeMutableRawBufferPointer(buffer))
         }
