@@ -8,8 +8,11 @@ SHELL := /bin/bash
 MARTLET_TENSORFLOW_PATH ?= $(CURDIR)/.engines/tensorflow
 MARTLET_LITERT_PATH ?= $(CURDIR)/.engines/litert
 MARTLET_OPENVINO_PATH ?= $(CURDIR)/.engines/openvino
+MARTLET_LLAMA_PATH ?= $(CURDIR)/.engines/llama
+MARTLET_LLM_MODELS ?= $(CURDIR)/.models
 MARTLET_FIXTURES ?= $(CURDIR)/.models/fixtures
-export MARTLET_TENSORFLOW_PATH MARTLET_LITERT_PATH MARTLET_OPENVINO_PATH MARTLET_FIXTURES
+export MARTLET_TENSORFLOW_PATH MARTLET_LITERT_PATH MARTLET_OPENVINO_PATH MARTLET_LLAMA_PATH
+export MARTLET_FIXTURES MARTLET_LLM_MODELS
 
 setup := scripts/setup.sh
 python := .venv/bin/python
@@ -46,7 +49,8 @@ test-end-to-end: set-up-tests ## Run the tests that start the real program (buil
 	$(python) -m pytest Tests/EndToEndTests -q
 
 set-up-tests:
-	@$(setup) packages swift engine litert openvino clients models-venv fixtures demo-model promtool
+	@$(setup) packages swift engine litert openvino llama llm-models clients models-venv fixtures \
+		demo-model promtool
 
 bench: ## Measure what BENCHMARKS.md states
 	@$(setup) packages swift engine litert openvino clients models-venv fixtures bench-peers

@@ -84,11 +84,13 @@ let package = Package(
             swiftSettings: swiftSettings),
         .target(name: "CTensorFlow", linkerSettings: [.linkedLibrary("dl")]),
         .target(name: "CLiteRT", linkerSettings: [.linkedLibrary("dl")]),
+        // The engine's part is built by scripts/setup.sh against llama.cpp's headers.
+        .target(name: "CLlama", exclude: ["engine"], linkerSettings: [.linkedLibrary("dl")]),
         .target(name: "COpenVINO", linkerSettings: [.linkedLibrary("dl")]),
         .target(
             name: "MartletEngines",
             dependencies: [
-                "MartletCore", "MartletTensors", "CTensorFlow", "CLiteRT", "COpenVINO",
+                "MartletCore", "MartletTensors", "CTensorFlow", "CLiteRT", "CLlama", "COpenVINO",
                 .product(name: "DequeModule", package: "swift-collections"),
             ],
             swiftSettings: swiftSettings),

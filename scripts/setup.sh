@@ -8,6 +8,9 @@
 #   engine         TensorFlow's two libraries            .engines/tensorflow/
 #   litert         LiteRT's library                      .engines/litert/
 #   openvino       OpenVINO's libraries                  .engines/openvino/
+#   llama          llama.cpp's libraries (compiles)      .engines/llama/
+#   llama-server   its own server, to measure beside     .tools/llama.cpp/bin/
+#   llm-models     SmolLM2, a small language model       .models/smollm2-*/1/
 #   clients        Python with third-party clients       .venv/
 #   models-venv    Python with TensorFlow, for fixtures  .venv-models/
 #   fixtures       small models made for the tests       .models/fixtures/
@@ -32,6 +35,8 @@ source scripts/setup/packages.sh
 source scripts/setup/wheels.sh
 # shellcheck source=setup/engine.sh
 source scripts/setup/engine.sh
+# shellcheck source=setup/llama.sh
+source scripts/setup/llama.sh
 # shellcheck source=setup/python.sh
 source scripts/setup/python.sh
 # shellcheck source=setup/models.sh
@@ -44,7 +49,7 @@ fi
 for part in "$@"; do
     case $part in
         packages | swift | engine | litert | openvino | clients | models-venv | fixtures) ;;
-        demo-model | promtool | bench-peers | lint-tools) ;;
+        demo-model | promtool | bench-peers | lint-tools | llama | llama-server | llm-models) ;;
         *) fail "unknown part '$part'" "run scripts/setup.sh without arguments to see the parts" ;;
     esac
 done

