@@ -91,11 +91,15 @@ public struct ModelArtifact: Sendable {
     /// How exactly to compute, for an engine that has the choice.
     public var precision: EnginePrecision
 
+    /// The files of a language model; `nil` for any other.
+    public var language: LanguageModelFiles?
+
     /// Creates a description.
     public init(
         id: ServableID, path: String, format: ModelFormat = .savedModel, tags: [String],
         signatures: [Signature], fileBytes: Int, exampleSteps: ExampleSteps? = nil,
-        effect: String? = nil, precision: EnginePrecision = .exact
+        effect: String? = nil, precision: EnginePrecision = .exact,
+        language: LanguageModelFiles? = nil
     ) {
         self.id = id
         self.path = path
@@ -106,6 +110,7 @@ public struct ModelArtifact: Sendable {
         self.exampleSteps = exampleSteps
         self.effect = effect
         self.precision = precision
+        self.language = language
     }
 }
 

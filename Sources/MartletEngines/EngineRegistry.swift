@@ -9,6 +9,8 @@ public enum ModelFormat: String, Sendable, Hashable, CaseIterable {
     case tfLite = "tflite"
     /// An ONNX model.
     case onnx = "onnx"
+    /// A language model, as llama.cpp keeps it.
+    case gguf = "gguf"
 }
 
 /// The engines of a node, each opened when the first model needs it.

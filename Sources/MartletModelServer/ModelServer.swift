@@ -82,6 +82,7 @@ public final class ModelServer: RequestResponder {
         health = NodeHealth(
             manager: manager, threads: engineThreads, batches: batching?.scheduler,
             journal: journal, processors: processors)
+        let generation = GenerationMetrics(metrics: metrics, manager: manager)
         let openInference = OpenInferenceNode(
             manager: manager, health: health, limits: limits, repository: repository,
             adminAccess: adminAccess,
@@ -92,6 +93,7 @@ public final class ModelServer: RequestResponder {
             ModelsRESTService(manager: manager, limits: limits, options: options),
             NodeRESTService(
                 manager: manager, health: health, metrics: metrics, monitoring: monitoring),
+            OpenAIRESTService(manager: manager, metrics: generation, limits: limits),
             OpenInferenceRESTService(node: openInference),
             SharedMemoryRESTService(lender: openInference.sharedMemory, limits: limits),
             AdminRESTService(
@@ -138,23 +140,24 @@ public final class ModelServer: RequestResponder {
         journal.didReceive()
         let operation: Operation<HTTPRequest, HTTPResponse>
         let standing: TaskStanding
+        // Without a key nobody learns which paths there are.
+        let found = Result { try restOperation(for: request) }
+        let failure = (try? found.get())?.failure
         do {
-            // Without a key nobody learns which paths there are.
-            let found = Result { try restOperation(for: request) }
             let tenant = try admission.check(
                 operation: (try? found.get())?.name, headers: request.headers,
                 context: request.context)
             operation = try found.get()
             standing = try admission.standing(tenant: tenant, headers: request.headers)
         } catch {
-            finish(request, RequestSubject(), .failure(error), reply)
+            finish(request, RequestSubject(), .failure(error), failure, reply)
             return
         }
         process(
             request, operation, bytes: request.body.count, context: request.context,
             standing: standing
         ) { subject, result in
-            self.finish(request, subject, result, reply)
+            self.finish(request, subject, result, failure, reply)
         }
     }
 
@@ -180,7 +183,8 @@ public final class ModelServer: RequestResponder {
 
     private func finish(
         _ request: HTTPRequest, _ subject: RequestSubject,
-        _ result: Result<HTTPResponse, any Error>, _ reply: Reply<HTTPResponse>
+        _ result: Result<HTTPResponse, any Error>,
+        _ failure: (@Sendable (ServingError) -> HTTPResponse)?, _ reply: Reply<HTTPResponse>
     ) {
         let code: StatusCode
         var response: HTTPResponse
@@ -193,19 +197,29 @@ public final class ModelServer: RequestResponder {
         case .failure(let error):
             let fault = servingError(error)
             code = fault.code
-            response = HTTPResponse(
-                status: code.httpStatus, contentType: "application/json",
-                body: errorBody(fault.message))
+            response =
+                failure?(fault) ?? (fault.cause is OpenAIErrorDetail ? .openAI(fault) : nil)
+                ?? HTTPResponse(
+                    status: code.httpStatus, contentType: "application/json",
+                    body: errorBody(fault.message))
         }
         if code == .unauthenticated { response.headers.add("www-authenticate", "Bearer") }
         if options.supportsCORS {
             CrossOrigin.allow(&response.headers, withKeys: admission.keys != nil)
         }
-        journal.didAnswer(
-            RequestRecord(
-                api: .rest, method: request.method, path: request.path, subject: subject,
-                code: code, status: .http(response.status), requestBytes: request.body.count,
-                responseBytes: response.body.count, context: request.context))
+        let status = response.status
+        let note: @Sendable (StatusCode, Int) -> Void = { [journal] code, bytes in
+            journal.didAnswer(
+                RequestRecord(
+                    api: .rest, method: request.method, path: request.path, subject: subject,
+                    code: code, status: .http(status), requestBytes: request.body.count,
+                    responseBytes: bytes, context: request.context))
+        }
+        if let content = response.stream {
+            content.onEnd { isWhole, bytes in note(isWhole ? code : .cancelled, bytes) }
+        } else {
+            note(code, response.body.count)
+        }
         reply.send(response)
     }
 
@@ -301,6 +315,7 @@ public final class ModelServer: RequestResponder {
         let submitted = ContinuousClock.now
         let work: @Sendable () -> Void = { [self] in
             var subject = operation.subject
+            subject.standing = standing
             do {
                 let started = isInline ? submitted : ContinuousClock.now
                 if !isInline { try context.checkStillWanted() }

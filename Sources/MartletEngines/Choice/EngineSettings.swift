@@ -3,13 +3,15 @@ public enum EngineName: String, Sendable, Hashable, CaseIterable {
     case tensorflow
     case openvino
     case litert
+    case llama
 
     /// Whether it loads models of a format.
     public func loads(_ format: ModelFormat) -> Bool {
         switch self {
         case .tensorflow: format == .savedModel
-        case .openvino: true
+        case .openvino: format != .gguf
         case .litert: format == .tfLite
+        case .llama: format == .gguf
         }
     }
 }

@@ -49,6 +49,10 @@ public struct GenerationRequest: Sendable {
     /// The LoRA adapter to apply, by name; `nil` for the model as it is.
     public var adapter: String?
 
+    /// The chat that the prompt is of: its grammar holds where ``SamplingParameters/grammar`` names
+    /// none, and the special tokens that it needs are in the text.
+    public var chat: (any RenderedChat)?
+
     /// Whether cells of a common prefix may be taken from other sequences, and given to them.
     public var usesPrefixCache = true
 

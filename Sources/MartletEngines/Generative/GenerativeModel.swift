@@ -5,7 +5,7 @@ public import MartletCore
 /// What every engine must keep:
 /// 1. each request that was taken gets exactly one last event, whatever happens to it;
 /// 2. events of one request come in order, one at a time, on a thread of the engine's: handlers
-///    return at once and never call the model while they run;
+///    return at once; of the model they may call ``cancel(_:reason:)`` alone;
 /// 3. no input ends the process: what an engine could not bear is refused with an error;
 /// 4. all calls are safe from several threads at once.
 public protocol GenerativeModel: Sendable {
@@ -37,6 +37,12 @@ public protocol GenerativeModel: Sendable {
     /// - Throws: `ServingError`, `INVALID_ARGUMENT`, for a token that the model has not.
     func detokenize(_ tokens: [TokenID], showsSpecial: Bool) throws -> [UInt8]
 
+    /// Writes a chat as a prompt, by the model's own template.
+    ///
+    /// - Throws: `ServingError`: `INVALID_ARGUMENT` for messages, tools or a schema that are wrong,
+    ///   or that the template refuses; `UNIMPLEMENTED` for a model that does not generate.
+    func render(_ chat: ChatPrompt) throws -> any RenderedChat
+
     /// Queues a request.
     ///
     /// - Parameters:
@@ -56,6 +62,11 @@ public protocol GenerativeModel: Sendable {
     ///   - reason: what its last event says.
     func cancel(_ id: GenerationID, reason: FinishReason)
 
+    /// How well each document answers a query, the higher the better; blocks.
+    ///
+    /// - Throws: `ServingError`; `UNIMPLEMENTED` for a model that cannot.
+    func rank(_ documents: [String], for query: String) throws -> (scores: [Float], tokens: Int)
+
     /// One vector for each prompt, of ``GenerativeModelDescription/embeddingSize`` numbers,
     /// pooled as the model wants it and not normalised; blocks.
     ///
@@ -71,6 +82,13 @@ extension GenerativeModel {
     /// Ends a request whose client went away.
     public func cancel(_ id: GenerationID) {
         cancel(id, reason: .cancelled)
+    }
+
+    /// Few models rank.
+    public func rank(
+        _ documents: [String], for query: String
+    ) throws -> (scores: [Float], tokens: Int) {
+        throw ServingError(.unimplemented, "Model \(id) ranks no documents")
     }
 
     /// Most models that generate do not embed.
@@ -111,6 +129,9 @@ public struct GenerativeModelDescription: Sendable, Equatable {
     /// Whether it makes embeddings.
     public var embeds: Bool
 
+    /// Whether it ranks documents.
+    public var ranks: Bool
+
     /// The LoRA adapters that are loaded, by name.
     public var adapters: [String]
 
@@ -119,7 +140,7 @@ public struct GenerativeModelDescription: Sendable, Equatable {
         contextTokensMax: Int, vocabularySize: Int, embeddingSize: Int, parameterCount: Int = 0,
         summary: String = "", chatTemplate: String? = nil, beginningText: String = "",
         endText: String = "", generates: Bool = true, embeds: Bool = false,
-        adapters: [String] = []
+        ranks: Bool = false, adapters: [String] = []
     ) {
         self.contextTokensMax = contextTokensMax
         self.vocabularySize = vocabularySize
@@ -131,6 +152,7 @@ public struct GenerativeModelDescription: Sendable, Equatable {
         self.endText = endText
         self.generates = generates
         self.embeds = embeds
+        self.ranks = ranks
         self.adapters = adapters
     }
 }

@@ -4,7 +4,7 @@ import MartletCore
 /// A chat as the model reads it, and how its answer is held to a form and read.
 ///
 /// All of it may be used by several threads at once.
-public final class LlamaChat: Sendable {
+public final class LlamaChat: RenderedChat {
     /// The text for the model.
     ///
     /// Its special tokens are to be read as such, and none added.
@@ -28,6 +28,9 @@ public final class LlamaChat: Sendable {
     /// llama.cpp's name for the form of the answer.
     public let format: String
 
+    /// Whether the text is the message as it is.
+    public var isPlain: Bool { format == "Content-only" && opening.isEmpty }
+
     private let model: LlamaModel
     // Never changes; freed in deinit.
     nonisolated(unsafe) let pointer: OpaquePointer
@@ -36,7 +39,7 @@ public final class LlamaChat: Sendable {
     ///
     /// - Throws: `ServingError` (`INVALID_ARGUMENT`) for messages, tools or a schema that are
     ///   wrong, or that the template refuses.
-    public init(model: LlamaModel, _ request: LlamaChatRequest) throws {
+    public init(model: LlamaModel, _ request: ChatPrompt) throws {
         let api = model.library.api
         let pointer = try request.withParameters { request in
             try model.library.object("render the chat") {
@@ -79,7 +82,7 @@ public final class LlamaChat: Sendable {
     ///   - isPartial: whether more may follow.
     /// - Returns: the message so far: what a call with more text gives begins with it, mostly.
     /// - Throws: `ServingError` (`INTERNAL`) for a text that is not of the form.
-    public func read(_ text: String, isPartial: Bool) throws -> LlamaChatMessage {
+    public func read(_ text: String, isPartial: Bool) throws -> GeneratedMessage {
         let api = model.library.api
         let texts = LlamaTexts()
         defer { withExtendedLifetime(texts) {} }
@@ -88,52 +91,14 @@ public final class LlamaChat: Sendable {
             api.chat_parse(pointer, given, isPartial, $0, $1)
         }
         defer { api.message_free(message) }
-        return LlamaChatMessage(
+        return GeneratedMessage(
             content: api.message_content(message).string,
             thoughts: api.message_thoughts(message).string,
             calls: (0..<api.message_call_count(message)).map { index in
                 let call = api.message_call(message, index)
-                return LlamaToolCall(
+                return GeneratedToolCall(
                     name: call.name.string, arguments: call.arguments.string, id: call.id.string)
             })
-    }
-}
-
-/// The assistant's message.
-public struct LlamaChatMessage: Sendable, Equatable {
-    /// What it says.
-    public let content: String
-
-    /// What it thought before; empty without.
-    public let thoughts: String
-
-    /// The tools that it calls.
-    public let calls: [LlamaToolCall]
-
-    /// Creates a message.
-    public init(content: String, thoughts: String = "", calls: [LlamaToolCall] = []) {
-        self.content = content
-        self.thoughts = thoughts
-        self.calls = calls
-    }
-}
-
-/// A call of a tool.
-public struct LlamaToolCall: Sendable, Equatable {
-    /// The tool.
-    public let name: String
-
-    /// Its arguments: a JSON object, or the beginning of one.
-    public let arguments: String
-
-    /// What the model names the call; mostly empty.
-    public let id: String
-
-    /// Creates a call.
-    public init(name: String, arguments: String, id: String = "") {
-        self.name = name
-        self.arguments = arguments
-        self.id = id
     }
 }
 

@@ -23,6 +23,8 @@ struct OpenVINOSource {
         switch artifact.format {
         case .tfLite: return try body("\(artifact.path)/\(LiteRTEngine.fileName)")
         case .onnx: return try body("\(artifact.path)/\(OpenVINOSource.onnxFileName)")
+        case .gguf:
+            throw ServingError.invalidArgument("OpenVINO's C API loads no GGUF model")
         case .savedModel:
             guard let file = try extract(artifact.path, artifact.tags, signature) else {
                 return try body(artifact.path)

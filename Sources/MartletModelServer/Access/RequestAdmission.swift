@@ -43,14 +43,22 @@ struct RequestAdmission {
     /// - Returns: the place.
     /// - Throws: `ServingError` (`INVALID_ARGUMENT`) for a priority that there is not.
     func standing(tenant: String, headers: HeaderFields) throws -> TaskStanding {
-        guard readsPriorities, let text = headers.first(RequestAdmission.priorityField) else {
+        guard readsPriorities, let priority = try RequestAdmission.priority(in: headers) else {
             return TaskStanding(tenant: tenant)
         }
+        return TaskStanding(priority: priority, tenant: tenant)
+    }
+
+    /// The priority that a request asks for; `nil` for one that says nothing.
+    ///
+    /// - Throws: `ServingError` (`INVALID_ARGUMENT`) for a priority that there is not.
+    static func priority(in headers: HeaderFields) throws -> TaskPriority? {
+        guard let text = headers.first(RequestAdmission.priorityField) else { return nil }
         guard let priority = TaskPriority(rawValue: text.lowercased()) else {
             let names = TaskPriority.allCases.map(\.rawValue).joined(separator: ", ")
             throw ServingError.invalidArgument(
                 "\(RequestAdmission.priorityField) is '\(text.prefix(64))'; use one of \(names)")
         }
-        return TaskStanding(priority: priority, tenant: tenant)
+        return priority
     }
 }

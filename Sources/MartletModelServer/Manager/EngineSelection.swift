@@ -43,6 +43,7 @@ struct EngineSelection {
             let reference = try engines.engine(for: artifact.format)
             (servable, choice) =
                 reference.name == Self.other.rawValue || !engines.has(Self.other)
+                    || !Self.other.loads(artifact.format)
                 ? try load(artifact, only: reference)
                 : try compare(artifact, with: reference, given: given)
         }

@@ -12,6 +12,8 @@ struct VersionDescription {
     let fileBytes: Int
     let exampleSteps: ExampleSteps?
     private(set) var effect: String?
+    /// The files of a language model; `nil` for any other.
+    private(set) var language: LanguageModelFiles?
 
     /// Reads the description of the model in a folder.
     ///
@@ -35,6 +37,18 @@ struct VersionDescription {
             signatures = description.signatures
             signatureDefs = description.signatureDefs
             fileBytes = description.fileBytes
+        } else if GGUFDescription.isPresent(in: folder), !hasSavedModel {
+            let description = try GGUFDescription(folder: folder, safety: options.safety)
+            format = .gguf
+            exampleSteps = nil
+            tags = []
+            signatures = []
+            signatureDefs = [:]
+            fileBytes = description.fileBytes
+            language = LanguageModelFiles(
+                path: description.files.first ?? folder,
+                adapters: try GGUFAdapters(folder: folder).paths,
+                cellBytes: description.keyValueBytesPerToken)
         } else {
             let description = try SavedModelDescription(
                 folder: folder, tags: options.tags, safety: options.safety)

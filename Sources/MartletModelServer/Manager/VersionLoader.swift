@@ -108,7 +108,8 @@ public struct VersionLoader: Sendable {
             ModelArtifact(
                 id: id, path: folder, format: description.format, tags: description.tags,
                 signatures: description.signatures, fileBytes: description.fileBytes,
-                exampleSteps: description.exampleSteps, effect: description.effect)
+                exampleSteps: description.exampleSteps, effect: description.effect,
+                language: description.language)
         ) { signatures in
             (try? warmUp.trialRequests(folder: folder, signatures: signatures)) ?? []
         }

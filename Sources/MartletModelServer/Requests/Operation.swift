@@ -19,8 +19,21 @@ struct Operation<Request: Sendable, Response: Sendable>: Sendable {
     var model: String?
     /// The version the path names.
     var version = VersionChoice.latest
+    /// What an error is answered by; `nil` for the usual form of the protocol.
+    var failure: (@Sendable (ServingError) -> Response)?
     /// Answers on the calling thread, which may block.
     let respond: @Sendable (Request, inout RequestSubject) throws -> Answer<Response>
+
+    init(
+        name: String, lane: Lane, model: String? = nil, version: VersionChoice = .latest,
+        respond: @escaping @Sendable (Request, inout RequestSubject) throws -> Answer<Response>
+    ) {
+        self.name = name
+        self.lane = lane
+        self.model = model
+        self.version = version
+        self.respond = respond
+    }
 
     /// What is known of the request before it is read.
     var subject: RequestSubject {

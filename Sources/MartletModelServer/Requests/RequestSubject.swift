@@ -21,6 +21,9 @@ struct RequestSubject: Sendable {
 
     /// The signature that was asked for and found.
     var signature: String?
+
+    /// Its place among others.
+    var standing = TaskStanding()
 }
 
 extension RequestSubject {

@@ -21,16 +21,7 @@ extension ByteBuffer {
         // RFC 9110, sections 8.6 and 15.4.5: the content of these is nothing, and has no length.
         let hasLength = response.status != 204 && response.status != 304
         let hasBody = hasLength && !isHead
-        let fields = response.headers.fields
-        reserveCapacity(
-            minimumWritableBytes: fields.reduce(hasBody ? response.body.count : 0) {
-                $0 + $1.name.utf8.count + $1.value.utf8.count + 4
-            } + ByteBuffer.usualHeadBytes)
-        writeStatus(response.status)
-        for field in fields { writeField(field.name, field.value) }
-        writeStaticString("date: ")
-        writeString(HTTPDate.now())
-        writeStaticString("\r\n")
+        writeHead(response, room: hasBody ? response.body.count : 0)
         if hasLength {
             writeStaticString("content-length: ")
             writeString(String(response.body.count))
@@ -42,6 +33,22 @@ extension ByteBuffer {
         case .ended: writeStaticString("connection: close\r\n\r\n")
         }
         if hasBody { writeBytes(response.body) }
+    }
+
+    /// Writes the status and the fields that do not speak of content or connection.
+    ///
+    /// - Parameter room: bytes that are to follow.
+    mutating func writeHead(_ response: HTTPResponse, room: Int = 0) {
+        let fields = response.headers.fields
+        reserveCapacity(
+            minimumWritableBytes: fields.reduce(room) {
+                $0 + $1.name.utf8.count + $1.value.utf8.count + 4
+            } + ByteBuffer.usualHeadBytes)
+        writeStatus(response.status)
+        for field in fields { writeField(field.name, field.value) }
+        writeStaticString("date: ")
+        writeString(HTTPDate.now())
+        writeStaticString("\r\n")
     }
 
     private mutating func writeStatus(_ status: Int) {

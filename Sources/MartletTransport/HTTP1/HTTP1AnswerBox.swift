@@ -22,6 +22,13 @@ final class HTTP1AnswerBox: Sendable {
         }
     }
 
+    /// Says that there is more of the content of an answer.
+    ///
+    /// Never at once: the writer may hold a lock.
+    func wake(for request: Int) {
+        eventLoop.execute { self.connection.value?.takeContent(of: request) }
+    }
+
     /// Lets go of the connection; called on the event loop.
     func abandon() {
         connection.value = nil

@@ -44,6 +44,36 @@ extension HTTP1Connection {
         streamed = StreamedAnswer(framing: framing, isKept: isKept)
     }
 
+    /// Begins the answer to the request that is complete; its content follows in pieces.
+    mutating func begin(_ response: HTTPResponse) {
+        guard let request, streamed == nil, case .answering = phase else { return }
+        let framing: HTTP1AnswerFraming =
+            request.isHead ? .none : request.isHTTP10 ? .untilEnd : .chunked
+        let isKept = framing != .untilEnd && request.isKeepAlive && !isLast()
+        output.writeHead(response)
+        writeFraming(framing, statedLength: nil)
+        if !isKept {
+            output.writeStaticString("connection: close\r\n\r\n")
+        } else {
+            output.writeStaticString(
+                request.isHTTP10 ? "connection: keep-alive\r\n\r\n" : "\r\n")
+        }
+        streamed = StreamedAnswer(framing: framing, isKept: isKept)
+    }
+
+    /// Whether more of an answer's content can be sent on.
+    var takesContent: Bool { streamed != nil && isOpen }
+
+    /// Ends an answer that is not whole: what is missing tells the client so.
+    mutating func abortAnswer() {
+        guard streamed != nil, !isClosing else { return }
+        streamed = nil
+        request = nil
+        mayBeSending = false
+        inbox = ByteBuffer()
+        phase = .closing
+    }
+
     private mutating func writeFraming(_ framing: HTTP1AnswerFraming, statedLength: Int?) {
         switch framing {
         case .none, .length:

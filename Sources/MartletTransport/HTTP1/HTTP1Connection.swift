@@ -129,7 +129,7 @@ struct HTTP1Connection {
     }
 
     /// Whether another request may be begun: its answer has to have room.
-    private var isOpen: Bool { isWritable && output.readableBytes < limits.outputBytes }
+    var isOpen: Bool { isWritable && output.readableBytes < limits.outputBytes }
 
     /// Whether more bytes are wanted: further requests wait in the socket beyond a limit.
     var wantsInput: Bool {

@@ -6,8 +6,10 @@ struct HTTP1Exchange {
     enum State {
         /// Next: responding.
         case receiving
-        /// The responder works. Final.
+        /// The responder works. Next: streaming.
         case responding
+        /// The answer's content comes in pieces. Final.
+        case streaming(ContentStream)
     }
 
     let head: HTTP1Head

@@ -56,12 +56,43 @@ extension HTTP1ServerHandler {
     /// Answers a request, unless it was answered before.
     func finish(_ response: HTTPResponse, of request: Int) {
         guard let exchange, exchange.number == request, case .responding = exchange.state else {
+            response.stream?.abandon()
+            return
+        }
+        let form = exchange.head.loadForm
+        let response = form == nil ? response : responder.reporting(response, as: form)
+        if let content = response.stream {
+            begin(response, content, of: request)
             return
         }
         exchange.context.cancellation.settle()
         self.exchange = nil
-        let form = exchange.head.loadForm
-        connection.answer(form == nil ? response : responder.reporting(response, as: form))
+        connection.answer(response)
+    }
+
+    private func begin(_ response: HTTPResponse, _ content: ContentStream, of request: Int) {
+        exchange?.state = .streaming(content)
+        connection.begin(response)
+        content.attach { [answers] in answers?.wake(for: request) }
+        sendContent()
+    }
+
+    /// Sends what there is of an answer's content, if the client takes more.
+    func sendContent() {
+        guard let exchange, case .streaming(let content) = exchange.state,
+            connection.takesContent
+        else { return }
+        let (pieces, end) = content.take()
+        for piece in pieces {
+            for part in connection.send(ByteBuffer(bytes: piece)) { write(part) }
+        }
+        guard let end else { return }
+        self.exchange = nil
+        exchange.context.cancellation.settle()
+        switch end {
+        case .complete: connection.endAnswer(trailers: nil)
+        case .aborted: connection.abortAnswer()
+        }
     }
 
     func fail(_ fault: HTTP1Fault) {

@@ -42,9 +42,14 @@ final class HTTP1ServerHandler: HTTP1ConnectionHandler {
         exchange.context.cancellation.cancel()
     }
 
+    override func writabilityChanged(_ isWritable: Bool) {
+        if isWritable { sendContent() }
+    }
+
     override func abandon() {
         answers?.abandon()
         answers = nil
+        if case .streaming(let content) = exchange?.state { content.abandon() }
         exchange?.context.cancellation.cancel()
         exchange = nil
         body = nil
@@ -54,5 +59,11 @@ final class HTTP1ServerHandler: HTTP1ConnectionHandler {
     func take(_ response: HTTPResponse, of request: Int) {
         guard context != nil else { return }
         work { finish(response, of: request) }
+    }
+
+    /// Sends what another thread has written of an answer's content.
+    func takeContent(of request: Int) {
+        guard context != nil, exchange?.number == request else { return }
+        work { sendContent() }
     }
 }

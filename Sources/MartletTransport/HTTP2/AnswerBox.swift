@@ -8,6 +8,8 @@ final class AnswerBox: Sendable {
     enum Item: Sendable {
         case http(UInt32, HTTPResponse)
         case grpc(UInt32, GRPCResponse)
+        /// There is more of the content of an answer.
+        case content(UInt32)
         /// What a stream has to send.
         case messages(GRPCOutbox)
         case setReading(GRPCOutbox, Bool)

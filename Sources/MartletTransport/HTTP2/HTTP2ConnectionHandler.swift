@@ -220,12 +220,20 @@ class HTTP2ConnectionHandler: HTTP2Endpoint {
 
     /// Answers a request that is no gRPC call, without the body where the answer is a head alone.
     final func write(_ response: HTTPResponse, to stream: UInt32, isHead: Bool = false) {
-        var block = FieldBlock([(":status", String(response.status))])
-        for field in response.headers.fields { block.add(field.name, field.value) }
-        block.add("date", HTTPDate.now())
+        var block = FieldBlock.streamedHead(response)
         block.add("content-length", String(response.body.count))
         let hasBody = !isHead && !response.body.isEmpty
         connection.sendHead(block, on: stream, isEnd: !hasBody)
         if hasBody { connection.sendData(response.body, on: stream, isEnd: true) }
+    }
+}
+
+extension FieldBlock {
+    /// The head of an answer whose content comes in pieces, or whose length is to be added.
+    static func streamedHead(_ response: HTTPResponse) -> FieldBlock {
+        var block = FieldBlock([(":status", String(response.status))])
+        for field in response.headers.fields { block.add(field.name, field.value) }
+        block.add("date", HTTPDate.now())
+        return block
     }
 }

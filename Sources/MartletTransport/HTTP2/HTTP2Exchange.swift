@@ -6,8 +6,10 @@ final class HTTP2Exchange {
     enum State {
         /// Next: responding, sending.
         case receiving
-        /// The responder works. Next: sending.
+        /// The responder works. Next: content, sending.
         case responding
+        /// The answer's content comes in pieces. Next: sending.
+        case content(ContentStream)
         /// A streaming gRPC call, which has a life of its own. Next: sending.
         case streaming(GRPCStreamSession)
         /// The answer waits for the client. Final.

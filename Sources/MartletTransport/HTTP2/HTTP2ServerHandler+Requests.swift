@@ -9,6 +9,9 @@ extension HTTP2ServerHandler {
         guard let exchange = exchanges.remove(stream) else { return }
         switch exchange.state {
         case .receiving, .responding: exchange.context.cancellation.cancel()
+        case .content(let content):
+            content.abandon()
+            exchange.context.cancellation.cancel()
         case .streaming(let session): session.abandon()
         case .sending: break
         }
@@ -71,7 +74,7 @@ extension HTTP2ServerHandler {
         switch exchange.state {
         case .streaming(let session): session.receive(bytes, isLast: isEnd)
         case .receiving: receive(stream, exchange, bytes, isEnd: isEnd)
-        case .responding, .sending: break
+        case .responding, .content, .sending: break
         }
     }
 
@@ -132,7 +135,12 @@ extension HTTP2ServerHandler {
         case .grpc(let stream, let response):
             if let exchange = settle(stream) { finish(stream, exchange, response) }
         case .http(let stream, let response):
-            if let exchange = settle(stream) { finish(stream, exchange, response) }
+            if let content = response.stream {
+                begin(response, content, on: stream)
+            } else if let exchange = settle(stream) {
+                finish(stream, exchange, response)
+            }
+        case .content(let stream): sendContent(on: stream)
         case .messages(let outbox): outbox.deliver()
         case .setReading(let outbox, let isReading): outbox.deliver(isReading: isReading)
         }
@@ -175,6 +183,39 @@ extension HTTP2ServerHandler {
         didAnswer(stream, exchange)
     }
 
+    private func begin(_ response: HTTPResponse, _ content: ContentStream, on stream: UInt32) {
+        guard let exchange = exchanges[stream], case .responding = exchange.state else {
+            content.abandon()
+            return
+        }
+        exchange.state = .content(content)
+        wake(exchange, at: nil)
+        let form = exchange.head.loadForm
+        let response = form == nil ? response : responder.reporting(response, as: form)
+        connection.sendHead(.streamedHead(response), on: stream)
+        content.attach { [answers] in answers?.post(.content(stream)) }
+        sendContent(on: stream)
+    }
+
+    /// Sends what there is of an answer's content, if the client takes more.
+    private func sendContent(on stream: UInt32) {
+        guard let exchange = exchanges[stream], case .content(let content) = exchange.state,
+            connection.streams[stream]?.pending == nil
+        else { return }
+        let (pieces, end) = content.take()
+        for piece in pieces { connection.sendData(piece, on: stream) }
+        guard let end else { return }
+        exchange.context.cancellation.settle()
+        switch end {
+        case .complete:
+            connection.sendData([], on: stream, isEnd: true)
+            didAnswer(stream, exchange)
+        case .aborted:
+            exchanges.remove(stream)
+            connection.reset(stream, .internalError)
+        }
+    }
+
     /// The whole answer was handed to the core.
     func didAnswer(_ stream: UInt32, _ exchange: HTTP2Exchange) {
         guard connection.streams.contains(stream) else {
@@ -190,6 +231,8 @@ extension HTTP2ServerHandler {
         guard let exchange = exchanges[stream] else { return }
         if case .streaming(let session) = exchange.state {
             session.didSend(count)
+        } else if case .content = exchange.state {
+            sendContent(on: stream)
         } else if connection.streams.contains(stream) {
             wake(exchange, at: now + TimeAmount(limits.bodyTimeout))
         } else {
@@ -229,6 +272,7 @@ extension HTTP2ServerHandler {
             }
             exchange.context.cancellation.cancel()
         case .streaming(let session): session.expire()
+        case .content: wake(exchange, at: nil)
         case .sending:
             exchanges.remove(stream)
             connection.reset(stream, .cancel)

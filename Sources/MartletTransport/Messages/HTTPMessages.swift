@@ -69,6 +69,15 @@ public struct HTTPResponse: Sendable {
     /// The fields behind the body, which only kept answers to gRPC calls have; `nil` for none.
     public var trailers: HeaderFields?
 
+    /// Content that comes in pieces, in place of ``body``; `nil` for an answer that is whole.
+    public var stream: ContentStream?
+
+    /// Creates a response whose content comes in pieces.
+    public init(status: Int = 200, contentType: String, stream: ContentStream) {
+        self.init(status: status, contentType: contentType, body: [])
+        self.stream = stream
+    }
+
     /// Creates a response.
     public init(
         status: Int, headers: HeaderFields = [:], body: [UInt8] = [], trailers: HeaderFields? = nil

@@ -13,14 +13,20 @@ struct ServeCommand: AsyncParsableCommand {
         commandName: "serve",
         abstract: "Serve models from this machine: a node.",
         discussion: """
-            One port answers TensorFlow Serving's REST API and gRPC. Each model is a folder with \
-            one sub-folder for each version; the latest is served, new ones are picked up.
+            One port answers TensorFlow Serving's REST API and gRPC, and OpenAI's API for language \
+            models (GGUF). Each model is a folder with one sub-folder for each version; the latest \
+            is served, new ones are picked up.
 
             EXAMPLES
               martlet serve --model half_plus_two=/models/half_plus_two
               martlet serve --model-root /models --port 8500
               curl -d '{"instances": [1.0, 2.0]}' \\
                 http://127.0.0.1:8500/v1/models/half_plus_two:predict
+
+              martlet serve --model smollm2=/models/smollm2
+              curl -N -H 'content-type: application/json' -d '{"model": "smollm2", \
+                "stream": true, "messages": [{"role": "user", "content": "Hello!"}]}' \
+                http://127.0.0.1:8500/v1/chat/completions
             """)
 
     @Option(
@@ -53,6 +59,7 @@ struct ServeCommand: AsyncParsableCommand {
     var litertPath: String?
 
     @OptionGroup var engineOptions: EngineOptions
+    @OptionGroup var languageModels: LanguageModelFlags
 
     @Option(help: "TFLite requests of one model that run at once.")
     var tfliteInterpreters = 1
@@ -233,6 +240,8 @@ struct ServeCommand: AsyncParsableCommand {
                 servingOptions.allowLabelsOfUnavailableVersions
             settings.litertPath = litertPath
             settings.openvinoPath = engineOptions.openvinoPath
+            settings.llamaPath = languageModels.llamaPath
+            settings.llama = languageModels.options(engineThreads: engineThreads)
             settings.loading.engines = try engineOptions.settings
             settings.litert.interpretersPerModel = tfliteInterpreters
             settings.loading.safety = ModelSafety(

@@ -12,7 +12,7 @@ struct EngineInspection {
     /// The engines, each with what was found of it.
     var engines: [NodeFacts.Engine] {
         [
-            engine(.tensorflow, isNeeded: settings.loading.engines.mayNeedTensorFlow) {
+            engine(.tensorflow, isNeeded: settings.needsTensorFlow) {
                 let path = try TensorFlowLibrary.locate(preferred: settings.tensorflowPath)
                 return "\(try TensorFlowLibrary(directory: path).version) in \(path)"
             },
@@ -24,6 +24,10 @@ struct EngineInspection {
                 let path = try LiteRTLibrary.locate(preferred: settings.litertPath)
                 _ = try LiteRTLibrary(directory: path)
                 return "in \(path)"
+            },
+            engine(.llama, isNeeded: isNamed(.llama) || formats.contains(.gguf)) {
+                let path = try LlamaLibrary.locate(preferred: settings.llamaPath)
+                return "\(try LlamaLibrary(directory: path).version) in \(path)"
             },
         ]
     }

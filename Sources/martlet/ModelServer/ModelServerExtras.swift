@@ -9,7 +9,7 @@ struct ModelServerExtras: ParsableArguments {
     /// Those that need a value, without dashes.
     static let valued: Set<String> = [
         "allow_op", "memory_budget", "api_key_file", "compress_answers_bytes", "engine",
-        "precision", "openvino_path",
+        "precision", "openvino_path", "llama_path",
     ]
     /// Those that are true or false, without dashes.
     static let switches: Set<String> = ["allow_links_outside", "load_on_demand", "access_log"]
@@ -65,7 +65,7 @@ struct ModelServerExtras: ParsableArguments {
         name: .customLong("engine"),
         help: ArgumentHelp(
             "Martlet's own: which engine runs models, or the model NAME: auto, tensorflow, "
-                + "openvino, litert; may be repeated.", valueName: "[NAME=]engine"))
+                + "openvino, litert, llama; may be repeated.", valueName: "[NAME=]engine"))
     var engines: [String] = []
 
     @Option(
@@ -81,6 +81,12 @@ struct ModelServerExtras: ParsableArguments {
             "Martlet's own: the folder with OpenVINO's libraries.", valueName: "path"))
     var openvinoPath: String?
 
+    @Option(
+        name: .customLong("llama_path"),
+        help: ArgumentHelp(
+            "Martlet's own: the folder with llama.cpp's libraries.", valueName: "path"))
+    var llamaPath: String?
+
     func validate() throws {
         _ = try EngineSettings(engines: engines, precisions: precisions)
     }
@@ -91,6 +97,7 @@ struct ModelServerExtras: ParsableArguments {
     func apply(to node: inout NodeSettings) throws {
         node.loading.engines = try EngineSettings(engines: engines, precisions: precisions)
         node.openvinoPath = openvinoPath
+        node.llamaPath = llamaPath
         node.loading.safety = ModelSafety(
             allowedOperations: Set(allowedOperations), allowsLinksOutside: allowLinksOutside)
         node.manager.loadsOnDemand = loadOnDemand

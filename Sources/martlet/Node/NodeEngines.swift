@@ -16,7 +16,7 @@ struct NodeEngines {
     /// - Throws: `ServingError` when TensorFlow is needed and cannot be opened.
     func makeRegistry() throws -> EngineRegistry {
         let tensorflow: EngineRegistry.Opener
-        if settings.loading.engines.mayNeedTensorFlow {
+        if settings.needsTensorFlow {
             let engine = try openTensorFlow()
             tensorflow = { engine }
         } else {
@@ -28,6 +28,7 @@ struct NodeEngines {
                 .savedModel: tensorflow,
                 .tfLite: { [self] in try openLiteRT() },
                 .onnx: { try openvino.engine() },
+                .gguf: { [self] in try openLlama() },
             ],
             named: [.openvino: { try openvino.engine() }])
     }
@@ -55,5 +56,19 @@ struct NodeEngines {
         var options = settings.openvino
         options.threads = options.threads ?? threads
         return OpenVINOEngine(library: library, options: options, extract: SavedModelExtract.file)
+    }
+
+    private func openLlama() throws -> any Engine {
+        let library = try LlamaLibrary(
+            directory: LlamaLibrary.locate(preferred: settings.llamaPath))
+        library.takeLog(from: .warning) { [logger] level, line in
+            logger.log(level: level == .error ? .error : .warning, "llama.cpp: \(line)")
+        }
+        logger.info(
+            "engine opened",
+            metadata: ["llama": "\(library.version)", "uses": "\(library.systemInfo)"])
+        var options = settings.llama
+        options.threads = options.threads ?? threads
+        return try LlamaEngine(library: library, options: options)
     }
 }

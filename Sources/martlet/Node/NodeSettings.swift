@@ -45,6 +45,10 @@ struct NodeSettings {
     var openvinoPath: String?
     /// How OpenVINO runs models.
     var openvino = OpenVINOEngine.Options()
+    /// Folder with llama.cpp's libraries, if the operator named one.
+    var llamaPath: String?
+    /// How llama.cpp runs models.
+    var llama = LlamaEngine.Options()
     /// How versions are loaded; batching is put in by ``NodeRunner``.
     var loading = VersionLoader.Options()
     /// How TensorFlow Serving's APIs answer.
@@ -71,4 +75,17 @@ struct NodeSettings {
     var adminAccess = AdminAccess.loopback
     /// Who may pass tensors by shared memory.
     var sharedMemory = SharedMemoryAccess.loopback
+
+    /// Whether TensorFlow has to be there from the start: not where all models are named and none
+    /// of them is for it.
+    var needsTensorFlow: Bool {
+        guard loading.engines.mayNeedTensorFlow else { return false }
+        guard modelRoot == nil, !models.isEmpty else { return true }
+        return !models.allSatisfy { model in
+            let directory = ModelDirectory(model: model.name, path: model.basePath)
+            let versions = (try? directory.versions()) ?? []
+            return !versions.isEmpty
+                && versions.allSatisfy { GGUFDescription.isPresent(in: $0.path) }
+        }
+    }
 }

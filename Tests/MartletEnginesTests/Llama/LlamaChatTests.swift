@@ -43,9 +43,9 @@ extension EngineTests {
             """
 
         private func chat(
-            _ messages: String = question, _ change: (inout LlamaChatRequest) -> Void = { _ in }
+            _ messages: String = question, _ change: (inout ChatPrompt) -> Void = { _ in }
         ) throws -> LlamaChat {
-            var request = LlamaChatRequest(messages: messages, now: 1_700_000_000)
+            var request = ChatPrompt(messages: messages, now: 1_700_000_000)
             change(&request)
             return try LlamaChat(model: try LlamaFixture.model.get(), request)
         }
@@ -64,7 +64,7 @@ extension EngineTests {
             #expect(chat.grammar == nil)
             #expect(
                 try chat.read("Cold.", isPartial: true)
-                    == LlamaChatMessage(content: "Cold."))
+                    == GeneratedMessage(content: "Cold."))
             let abilities = try LlamaFixture.model.get().chatAbilities
             #expect(abilities.isSuperset(of: [.isOwn, .systemMessages]))
         }
@@ -179,7 +179,7 @@ extension EngineTests {
         }
 
         @Test func badTemplatesToolsAndSchemas_areRefused() throws {
-            let changes: [(inout LlamaChatRequest) -> Void] = [
+            let changes: [(inout ChatPrompt) -> Void] = [
                 { $0.template = "{% for %}" }, { $0.template = "{{ raise_exception('no') }}" },
                 { $0.template = "{% if" }, { $0.tools = "{}" }, { $0.tools = "[1]" },
                 { $0.schema = "[" }, { $0.schema = #"{"type": "nonsense"}"# },

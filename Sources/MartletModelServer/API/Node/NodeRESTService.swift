@@ -1,4 +1,6 @@
+internal import Foundation
 import MartletCore
+import MartletEngines
 import MartletTelemetry
 import MartletTensors
 import MartletTransport
@@ -29,7 +31,7 @@ struct NodeRESTService: RESTService {
         case monitoring.path:
             control("metrics") { .prometheus(monitoring.metrics.prometheusText()) }
         case _ where path.lowercased() == "/v1/models":
-            control("models") { .json(StatusJSON.models(allModels)) }
+            control("models") { .json(models) }
         default: nil
         }
     }
@@ -43,6 +45,27 @@ struct NodeRESTService: RESTService {
     private var allModels: [(name: String, versions: [VersionStatus])] {
         manager.modelNames.map { ($0, (try? manager.status(model: $0)) ?? []) }
     }
+
+    /// All models as TensorFlow Serving's status has them, and the language models as OpenAI's list
+    /// does: members of one object, so that the clients of both read it.
+    private var models: [UInt8] {
+        let listed = manager.languageModels.flatMap { model in
+            ([model.id.model] + model.description.adapters).map { name in
+                ListedModel(
+                    id: name, created: Int(NodeRESTService.started.timeIntervalSince1970),
+                    contextTokens: model.description.contextTokensMax)
+            }
+        }
+        // Of several versions one.
+        var seen: Set<String> = []
+        let language = listed.filter { seen.insert($0.id).inserted }
+        let status = StatusJSON.models(allModels)
+        guard let brace = status.firstIndex(of: UInt8(ascii: "{")) else { return status }
+        return ListedModel.list(language).dropLast() + [UInt8(ascii: ",")]
+            + status[status.index(after: brace)...]
+    }
+
+    private static let started = Date()
 
     private func ready() -> HTTPResponse {
         let (status, text, missing): (Int, String, [String]) =

@@ -2,7 +2,8 @@ import MartletCore
 
 /// What a request of OpenAI's API, or of its common extensions, asks for.
 ///
-/// `GET /v1/models/NAME` is not among them: TensorFlow Serving's API has that path already.
+/// `GET /v1/models` is answered with the node's other models, for all APIs in one; and
+/// `GET /v1/models/NAME` is TensorFlow Serving's.
 enum OpenAIRoute: String, Sendable, CaseIterable {
     case chatCompletions = "chat_completions"
     case completions
@@ -10,7 +11,6 @@ enum OpenAIRoute: String, Sendable, CaseIterable {
     case rerank
     case tokenize
     case detokenize
-    case models = "openai_models"
 
     /// The name metrics use.
     var operation: String { rawValue }
@@ -27,13 +27,11 @@ enum OpenAIRoute: String, Sendable, CaseIterable {
         case "/v1/rerank", "/v2/rerank", "/rerank": route = .rerank
         case "/tokenize": route = .tokenize
         case "/detokenize": route = .detokenize
-        case "/v1/models": route = .models
         default: return nil
         }
-        let expected = route == .models ? "GET" : "POST"
-        guard method == expected else {
+        guard method == "POST" else {
             throw ServingError(
-                .notFound, "Not found: \(method) \(path); it takes \(expected)",
+                .notFound, "Not found: \(method) \(path); it takes POST",
                 cause: OpenAIErrorDetail(code: "method_not_found"))
         }
         self = route

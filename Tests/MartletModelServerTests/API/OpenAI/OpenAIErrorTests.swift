@@ -97,7 +97,6 @@ struct OpenAIErrorTests {
         #expect(try OpenAIRoute(method: "POST", path: "/v2/rerank") == .rerank)
         #expect(try OpenAIRoute(method: "POST", path: "/tokenize") == .tokenize)
         #expect(try OpenAIRoute(method: "POST", path: "/detokenize") == .detokenize)
-        #expect(try OpenAIRoute(method: "GET", path: "/v1/models") == .models)
         #expect(try OpenAIRoute(method: "GET", path: "/v1/models/half_plus_two") == nil)
         #expect(try OpenAIRoute(method: "GET", path: "/v1/chat") == nil)
         let error = OpenAISupport.failure {

@@ -57,7 +57,8 @@ enum ChatAnswer {
         bytes.append(UInt8(ascii: "}"))
     }
 
-    private static func append(_ call: ToolCall, to bytes: inout [UInt8]) {
+    /// Appends a call of a tool, as both sides write it.
+    static func append(_ call: ToolCall, to bytes: inout [UInt8]) {
         bytes.append(contentsOf: #"{"id":"#.utf8)
         bytes.appendJSON(call.id)
         bytes.append(contentsOf: #","type":"function","function":{"name":"#.utf8)

@@ -1,0 +1,18 @@
+/// The files of a language model, checked, and what they say that engines plan by.
+public struct LanguageModelFiles: Sendable, Equatable {
+    /// The file; of several parts the first.
+    public var path: String
+
+    /// LoRA adapters by name, each a file.
+    public var adapters: [String: String]
+
+    /// Bytes of KV memory that a token takes in half precision.
+    public var cellBytes: Int
+
+    /// Creates a description.
+    public init(path: String, adapters: [String: String] = [:], cellBytes: Int) {
+        self.path = path
+        self.adapters = adapters
+        self.cellBytes = cellBytes
+    }
+}

@@ -1,0 +1,128 @@
+import MartletCore
+internal import Synchronization
+
+/// Makes vectors of texts, or numbers that say how well a document answers a query.
+///
+/// One batch is computed at a time: an encoder sees all tokens of a text at once.
+final class LlamaEmbedder: Sendable {
+    private let model: LlamaModel
+    private let context: Mutex<LlamaContext>
+
+    /// What the context has.
+    let limits: LlamaContextLimits
+
+    /// Texts that are computed together.
+    private static let sequencesMax = 32
+
+    /// Whether a model is made for that: an encoder, or one whose file says how its vectors are
+    /// pooled.
+    static func isMeant(for model: LlamaModel) -> Bool {
+        guard model.info.hasDecoder else { return true }
+        let architecture = model.metadata("general.architecture") ?? ""
+        let pooling = model.metadata("\(architecture).pooling_type").flatMap { Int($0) }
+        return (pooling ?? 0) > 0
+    }
+
+    /// Takes the memory.
+    ///
+    /// - Throws: `ServingError` if it is not to be had.
+    init(model: LlamaModel, contextTokens: Int, threads: Int) throws {
+        var options = LlamaContextOptions()
+        let tokens = max(1, min(contextTokens, max(1, model.info.trainingContext)))
+        options.sequences = min(LlamaEmbedder.sequencesMax, tokens)
+        options.batch = max(tokens, options.sequences)
+        options.microBatch = options.batch
+        options.cells = options.batch
+        options.threads = threads
+        options.batchThreads = threads
+        options.givesEmbeddings = true
+        let context = try LlamaContext(model: model, options: options)
+        self.model = model
+        limits = context.limits
+        self.context = Mutex(context)
+    }
+
+    /// One vector for each prompt.
+    ///
+    /// - Throws: `ServingError`: `INVALID_ARGUMENT` for a prompt that is too long or empty.
+    func embed(_ prompts: [[TokenID]]) throws -> [[Float]] {
+        for prompt in prompts { try check(prompt) }
+        return try context.withLock { context in
+            var vectors: [[Float]] = []
+            vectors.reserveCapacity(prompts.count)
+            var rest = prompts[...]
+            while !rest.isEmpty {
+                let group = nextGroup(of: rest)
+                vectors += try compute(group, in: context)
+                rest = rest.dropFirst(group.count)
+            }
+            return vectors
+        }
+    }
+
+    /// How well each document answers a query.
+    ///
+    /// - Throws: `ServingError`; `UNIMPLEMENTED` for a model that ranks nothing.
+    func rank(_ documents: [String], for query: String) throws -> (scores: [Float], tokens: Int) {
+        guard limits.pooling == .rank else {
+            throw ServingError(.unimplemented, "The model makes embeddings; it ranks nothing")
+        }
+        let prompts = try documents.map { try pair(query, $0) }
+        let vectors = try embed(prompts)
+        return (vectors.map { $0.first ?? .nan }, prompts.reduce(0) { $0 + $1.count })
+    }
+
+    /// What cross-encoders read: the query and the document, each with its end.
+    private func pair(_ query: String, _ document: String) throws -> [TokenID] {
+        let special = model.info.tokens
+        var tokens: [TokenID] = []
+        if let beginning = special.beginning, special.addsBeginning { tokens.append(beginning) }
+        tokens += try model.tokenize(query, addsSpecial: false, readsSpecial: false)
+        if let end = special.end, special.addsEnd { tokens.append(end) }
+        if let separator = special.separator ?? special.end { tokens.append(separator) }
+        tokens += try model.tokenize(document, addsSpecial: false, readsSpecial: false)
+        if let end = special.separator ?? special.end { tokens.append(end) }
+        return tokens
+    }
+
+    private func check(_ prompt: [TokenID]) throws {
+        guard !prompt.isEmpty else { throw ServingError.invalidArgument("A text has no tokens") }
+        guard prompt.count <= limits.microBatch else {
+            throw ServingError.invalidArgument(
+                "A text has \(prompt.count) tokens; the model takes \(limits.microBatch)")
+        }
+    }
+
+    /// As many of the first as fit into one batch.
+    private func nextGroup(of prompts: ArraySlice<[TokenID]>) -> ArraySlice<[TokenID]> {
+        var tokens = 0
+        return prompts.prefix(limits.sequences).prefix { prompt in
+            tokens += prompt.count
+            return tokens <= limits.microBatch
+        }
+    }
+
+    private func compute(
+        _ prompts: ArraySlice<[TokenID]>, in context: LlamaContext
+    ) throws -> [[Float]] {
+        var batch = LlamaBatch(capacity: limits.batch)
+        for (sequence, prompt) in prompts.enumerated() {
+            for (position, token) in prompt.enumerated() {
+                batch.append(
+                    token, position: Int32(position), sequence: Int32(sequence),
+                    wantsOutput: true)
+            }
+        }
+        context.removeAllCells()
+        guard case .computed = try context.decode(batch) else {
+            throw ServingError(.internal, "llama.cpp computed no embeddings")
+        }
+        return try prompts.indices.map { index in
+            let sequence = Int32(index - prompts.startIndex)
+            guard let vector = context.embedding(ofSequence: sequence) else {
+                throw ServingError(.internal, "llama.cpp gave no embedding of a text")
+            }
+            return vector
+        }
+    }
+}

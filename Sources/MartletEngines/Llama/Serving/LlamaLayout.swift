@@ -1,0 +1,94 @@
+import MartletCore
+
+/// How a model's sequences lie in memory: what follows from the operator's wishes and the model's
+/// sizes.
+struct LlamaLayout: Sendable, Equatable {
+    /// More than that many sequences are not worth keeping: each has room for its outputs.
+    static let slotsMax = 64
+
+    /// A memory of this many whole sequences is split.
+    static let splitMin = 4
+
+    /// Tokens of one sequence.
+    let contextTokens: Int
+
+    /// KV cells of all sequences together.
+    let cells: Int
+
+    /// Sequences that are held, running or cached.
+    let slots: Int
+
+    /// Sequences that run at once.
+    let running: Int
+
+    /// Whether all share one memory.
+    let isUnified: Bool
+
+    /// Works a layout out.
+    ///
+    /// - Parameters:
+    ///   - options: what the operator wants.
+    ///   - files: what the model's file says.
+    ///   - model: what the engine says of it.
+    init(_ options: LlamaEngine.Options, files: LanguageModelFiles, model: LlamaModelInfo) {
+        self.init(
+            options, trainingContext: max(1, model.trainingContext),
+            cellBytes: files.cellBytes)
+    }
+
+    init(_ options: LlamaEngine.Options, trainingContext: Int, cellBytes: Int) {
+        let usual = min(trainingContext, LlamaEngine.Options.contextTokensUsual)
+        contextTokens = max(1, options.contextTokens ?? usual)
+        let affordable = max(0, options.memoryBytes) / max(1, cellBytes)
+        let wanted = options.memoryTokens ?? affordable
+        let whole = wanted / contextTokens
+        let isSplit =
+            switch options.layout {
+            case .automatic: whole >= LlamaLayout.splitMin
+            case .split: true
+            case .unified: false
+            }
+        isUnified = !isSplit
+        if isSplit {
+            slots = min(max(1, whole), LlamaLayout.slotsMax)
+            cells = slots * contextTokens
+        } else {
+            slots = LlamaLayout.slotsMax
+            cells = max(contextTokens, min(wanted, LlamaLayout.slotsMax * contextTokens))
+        }
+        running = min(max(1, options.sequences), slots)
+    }
+
+    /// The engine's form of it.
+    func context(
+        _ options: LlamaEngine.Options, threads: Int, embeds: Bool
+    ) -> LlamaContextOptions {
+        var context = LlamaContextOptions()
+        context.cells = cells
+        context.isUnified = isUnified
+        context.sequences = slots
+        context.batch = max(options.stepTokens, slots)
+        context.microBatch = context.batch
+        // Guesses want an output each.
+        context.outputs = slots * (1 + max(0, options.draftTokens))
+        context.threads = threads
+        context.batchThreads = threads
+        context.givesEmbeddings = embeds
+        return context
+    }
+
+    /// The scheduler's form of it, for a context that was made.
+    func scheduler(
+        _ options: LlamaEngine.Options, limits: LlamaContextLimits, isRecurrent: Bool
+    ) -> SchedulerSettings {
+        var settings = SchedulerSettings(
+            cells: limits.cells, slots: min(slots, limits.sequences),
+            contextTokensMax: min(contextTokens, limits.sequenceCells),
+            stepTokensMax: limits.batch, runningMax: running)
+        settings.prefillShare = options.promptShare
+        settings.waitingMax = options.waitingMax
+        settings.draftTokensMax = isRecurrent ? 0 : options.draftTokens
+        settings.sharing = isRecurrent ? .none : limits.isUnified ? .byReference : .byCopy
+        return settings
+    }
+}

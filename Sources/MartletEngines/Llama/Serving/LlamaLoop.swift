@@ -1,0 +1,159 @@
+internal import Dispatch
+internal import Foundation
+import MartletCore
+internal import Synchronization
+
+/// The decode loop of one model: a thread of its own that does what the scheduler says.
+///
+/// Requests come and go by any thread; events are told by the loop's thread alone, in the order in
+/// which they happened.
+final class LlamaLoop: Sendable {
+    private struct State {
+        var scheduler: GenerationScheduler
+        /// Requests that the thread does not know of yet.
+        var arrivals: [(GenerationID, LlamaTask)] = []
+        /// Ends that came by other threads.
+        var endings: [SequenceEvent] = []
+        /// Whether the thread waits to be woken.
+        var isIdle = false
+        var isClosed = false
+    }
+
+    private let state: Mutex<State>
+    private let wake = DispatchSemaphore(value: 0)
+    private let ended = DispatchGroup()
+    private let adapters: Set<String>
+    private let origin = ContinuousClock.now
+
+    /// Begins to wait for requests.
+    ///
+    /// - Parameters:
+    ///   - context: used by the loop alone from now on.
+    ///   - adapters: LoRA adapters by name.
+    ///   - settings: bounds of the scheduler.
+    ///   - name: the thread's name in debuggers and profiles.
+    init(
+        context: LlamaContext, adapters: [String: LlamaAdapter], settings: SchedulerSettings,
+        name: String
+    ) {
+        state = Mutex(State(scheduler: GenerationScheduler(settings)))
+        self.adapters = Set(adapters.keys)
+        ended.enter()
+        let stepper = LlamaStepper(context: context, adapters: adapters)
+        let thread = Thread { [self] in
+            run(stepper)
+            ended.leave()
+        }
+        thread.name = "llama \(name)"
+        thread.start()
+    }
+
+    /// The scheduler's bounds for a context.
+    static func settings(
+        _ layout: LlamaLayout, _ options: LlamaEngine.Options, _ context: LlamaContext
+    ) -> SchedulerSettings {
+        let model = context.model
+        var settings = layout.scheduler(
+            options, limits: context.limits, isRecurrent: model.info.isRecurrent)
+        settings.vocabularySize = model.info.vocabularySize
+        settings.endTokens = (0..<Int32(clamping: model.info.vocabularySize)).filter {
+            model.ends($0)
+        }
+        return settings
+    }
+
+    private var now: Duration { ContinuousClock.now - origin }
+
+    // MARK: Requests, by any thread
+
+    /// What it is busy with.
+    var load: GenerationLoad { state.withLock { $0.scheduler.load } }
+
+    /// Queues a request; see ``GenerativeModel/submit(_:onEvent:)``.
+    func submit(
+        _ request: GenerationRequest, of model: LlamaModel,
+        onEvent: @escaping @Sendable (GenerationEvent) -> Void
+    ) throws -> GenerationID {
+        if let adapter = request.adapter, !adapters.contains(adapter) {
+            throw ServingError.notFound("The model has no adapter '\(adapter.prefix(64))'")
+        }
+        let task = try LlamaTask(request, of: model, onEvent: onEvent)
+        let deadline = request.deadline.instant.map { $0 - origin }
+        let (id, isToWake) = try state.withLock { state in
+            guard !state.isClosed else {
+                throw ServingError(.unavailable, "The model is being unloaded")
+            }
+            let id = try state.scheduler.submit(request, deadline: deadline, now: now)
+            state.arrivals.append((id, task))
+            return (id, LlamaLoop.takeIdle(&state))
+        }
+        if isToWake { wake.signal() }
+        return id
+    }
+
+    /// Ends a request, unless it has ended.
+    func cancel(_ id: GenerationID, reason: FinishReason) {
+        let isToWake = state.withLock { state in
+            guard let event = state.scheduler.cancel(id, reason: reason, now: now) else {
+                return false
+            }
+            state.endings.append(event)
+            return LlamaLoop.takeIdle(&state)
+        }
+        if isToWake { wake.signal() }
+    }
+
+    /// Ends all requests as cancelled, and the thread; blocks until that is done.
+    func end() {
+        let isToWake = state.withLock { state in
+            guard !state.isClosed else { return false }
+            state.isClosed = true
+            state.endings += state.scheduler.cancelAll(now: now)
+            return LlamaLoop.takeIdle(&state)
+        }
+        if isToWake { wake.signal() }
+        ended.wait()
+    }
+
+    private static func takeIdle(_ state: inout State) -> Bool {
+        defer { state.isIdle = false }
+        return state.isIdle
+    }
+
+    // MARK: The thread
+
+    private func run(_ stepper: LlamaStepper) {
+        while true {
+            var isClosed = false
+            let plan = state.withLock { state in
+                stepper.begin(state.arrivals)
+                state.arrivals.removeAll()
+                isClosed = state.isClosed
+                var plan = state.scheduler.nextStep(now: now)
+                plan.events = state.endings + plan.events
+                state.endings.removeAll()
+                state.isIdle = plan.chunks.isEmpty && plan.events.isEmpty && !isClosed
+                return plan
+            }
+            stepper.tell(plan.events)
+            let outcome = stepper.step(plan)
+            if plan.chunks.isEmpty {
+                if isClosed, plan.events.isEmpty { return }
+                if plan.events.isEmpty { wait() }
+                continue
+            }
+            let events = state.withLock { $0.scheduler.didStep(outcome, now: now) }
+            stepper.tell(events)
+        }
+    }
+
+    /// Waits for a request; one that waits for room, with nothing that runs, is looked at again.
+    private func wait() {
+        let isBlocked = state.withLock { !$0.scheduler.waiting.isEmpty }
+        if isBlocked {
+            _ = wake.wait(timeout: .now() + .milliseconds(50))
+        } else {
+            wake.wait()
+        }
+    }
+}

@@ -1,0 +1,176 @@
+import MartletCore
+
+/// Does the steps of a decode loop: moves cells, decodes, samples, and tells what came of it.
+///
+/// Used by the loop's thread alone.
+final class LlamaStepper: Sendable {
+    private struct Room {
+        var tasks: [GenerationID: LlamaTask] = [:]
+        var batch = LlamaBatch()
+        var adapter: String?
+    }
+
+    private let context: LlamaContext
+    private let adapters: [String: LlamaAdapter]
+    // The loop's thread is its only user, but for arrivals, which come under the loop's lock.
+    nonisolated(unsafe) private var room = Room()
+
+    init(context: LlamaContext, adapters: [String: LlamaAdapter]) {
+        self.context = context
+        self.adapters = adapters
+        room.batch = LlamaBatch(capacity: context.limits.batch)
+    }
+
+    /// Takes requests in that the scheduler may speak of from now on.
+    func begin(_ arrivals: [(GenerationID, LlamaTask)]) {
+        for (id, task) in arrivals { room.tasks[id] = task }
+    }
+
+    // MARK: A step
+
+    /// Does a step; without chunks, its operations alone.
+    func step(_ plan: StepPlan) -> StepOutcome {
+        do {
+            for operation in plan.operations { try perform(operation) }
+            guard !plan.chunks.isEmpty else { return .completed([]) }
+            try apply(plan.adapter)
+            fillBatch(plan)
+            switch try context.decode(room.batch) {
+            case .computed: return .completed(sample(plan))
+            case .full: return .outOfCells
+            case .cancelled: return .aborted
+            }
+        } catch {
+            return .failed(LlamaStepper.servingError(error))
+        }
+    }
+
+    private static func servingError(_ error: any Error) -> ServingError {
+        error as? ServingError ?? ServingError(.internal, "\(error)", cause: error)
+    }
+
+    private func perform(_ operation: KVOperation) throws {
+        switch operation {
+        case .share(let source, let target, let positions):
+            guard !context.limits.isUnified else {
+                try context.shareCells(
+                    of: source, with: target, from: positions.lowerBound,
+                    to: positions.upperBound)
+                return
+            }
+            // Split memory is copied whole.
+            try context.shareCells(of: source, with: target)
+            try context.removeCells(of: target, from: positions.upperBound)
+        case .remove(let slot, let positions):
+            try context.removeCells(
+                of: slot, from: positions.lowerBound == 0 ? nil : positions.lowerBound,
+                to: positions.upperBound == .max ? nil : positions.upperBound)
+        }
+    }
+
+    private func apply(_ name: String?) throws {
+        guard name != room.adapter else { return }
+        try context.setAdapters(name.flatMap { adapters[$0] }.map { [(adapter: $0, scale: Float(1))] } ?? [])
+        room.adapter = name
+    }
+
+    private func fillBatch(_ plan: StepPlan) {
+        room.batch.removeAll()
+        for chunk in plan.chunks {
+            let firstOutput = chunk.tokens.upperBound - chunk.logits
+            var position = chunk.start
+            for index in chunk.tokens {
+                room.batch.append(
+                    plan.tokens[index], position: position, sequence: chunk.slot,
+                    wantsOutput: index >= firstOutput)
+                position += 1
+            }
+        }
+    }
+
+    // MARK: Sampling
+
+    private func sample(_ plan: StepPlan) -> [SlotResult] {
+        var results: [SlotResult] = []
+        results.reserveCapacity(plan.chunks.count)
+        for chunk in plan.chunks where chunk.logits > 0 {
+            do {
+                results.append(.sampled(chunk.slot, try sample(chunk, plan.tokens)))
+            } catch {
+                results.append(.failed(chunk.slot, LlamaStepper.servingError(error)))
+            }
+        }
+        return results
+    }
+
+    /// The tokens of a chunk, up to the first that is not as it was guessed.
+    private func sample(_ chunk: StepChunk, _ guesses: [TokenID]) throws -> [TokenID] {
+        let sampler = room.tasks[chunk.id]?.sampler
+        let logprobs = room.tasks[chunk.id]?.logprobs
+        var tokens: [TokenID] = []
+        for index in (chunk.tokens.upperBound - chunk.logits)..<chunk.tokens.upperBound {
+            let token: TokenID
+            if let sampler {
+                token = try sampler.sample(context, at: index)
+                try sampler.accept(token)
+            } else if let likeliest = context.likeliest(at: index) {
+                token = likeliest
+            } else {
+                throw ServingError(.internal, "llama.cpp gave no scores, or none that are numbers")
+            }
+            if let logprobs {
+                let told = try self.logprobs(of: token, at: index, likeliest: logprobs)
+                room.tasks[chunk.id]?.untold.append(told)
+            }
+            tokens.append(token)
+            let next = index + 1
+            if next < chunk.tokens.upperBound, token != guesses[next] { break }
+        }
+        return tokens
+    }
+
+    private func logprobs(
+        of token: TokenID, at index: Int, likeliest count: Int
+    ) throws -> TokenLogprobs {
+        let values = try context.logProbabilities(of: token, at: index, likeliest: count)
+        return TokenLogprobs(
+            logprob: values.ofToken,
+            top: values.likeliest.map { likely in
+                TokenLogprobs.Alternative(
+                    id: likely.token, bytes: bytes(of: likely.token, isShown: true),
+                    logprob: likely.value)
+            })
+    }
+
+    private func bytes(of token: TokenID, isShown: Bool) -> [UInt8] {
+        var bytes: [UInt8] = []
+        context.model.append(bytesOf: token, to: &bytes, showsSpecial: isShown)
+        return bytes
+    }
+
+    // MARK: Telling
+
+    /// Tells requests what happened to them.
+    func tell(_ events: [SequenceEvent]) {
+        for event in events {
+            guard let task = room.tasks[event.id] else { continue }
+            switch event.kind {
+            case .started(let cachedTokens): task.onEvent(.started(cachedTokens: cachedTokens))
+            case .token(let token): tell(token, to: event.id, task)
+            case .finished(let reason, let usage): task.onEvent(.finished(reason, usage))
+            case .failed(let error, let usage): task.onEvent(.failed(error, usage))
+            }
+            if event.isLast { room.tasks[event.id] = nil }
+        }
+    }
+
+    private func tell(_ token: TokenID, to id: GenerationID, _ task: LlamaTask) {
+        var logprobs: TokenLogprobs?
+        if !task.untold.isEmpty { logprobs = room.tasks[id]?.untold.removeFirst() }
+        let isShown = task.shownTokens.contains(token)
+        task.onEvent(
+            .token(
+                GeneratedToken(
+                    id: token, bytes: bytes(of: token, isShown: isShown), logprobs: logprobs)))
+    }
+}

@@ -1,0 +1,169 @@
+import MartletCore
+import MartletEngines
+import MartletTelemetry
+import Synchronization
+
+/// What is measured of the text that a node generates, in the terms of the field.
+final class GenerationMetrics: Sendable {
+    private let firstToken: HistogramFamily
+    private let interToken: HistogramFamily
+    private let queueTime: HistogramFamily
+    private let observers = Mutex<[String: GenerationObserver]>([:])
+
+    /// Registers the metrics.
+    ///
+    /// - Parameters:
+    ///   - metrics: the node's.
+    ///   - manager: knows the models whose load is shown.
+    init(metrics: MetricsRegistry, manager: ModelManager) {
+        firstToken = metrics.histogramFamily(
+            "martlet_time_to_first_token_seconds",
+            help: "Time from a request's arrival at its model to its first token.",
+            labelNames: ["model"])
+        interToken = metrics.histogramFamily(
+            "martlet_inter_token_latency_seconds",
+            help: "Time between two tokens of a sequence.", labelNames: ["model"])
+        queueTime = metrics.histogramFamily(
+            "martlet_generation_queue_seconds",
+            help: "Time that a sequence waits before its prompt is begun.", labelNames: ["model"])
+        GenerationMetrics.registerLoad(in: metrics, manager: manager)
+        GenerationMetrics.registerCounts(in: metrics, manager: manager)
+    }
+
+    /// What takes the times of a model's sequences.
+    func observer(of model: String) -> GenerationObserver {
+        observers.withLock { observers in
+            if let known = observers[model] { return known }
+            let made = GenerationObserver(
+                firstToken: firstToken.with(model), interToken: interToken.with(model),
+                queueTime: queueTime.with(model))
+            observers[model] = made
+            return made
+        }
+    }
+
+    private static let version = ["model", "version"]
+
+    private static func registerLoad(in metrics: MetricsRegistry, manager: ModelManager) {
+        let gauges: [(String, String, @Sendable (GenerationLoad) -> Double)] = [
+            (
+                "martlet_sequences_running", "Sequences that are being generated.",
+                { Double($0.running) }
+            ),
+            ("martlet_sequences_waiting", "Sequences that wait.", { Double($0.waiting) }),
+            (
+                "martlet_kv_cache_usage_ratio",
+                "KV cells that hold a token, running or cached, of all.",
+                { $0.cellsTotal > 0 ? Double($0.cellsUsed) / Double($0.cellsTotal) : 0 }
+            ),
+            (
+                "martlet_kv_cache_needed_ratio",
+                "KV cells that running sequences need, of all: what is left is prefix cache.",
+                { $0.cellShareNeeded }
+            ),
+        ]
+        for (name, help, value) in gauges {
+            metrics.collector(name, help: help, labelNames: version) { samples in
+                for model in manager.languageModels where model.description.generates {
+                    samples.add(
+                        value(model.load), labels: model.id.model, String(model.id.version))
+                }
+            }
+        }
+    }
+
+    private static func registerCounts(in metrics: MetricsRegistry, manager: ModelManager) {
+        let counters: [(String, String, @Sendable (GenerationCounters) -> Int)] = [
+            (
+                "martlet_prompt_tokens_total", "Tokens of prompts, cached ones among them.",
+                { $0.promptTokens }
+            ),
+            (
+                "martlet_prefix_cache_hit_tokens_total",
+                "Tokens of prompts that were found in the prefix cache.", { $0.prefixHitTokens }
+            ),
+            ("martlet_generated_tokens_total", "Tokens generated.", { $0.generatedTokens }),
+            (
+                "martlet_preemptions_total",
+                "Sequences that had to give up their KV cells for others.", { $0.preemptions }
+            ),
+            (
+                "martlet_recomputed_tokens_total",
+                "Tokens decoded again after a preemption.", { $0.recomputedTokens }
+            ),
+            (
+                "martlet_prefix_cache_evictions_total",
+                "Cached sequences given up for want of room.", { $0.evictions }
+            ),
+            (
+                "martlet_draft_tokens_total", "Tokens guessed ahead.", { $0.draftsProposed }
+            ),
+            (
+                "martlet_draft_tokens_accepted_total",
+                "Tokens guessed ahead that the model agreed with.", { $0.draftsAccepted }
+            ),
+            ("martlet_generation_steps_total", "Steps of the decode loop.", { $0.steps }),
+        ]
+        for (name, help, value) in counters {
+            metrics.collector(name, help: help, kind: .counter, labelNames: version) { samples in
+                for model in manager.languageModels where model.description.generates {
+                    samples.add(
+                        Double(value(model.load.counters)), labels: model.id.model,
+                        String(model.id.version))
+                }
+            }
+        }
+    }
+}
+
+/// Takes the times of a model's sequences.
+final class GenerationObserver: Sendable {
+    private let firstToken: Histogram
+    private let interToken: Histogram
+    private let queueTime: Histogram
+
+    init(firstToken: Histogram, interToken: Histogram, queueTime: Histogram) {
+        self.firstToken = firstToken
+        self.interToken = interToken
+        self.queueTime = queueTime
+    }
+
+    /// Begins the time of one sequence.
+    func timer() -> GenerationTimer { GenerationTimer(self) }
+
+    func didStart(_ wait: Duration) { queueTime.observe(seconds: wait.seconds) }
+
+    func didTell(first: Duration) { firstToken.observe(seconds: first.seconds) }
+
+    func didTell(next: Duration) { interToken.observe(seconds: next.seconds) }
+}
+
+/// The times of one sequence.
+final class GenerationTimer: Sendable {
+    private let observer: GenerationObserver
+    private let begun = ContinuousClock.now
+    private let lastToken = Mutex<ContinuousClock.Instant?>(nil)
+
+    init(_ observer: GenerationObserver) {
+        self.observer = observer
+    }
+
+    /// Notes what happens to the sequence.
+    func note(_ event: GenerationEvent) {
+        switch event {
+        case .started: observer.didStart(ContinuousClock.now - begun)
+        case .token:
+            let now = ContinuousClock.now
+            let last = lastToken.withLock { last in
+                defer { last = now }
+                return last
+            }
+            if let last {
+                observer.didTell(next: now - last)
+            } else {
+                observer.didTell(first: now - begun)
+            }
+        case .finished, .failed: break
+        }
+    }
+}

@@ -1,0 +1,221 @@
+import MartletCore
+import MartletEngines
+import MartletTransport
+import Synchronization
+
+/// One request for text while its choices are generated: makes the answer of what the model tells.
+final class GenerationSession: Sendable {
+    typealias Completion = @Sendable (Result<HTTPResponse, any Error>) -> Void
+
+    private struct State {
+        var choices: [GeneratedChoice]
+        var encoder: AnswerEncoder
+        /// The model's names of the choices, as far as they are known.
+        var ids: [GenerationID?]
+        /// Choices that are to be ended as soon as their names are known.
+        var unwanted: [FinishReason?]
+        var unfinished: Int
+        /// Takes the answer; `nil` once it was given, or begun.
+        var completion: Completion?
+        /// Writes the events of an answer that has begun.
+        var writer: ContentWriter?
+        var isOver = false
+    }
+
+    private let plan: GenerationPlan
+    private let streamBytesMax: Int
+    private let observer: GenerationObserver
+    private let state: Mutex<State>
+
+    /// Prepares an answer.
+    ///
+    /// - Parameters:
+    ///   - plan: what is to be generated.
+    ///   - streamBytesMax: bytes of events that may wait for the client.
+    ///   - observer: takes the times of tokens.
+    ///   - completion: takes the answer or its beginning, once.
+    init(
+        _ plan: GenerationPlan, streamBytesMax: Int, observer: GenerationObserver,
+        completion: @escaping Completion
+    ) {
+        self.plan = plan
+        self.streamBytesMax = streamBytesMax
+        self.observer = observer
+        let count = plan.requests.count
+        state = Mutex(
+            State(
+                choices: plan.requests.map { _ in
+                    GeneratedChoice(stop: plan.stop, chat: plan.chat)
+                },
+                encoder: AnswerEncoder(plan), ids: Array(repeating: nil, count: count),
+                unwanted: Array(repeating: nil, count: count), unfinished: count,
+                completion: completion))
+    }
+
+    /// Asks the model for all choices; ends them when nobody waits any more.
+    func start(_ cancellation: Cancellation) {
+        for (index, request) in plan.requests.enumerated() {
+            do {
+                let timer = observer.timer()
+                let id = try plan.target.model.submit(request) { [self] event in
+                    timer.note(event)
+                    take(event, choice: index)
+                }
+                didSubmit(id, choice: index)
+            } catch {
+                fail(error.error.retrying(after: error.retryAfter))
+                return
+            }
+        }
+        cancellation.onCancel { [weak self] in self?.abandon() }
+    }
+
+    // MARK: Ending choices
+
+    private func didSubmit(_ id: GenerationID, choice: Int) {
+        let unwanted = state.withLock { state in
+            state.ids[choice] = id
+            return state.isOver ? .cancelled : state.unwanted[choice]
+        }
+        if let unwanted { plan.target.model.cancel(id, reason: unwanted) }
+    }
+
+    /// Nobody waits for the answer any more.
+    private func abandon() {
+        fail(ServingError(.cancelled, "The client closed the connection"))
+    }
+
+    private func cancel(_ ids: [GenerationID?], _ reason: FinishReason) {
+        for id in ids { if let id { plan.target.model.cancel(id, reason: reason) } }
+    }
+
+    // MARK: Events of the model
+
+    private func take(_ event: GenerationEvent, choice: Int) {
+        switch event {
+        case .started: break
+        case .token(let token): take(token, choice: choice)
+        case .finished(let reason, let usage): take(reason, usage, choice: choice)
+        case .failed(let error, _): fail(error)
+        }
+    }
+
+    private func take(_ token: GeneratedToken, choice: Int) {
+        let (toCancel, isFull) = state.withLock { state -> (GenerationID?, Bool) in
+            guard !state.isOver, !state.choices[choice].isStopped else { return (nil, false) }
+            let news = state.choices[choice].receive(token)
+            let isFull = !news.isEmpty && !send(news, choice: choice, &state)
+            guard state.choices[choice].isStopped else { return (nil, isFull) }
+            if state.ids[choice] == nil { state.unwanted[choice] = .stop }
+            return (state.ids[choice], isFull)
+        }
+        if let toCancel { plan.target.model.cancel(toCancel, reason: .stop) }
+        if isFull { fail(GenerationSession.slowClient) }
+    }
+
+    private static let slowClient = ServingError(
+        .resourceExhausted, "The client reads the stream more slowly than it is written")
+
+    private func take(_ reason: FinishReason, _ usage: GenerationUsage, choice: Int) {
+        switch reason {
+        case .cancelled:
+            fail(ServingError(.unavailable, "The model is being unloaded; try again"))
+            return
+        case .deadline:
+            fail(ServingError(.deadlineExceeded, "The deadline passed before the text was complete"))
+            return
+        case .stop, .length: break
+        }
+        let isFull = state.withLock { state -> Bool in
+            guard !state.isOver else { return false }
+            let news = state.choices[choice].end(reason, usage)
+            var isTaken = news.isEmpty || send(news, choice: choice, &state)
+            if plan.streams, let finish = state.choices[choice].finish {
+                let bytes = state.encoder.end(finish, choice: choice)
+                isTaken = write(bytes, &state) && isTaken
+            }
+            state.unfinished -= 1
+            return !isTaken
+        }
+        if isFull { fail(GenerationSession.slowClient) } else { finishIfDone() }
+    }
+
+    // MARK: The answer
+
+    /// Sends what is new, where the answer streams; `false` if the client does not take it.
+    private func send(
+        _ news: GeneratedChoice.News, choice: Int, _ state: inout State
+    ) -> Bool {
+        guard plan.streams else { return true }
+        return write(state.encoder.events(news, choice: choice), &state)
+    }
+
+    private func write(_ bytes: [UInt8], _ state: inout State) -> Bool {
+        let writer: ContentWriter
+        if let known = state.writer {
+            writer = known
+        } else {
+            let (content, made) = ContentStream.make(bytesMax: streamBytesMax)
+            state.writer = made
+            writer = made
+            // Only now: what fails before has a status of its own.
+            state.completion?(.success(.events(content)))
+            state.completion = nil
+        }
+        return writer.write(bytes) != .full
+    }
+
+    private func finishIfDone() {
+        let answer = state.withLock { state -> (Completion, HTTPResponse)? in
+            guard state.unfinished == 0, !state.isOver else { return nil }
+            state.isOver = true
+            let usage = self.usage(of: state.choices)
+            if let writer = state.writer {
+                _ = writer.write(state.encoder.ending(usage))
+                writer.finish()
+                return nil
+            }
+            guard let completion = state.completion else { return nil }
+            state.completion = nil
+            return (completion, .json(state.encoder.whole(state.choices, usage)))
+        }
+        if let (completion, response) = answer { completion(.success(response)) }
+    }
+
+    private func usage(of choices: [GeneratedChoice]) -> TokenUsage {
+        let prompts = stride(from: 0, to: choices.count, by: plan.choicesPerPrompt).map {
+            choices[$0].usage
+        }
+        return TokenUsage(
+            promptTokens: prompts.reduce(0) { $0 + $1.promptTokens },
+            cachedTokens: prompts.reduce(0) { $0 + $1.cachedTokens },
+            completionTokens: choices.reduce(0) { $0 + $1.usage.generatedTokens })
+    }
+
+    /// Ends the answer by an error, and all that is generated for it.
+    private func fail(_ error: ServingError) {
+        let (completion, ids) = state.withLock { state -> (Completion?, [GenerationID?]) in
+            guard !state.isOver else { return (nil, []) }
+            state.isOver = true
+            if let writer = state.writer {
+                _ = writer.write(OpenAIErrorAnswer(error).event)
+                writer.finish()
+            }
+            defer { state.completion = nil }
+            return (state.completion, state.ids)
+        }
+        cancel(ids, .cancelled)
+        completion?(.failure(error))
+    }
+}
+
+extension HTTPResponse {
+    /// An answer of server-sent events, which nothing on the way may keep or collect.
+    fileprivate static func events(_ content: ContentStream) -> HTTPResponse {
+        var response = HTTPResponse(
+            contentType: ServerSentEvents.contentType, stream: content)
+        response.headers.add("cache-control", "no-cache")
+        response.headers.add("x-accel-buffering", "no")
+        return response
+    }
+}

@@ -1,0 +1,172 @@
+internal import Foundation
+import MartletCore
+import MartletEngines
+import MartletTransport
+
+/// OpenAI's API, and its common extensions, over the node's language models.
+struct OpenAIRESTService: RESTService {
+    let targets: GenerationTargets
+    let metrics: GenerationMetrics
+    let limits: Limits
+    var bounds = OpenAILimits()
+
+    init(manager: ModelManager, metrics: GenerationMetrics, limits: Limits) {
+        targets = GenerationTargets(manager: manager)
+        self.metrics = metrics
+        self.limits = limits
+    }
+
+    func operation(
+        method: String, path: String
+    ) throws -> Operation<HTTPRequest, HTTPResponse>? {
+        guard let route = try OpenAIRoute(method: method, path: path) else { return nil }
+        var operation = Operation<HTTPRequest, HTTPResponse>(
+            name: route.operation, lane: .engine
+        ) { request, subject in
+            try answer(route, request, &subject)
+        }
+        operation.failure = HTTPResponse.openAI
+        return operation
+    }
+
+    private func answer(
+        _ route: OpenAIRoute, _ request: HTTPRequest, _ subject: inout RequestSubject
+    ) throws -> Answer<HTTPResponse> {
+        switch route {
+        case .chatCompletions:
+            let chat = try ChatRequest(decoding: request.body, limits: limits, bounds: bounds)
+            let planner = try planner(of: chat.options.model, request, &subject)
+            return generate(try planner.plan(chat), request)
+        case .completions:
+            let wanted = try CompletionRequest(
+                decoding: request.body, limits: limits, bounds: bounds)
+            let planner = try planner(of: wanted.options.model, request, &subject)
+            return generate(try planner.plan(wanted), request)
+        case .embeddings: return .ready(try embed(request, &subject))
+        case .rerank: return .ready(try rank(request, &subject))
+        case .tokenize: return .ready(try tokenize(request, &subject))
+        case .detokenize: return .ready(try detokenize(request, &subject))
+        }
+    }
+
+    // MARK: Generating
+
+    private func planner(
+        of model: String, _ request: HTTPRequest, _ subject: inout RequestSubject
+    ) throws -> GenerationPlanner {
+        let target = try targets.target(of: model, &subject)
+        var standing = GenerationStanding(subject.standing)
+        if let priority = try RequestAdmission.priority(in: request.headers) {
+            standing.priority = GenerationStanding(TaskStanding(priority: priority)).priority
+        }
+        return GenerationPlanner(target: target, context: request.context, standing: standing)
+    }
+
+    private func generate(
+        _ plan: GenerationPlan, _ request: HTTPRequest
+    ) -> Answer<HTTPResponse> {
+        let observer = metrics.observer(of: plan.target.model.id.model)
+        let bytesMax = limits.streamBufferBytes
+        return .later { completion in
+            GenerationSession(
+                plan, streamBytesMax: bytesMax, observer: observer, completion: completion
+            ).start(request.context.cancellation)
+        }
+    }
+
+    // MARK: Vectors
+
+    private func embed(
+        _ request: HTTPRequest, _ subject: inout RequestSubject
+    ) throws -> HTTPResponse {
+        let wanted = try EmbeddingRequest(decoding: request.body, limits: limits, bounds: bounds)
+        let planner = try planner(of: wanted.model, request, &subject)
+        let model = planner.target.model
+        let size = model.description.embeddingSize
+        if let dimensions = wanted.dimensions, dimensions > size {
+            throw ServingError.invalidField(
+                "dimensions", .wrongValue,
+                "'dimensions' is \(dimensions); the model's embeddings have \(size)")
+        }
+        let prompts = try wanted.inputs.map { try planner.tokens(of: $0) }
+        let vectors = try model.embed(prompts).map { vector in
+            vector.prefix(wanted.dimensions ?? size).normalized
+        }
+        return .json(
+            EmbeddingAnswer.encode(
+                vectors, as: wanted.encoding, model: wanted.model,
+                promptTokens: prompts.reduce(0) { $0 + $1.count }))
+    }
+
+    private func rank(
+        _ request: HTTPRequest, _ subject: inout RequestSubject
+    ) throws -> HTTPResponse {
+        let wanted = try RerankRequest(decoding: request.body, limits: limits, bounds: bounds)
+        let target = try targets.target(of: wanted.model, &subject)
+        let (scores, tokens) = try target.model.rank(wanted.documents, for: wanted.query)
+        var random = SystemRandomNumberGenerator()
+        let identity = AnswerIdentity(
+            .rerank, created: Int(Date().timeIntervalSince1970), model: wanted.model,
+            using: &random)
+        return .json(
+            RerankAnswer.encode(identity, request: wanted, scores: scores, promptTokens: tokens))
+    }
+
+    // MARK: Tokens
+
+    private func tokenize(
+        _ request: HTTPRequest, _ subject: inout RequestSubject
+    ) throws -> HTTPResponse {
+        let wanted = try TokenizeRequest(decoding: request.body, limits: limits, bounds: bounds)
+        let model = try targets.target(ofOptional: wanted.model, &subject).model
+        let tokens: [TokenID]
+        switch wanted.subject {
+        case .text(let text):
+            tokens = try model.tokenize(
+                text, addsBeginning: wanted.addsSpecialTokens, parsesSpecial: true)
+        case .conversation(let messages, let tools):
+            var prompt = ChatPrompt(messages: messages, tools: tools)
+            prompt.opensAnswer = wanted.addsGenerationPrompt
+            tokens = try model.tokenize(
+                model.render(prompt).prompt, addsBeginning: wanted.addsSpecialTokens,
+                parsesSpecial: true)
+        }
+        let most = model.description.contextTokensMax
+        guard wanted.includesPieces else {
+            return .json(TokenizeAnswer.encode(tokens, contextTokens: most))
+        }
+        let pieces = try tokens.map { try model.detokenize([$0], showsSpecial: true) }
+        return .json(TokenizeAnswer.encode(tokens, pieces: pieces, contextTokens: most))
+    }
+
+    private func detokenize(
+        _ request: HTTPRequest, _ subject: inout RequestSubject
+    ) throws -> HTTPResponse {
+        let wanted = try DetokenizeRequest(decoding: request.body, limits: limits, bounds: bounds)
+        let model = try targets.target(ofOptional: wanted.model, &subject).model
+        return .json(
+            TokenizeAnswer.encode(text: try model.detokenize(wanted.tokens, showsSpecial: true)))
+    }
+}
+
+extension HTTPResponse {
+    /// An error in the form of OpenAI's API.
+    static func openAI(_ error: ServingError) -> HTTPResponse {
+        let answer = OpenAIErrorAnswer(error)
+        var response = HTTPResponse(
+            status: answer.status, contentType: "application/json", body: answer.body)
+        if let seconds = answer.retryAfterSeconds {
+            response.headers.add("retry-after", String(seconds))
+        }
+        return response
+    }
+}
+
+extension Sequence<Float> {
+    /// The same direction with length 1, as OpenAI's embeddings have; nothing stays nothing.
+    fileprivate var normalized: [Float] {
+        let length = reduce(into: Double(0)) { $0 += Double($1) * Double($1) }.squareRoot()
+        guard length > 0, length.isFinite else { return Array(self) }
+        return map { Float(Double($0) / length) }
+    }
+}

@@ -1,0 +1,156 @@
+import ArgumentParser
+import MartletEngines
+
+/// Flags that say how language models (GGUF) are laid out and run.
+struct LanguageModelFlags: ParsableArguments {
+    @Option(help: "Folder with llama.cpp's libraries, for GGUF models.")
+    var llamaPath: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Most tokens of prompt and text together; 0 for what the model was trained with, at "
+                + "most \(LlamaEngine.Options.contextTokensUsual).", valueName: "tokens"))
+    var contextTokens = 0
+
+    @Option(
+        help: ArgumentHelp(
+            "KV memory of a language model, such as 4GiB: as many tokens fit into all its "
+                + "sequences, running and cached.", valueName: "bytes"))
+    var kvCache = ByteCount(bytes: LlamaEngine.Options().memoryBytes)
+
+    @Option(
+        help: ArgumentHelp(
+            "How sequences lie in the KV memory: split (each has its part; fastest), unified (they "
+                + "share cells; for memory that holds few whole sequences), or auto.",
+            valueName: "layout"))
+    var kvLayout = LlamaEngine.Options.MemoryLayout.automatic
+
+    @Option(help: "Sequences of a language model that are generated at once.")
+    var maxSequences = LlamaEngine.Options().sequences
+
+    @Option(help: "Requests to a language model that may wait; one more is answered by 429.")
+    var maxWaitingSequences = LlamaEngine.Options().waitingMax
+
+    @Option(help: "Most tokens of one step of the decode loop.")
+    var stepTokens = LlamaEngine.Options().stepTokens
+
+    @Option(
+        help: ArgumentHelp(
+            "The part of a step that prompts may take while other sequences generate, 0 to 1: "
+                + "less keeps their tokens flowing, more shortens the wait for first tokens.",
+            valueName: "share"))
+    var promptShare = LlamaEngine.Options().promptShare
+
+    @Option(
+        help: ArgumentHelp(
+            "Tokens guessed ahead from what a sequence said before, checked in one step; 0 for "
+                + "none. Faster for few clients whose texts repeat their prompts.",
+            valueName: "tokens"))
+    var draftTokens = 0
+
+    @Option(help: "Threads that compute a language model; 0 for those of the node.")
+    var llamaThreads = 0
+
+    @Option(
+        help: ArgumentHelp(
+            "Layers of language models on GPUs: a number, or all.", valueName: "layers"))
+    var gpuLayers = GPULayers.none
+
+    @Option(
+        help: ArgumentHelp(
+            "How much of a language model each GPU gets, in relation, such as 3,1.",
+            valueName: "shares"))
+    var tensorSplit = TensorSplit(shares: [])
+
+    @Option(
+        name: .customLong("rpc-device"),
+        help: ArgumentHelp(
+            "A machine that runs llama.cpp's RPC server and computes too; no encryption, so on "
+                + "private networks only; may be repeated.", valueName: "host:port"))
+    var remoteDevices: [String] = []
+
+    func validate() throws {
+        let ranges = [
+            ("--context-tokens", contextTokens, 0...(1 << 24)),
+            ("--max-sequences", maxSequences, 1...64),
+            ("--max-waiting-sequences", maxWaitingSequences, 1...1_000_000),
+            ("--step-tokens", stepTokens, 1...65_536), ("--draft-tokens", draftTokens, 0...64),
+            ("--llama-threads", llamaThreads, 0...512),
+        ]
+        for (flag, value, range) in ranges where !range.contains(value) {
+            throw ValidationError(
+                "\(flag) is \(value); use \(range.lowerBound) to \(range.upperBound)")
+        }
+        guard promptShare > 0, promptShare <= 1 else {
+            throw ValidationError("--prompt-share is \(promptShare); use more than 0, up to 1")
+        }
+    }
+
+    /// What the flags say.
+    ///
+    /// - Parameter engineThreads: the node's threads; 0 for one per core.
+    func options(engineThreads: Int) -> LlamaEngine.Options {
+        var options = LlamaEngine.Options()
+        options.model.gpuLayers = gpuLayers.count
+        options.model.shares = tensorSplit.shares
+        options.contextTokens = contextTokens == 0 ? nil : contextTokens
+        options.memoryBytes = kvCache.bytes
+        options.layout = kvLayout
+        options.sequences = maxSequences
+        options.waitingMax = maxWaitingSequences
+        options.stepTokens = stepTokens
+        options.promptShare = promptShare
+        options.draftTokens = draftTokens
+        let threads = llamaThreads == 0 ? engineThreads : llamaThreads
+        options.threads = threads == 0 ? nil : threads
+        options.remoteDevices = remoteDevices
+        return options
+    }
+}
+
+/// The value of `--gpu-layers`: a number of layers, or `all`.
+struct GPULayers: ExpressibleByArgument, CustomStringConvertible {
+    /// No layer.
+    static let none = GPULayers(count: 0)
+
+    /// How many; `nil` for all.
+    let count: Int?
+
+    init(count: Int?) {
+        self.count = count
+    }
+
+    init?(argument: String) {
+        if argument == "all" {
+            count = nil
+        } else if let number = Int(argument), (0...65_536).contains(number) {
+            count = number
+        } else {
+            return nil
+        }
+    }
+
+    var description: String { count.map(String.init) ?? "all" }
+}
+
+/// The value of `--tensor-split`: numbers with commas between them.
+struct TensorSplit: ExpressibleByArgument, CustomStringConvertible {
+    /// What each GPU gets, in relation; empty for what fits.
+    let shares: [Float]
+
+    init(shares: [Float]) {
+        self.shares = shares
+    }
+
+    init?(argument: String) {
+        var shares: [Float] = []
+        for part in argument.split(separator: ",", omittingEmptySubsequences: false) {
+            guard let share = Float(part), share >= 0, share.isFinite else { return nil }
+            shares.append(share)
+        }
+        guard shares.count <= 16, shares.contains(where: { $0 > 0 }) else { return nil }
+        self.shares = shares
+    }
+
+    var description: String { shares.map { "\($0)" }.joined(separator: ",") }
+}

@@ -1,0 +1,4 @@
+public import ArgumentParser
+public import MartletEngines
+
+extension LlamaEngine.Options.MemoryLayout: ExpressibleByArgument {}
