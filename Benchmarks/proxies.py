@@ -21,14 +21,14 @@ from types import FrameType
 import machine
 import options
 import report
-from front import bench, growth, idle, loads, processes, table
+from front import bench, features, growth, idle, loads, processes, table
 from front.loads import Load, Target
 from front.processes import PinnedGateway, Proxy
 from measurement import LoadError
 from peers.paths import ROOT, progress
 from servers import ServerError, find_nginx, nginx_version
 
-ROWS = ("http", "tls", "grpc", "large", "idle")
+ROWS = ("http", "tls", "grpc", "large", "features", "idle")
 IMAGE = ROOT / "docs/images/gateway-rss.svg"
 
 
@@ -171,6 +171,8 @@ def plan(
         elif name == "grpc":
             targets = bench.other_targets(here, nginx, haproxy, "grpc", arguments.also)
             chosen += [(load, targets) for load in loads.GRPC]
+        elif name == "features":
+            chosen.append((features.LOAD, bench.feature_targets(here)))
         elif name == "large":
             targets = bench.other_targets(here, nginx, haproxy, "large", [])
             chosen += [(load, targets) for load in loads.LARGE_LOADS]

@@ -11,7 +11,7 @@ from pathlib import Path
 from peers.paths import ROOT
 from servers import ServerError, find_nginx
 
-from front import loads, processes, table
+from front import features, loads, processes, table
 from front.configuration import Backends, Certificate
 from front.generators import Generator
 from front.loads import Target
@@ -144,6 +144,19 @@ def more_targets(here: Bench, backend: PinnedServer, also: list[str]) -> list[Ta
         title, _, flags = text.partition("=")
         name = f"{MARTLET}, {title}"
         targets.append(gateway_target(here, name, backend, NO_ACCESS_LOG, *flags.split()))
+    return targets
+
+
+def feature_targets(here: Bench) -> list[Target]:
+    """Gateways that differ in one feature each; the first has none."""
+    targets = [
+        gateway_target(here, MARTLET, here.small, NO_ACCESS_LOG),
+        gateway_target(here, "access log", here.small),
+    ]
+    for number, (title, policy) in enumerate(features.FEATURES.items()):
+        port = here.small.ports[0]
+        flags = features.flags(policy, port, here.folder, f"policy-{number}")
+        targets.append(gateway_target(here, title, here.small, NO_ACCESS_LOG, *flags))
     return targets
 
 

@@ -119,7 +119,9 @@ class Generator:
             environment["MARTLET_BENCH_BODY"] = str(self.file("request", load.body))
         command = [
             *(*self.pinned, "wrk", "-t1", f"-c{load.connections}", f"-d{seconds}s"),
-            *("--timeout", "10s", "-s", HERE / "wrk.lua", load.url(target.port)),
+            *("--timeout", "10s", "-s", HERE / "wrk.lua"),
+            *(part for name, value in load.headers for part in ("-H", f"{name}: {value}")),
+            load.url(target.port),
         ]
         output, used = run_to_end(command, target.title, environment)
         found = json.loads(output.strip().splitlines()[-1])

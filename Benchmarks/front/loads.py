@@ -31,6 +31,7 @@ class Load:
     answer: bytes = SMALL.encode()
     # What a request moves that counts, where bytes a second are asked for.
     payload_bytes: int | None = None
+    headers: tuple[tuple[str, str], ...] = ()
 
     def head(self, port: int) -> bytes:
         """The head of a request as wrk sends it."""
@@ -38,6 +39,7 @@ class Load:
         if self.body:
             lines[0] = f"POST {self.path} HTTP/1.1"
             lines += ["Content-Type: application/json", f"Content-Length: {len(self.body)}"]
+        lines += [f"{name}: {value}" for name, value in self.headers]
         return "\r\n".join([*lines, "", ""]).encode()
 
     def url(self, port: int) -> str:

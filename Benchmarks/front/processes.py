@@ -149,8 +149,11 @@ class PinnedGateway(PinnedServer):
         name = unused("gateway", folder)
         self.port_file = fresh(folder / f"{name}.port")
         self.admin_port_file = fresh(folder / f"{name}.admin-port")
+        # A policy names its endpoints itself.
+        has_policy = any(flag.startswith("--config=") for flag in flags)
+        endpoints = [] if has_policy else [f"--endpoint=127.0.0.1:{backend}"]
         command = [
-            *(martlet, "gateway", f"--endpoint=127.0.0.1:{backend}"),
+            *(martlet, "gateway", *endpoints),
             *("--port=0", f"--port-file={self.port_file}", "--admin-port=0"),
             *(f"--admin-port-file={self.admin_port_file}", "--log-level=error", *flags),
         ]
