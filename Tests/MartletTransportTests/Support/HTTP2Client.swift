@@ -78,6 +78,8 @@ final class HTTP2TestStream {
     private var parts: AsyncStream<HTTP2Frame.FramePayload>.Iterator
     private(set) var headers: [HPACKHeaders] = []
     private(set) var body: [UInt8] = []
+    /// Whether the server has said that this was all.
+    private(set) var hasEnded = false
 
     init(channel: any Channel, parts: AsyncStream<HTTP2Frame.FramePayload>) {
         self.channel = channel
@@ -115,8 +117,11 @@ final class HTTP2TestStream {
     /// Reads one frame; `false` at the end.
     func readFrame() async -> Bool {
         switch await parts.next() {
-        case .headers(let frame)?: headers.append(frame.headers)
+        case .headers(let frame)?:
+            headers.append(frame.headers)
+            hasEnded = hasEnded || frame.endStream
         case .data(let frame)?:
+            hasEnded = hasEnded || frame.endStream
             if case .byteBuffer(let bytes) = frame.data { body += bytes.readableBytesView }
         case .some: break
         case nil: return false

@@ -1,0 +1,215 @@
+import MartletCore
+import MartletEngines
+import MartletTelemetry
+import MartletTensors
+import Synchronization
+import Testing
+
+@testable import MartletModelServer
+@testable import MartletTransport
+
+@Suite("Requests for text while they are answered")
+struct GenerationSessionTests {
+    /// A session and what came of it.
+    private final class Run: Sendable {
+        let model = ScriptedModel()
+        let cancellation = Cancellation()
+        private let outcomes = Mutex<[Result<HTTPResponse, any Error>]>([])
+
+        init(
+            _ body: String, path: OpenAIRoute = .chatCompletions, chat: PlainChat? = nil,
+            prepare: (ScriptedModel) -> Void = { _ in }
+        ) throws {
+            prepare(model)
+            let loaded = LoadedServable(
+                servable: model, choice: EngineChoice(engine: "fake", reason: .only, detail: ""),
+                signatureDefs: [:])
+            let lease = try #require(ServableLease(loaded))
+            let planner = GenerationPlanner(
+                target: GenerationTarget(lease: lease, model: model, adapter: nil),
+                context: RequestContext(remoteAddress: "a"), standing: GenerationStanding())
+            var plan =
+                path == .chatCompletions
+                ? try planner.plan(ChatRequest(decoding: Array(body.utf8), limits: Limits()))
+                : try planner.plan(CompletionRequest(decoding: Array(body.utf8), limits: Limits()))
+            if let chat { plan.chat = chat }
+            let metrics = MetricsRegistry()
+            let observer = GenerationObserver(
+                firstToken: metrics.histogramFamily("a", help: "a", labelNames: ["m"]).with("m"),
+                interToken: metrics.histogramFamily("b", help: "b", labelNames: ["m"]).with("m"),
+                queueTime: metrics.histogramFamily("c", help: "c", labelNames: ["m"]).with("m"))
+            GenerationSession(plan, streamBytesMax: 1 << 16, observer: observer) { result in
+                self.outcomes.withLock { $0.append(result) }
+            }.start(cancellation)
+        }
+
+        var outcome: Result<HTTPResponse, any Error>? {
+            outcomes.withLock { outcomes in
+                #expect(outcomes.count <= 1)
+                return outcomes.first
+            }
+        }
+
+        func json() throws -> JSONValue {
+            try OpenAISupport.parse(try #require(outcome).get().body)
+        }
+
+        func error() -> ServingError? {
+            guard case .failure(let error)? = outcome else { return nil }
+            return error as? ServingError
+        }
+
+        /// What the stream has so far, and whether it is whole.
+        func events() throws -> ([JSONValue], ContentStream.End?) {
+            let (pieces, end) = try #require(try #require(outcome).get().stream).take()
+            return (try OpenAISupport.events(pieces.flatMap(\.self)), end)
+        }
+    }
+
+    private static let chat =
+        #"{"model":"m","messages":[{"role":"user","content":"a"}]"#
+
+    @Test func whole_answer_hasAllChoicesAndTheUsageOfAll() throws {
+        let run = try Run(Self.chat + #","n":2,"seed":7}"#)
+        #expect(run.model.requests.map(\.sampling.seed) == [7, 8])
+        run.model.say("b", to: 1)
+        run.model.say("a1")
+        run.model.finish(1, .length, tokens: 1)
+        #expect(run.outcome == nil)
+        run.model.say("a2")
+        run.model.finish(0)
+        let json = try run.json()
+        #expect(json.at("choices.0.message.content") == .text("a1a2"))
+        #expect(json.at("choices.0.finish_reason") == .text("stop"))
+        #expect(json.at("choices.1.message.content") == .text("b"))
+        #expect(json.at("choices.1.finish_reason") == .text("length"))
+        #expect(json.at("usage.prompt_tokens") == .integer(5))
+        #expect(json.at("usage.completion_tokens") == .integer(3))
+        #expect(json.at("usage.prompt_tokens_details.cached_tokens") == .integer(3))
+    }
+
+    @Test func stream_beginsWithTheFirstTokenAndEndsWithDone() throws {
+        let run = try Run(
+            Self.chat + #","stream":true,"stream_options":{"include_usage":true}}"#)
+        #expect(run.outcome == nil)
+        run.model.say("a")
+        var (events, end) = try run.events()
+        #expect(events.count == 2)
+        #expect(events[0].at("choices.0.delta.role") == .text("assistant"))
+        #expect(events[1].at("choices.0.delta.content") == .text("a"))
+        #expect(end == nil)
+        run.model.finish()
+        (events, end) = try run.events()
+        #expect(events[0].at("choices.0.finish_reason") == .text("stop"))
+        #expect(events[1].at("usage.total_tokens") == .integer(7))
+        #expect(events[2] == .text("[DONE]"))
+        #expect(end == .complete)
+    }
+
+    @Test func stopSequence_endsTheChoiceAndIsNotShown() throws {
+        let run = try Run(Self.chat + #","stop":["END"]}"#)
+        run.model.say("abE")
+        run.model.say("ND and more")
+        #expect(run.model.cancelled == [GenerationID(number: 1): .stop])
+        run.model.say("late")
+        run.model.finish()
+        let json = try run.json()
+        #expect(json.at("choices.0.message.content") == .text("ab"))
+        #expect(json.at("choices.0.finish_reason") == .text("stop"))
+    }
+
+    @Test func failureBeforeTheFirstToken_hasAStatusOfItsOwn() throws {
+        let run = try Run(Self.chat + #","stream":true,"n":2}"#)
+        run.model.fail(0, ServingError(.internal, "broken"))
+        #expect(run.error()?.message == "broken")
+        #expect(run.model.cancelled[GenerationID(number: 2)] == .cancelled)
+    }
+
+    @Test func failureBehindTheFirstToken_isAnEvent() throws {
+        let run = try Run(Self.chat + #","stream":true}"#)
+        run.model.say("a")
+        run.model.fail(0, ServingError(.internal, "broken"))
+        let (events, end) = try run.events()
+        #expect(events.last?.at("error.message") == .text("broken"))
+        #expect(end == .complete)
+    }
+
+    @Test func refusal_endsWhatWasTaken_andSaysWhenToTryAgain() throws {
+        let full = GenerationRefusal(
+            ServingError(.resourceExhausted, "full"), retryAfter: .seconds(3))
+        let run = try Run(Self.chat + #","n":2}"#) { $0.refuse(from: 1, full) }
+        #expect(run.error()?.code == .resourceExhausted)
+        #expect(HTTPResponse.openAI(try #require(run.error())).headers.first("retry-after") == "3")
+        #expect(run.model.cancelled == [GenerationID(number: 1): .cancelled])
+    }
+
+    @Test func clientThatHangsUp_endsAllChoices() throws {
+        let run = try Run(Self.chat + #","n":2}"#)
+        run.cancellation.cancel()
+        #expect(run.model.cancelled.count == 2)
+        run.model.finish(0, .cancelled)
+        #expect(run.error()?.code == .cancelled)
+    }
+
+    @Test func modelThatIsUnloaded_andDeadline_areErrors() throws {
+        var run = try Run(Self.chat + "}")
+        run.model.finish(0, .cancelled)
+        #expect(run.error()?.code == .unavailable)
+        run = try Run(Self.chat + "}")
+        run.model.finish(0, .deadline)
+        #expect(run.error()?.code == .deadlineExceeded)
+    }
+
+    @Test func toolCall_isReadOfTheText() throws {
+        let chat = PlainChat(isPlain: false)
+        let run = try Run(Self.chat + "}", chat: chat)
+        run.model.say(#"so !{"x""#)
+        run.model.say(": 1}")
+        run.model.finish()
+        let json = try run.json()
+        #expect(json.at("choices.0.message.content") == .text("so "))
+        #expect(json.at("choices.0.message.tool_calls.0.function.name") == .text("f"))
+        #expect(
+            json.at("choices.0.message.tool_calls.0.function.arguments") == .text(#"{"x": 1}"#))
+        #expect(json.at("choices.0.finish_reason") == .text("tool_calls"))
+    }
+
+    @Test func toolCall_comesInPieces() throws {
+        let run = try Run(Self.chat + #","stream":true}"#, chat: PlainChat(isPlain: false))
+        run.model.say(#"so !{"x""#)
+        run.model.say(": 1}")
+        run.model.finish()
+        let (events, _) = try run.events()
+        let deltas = events.compactMap { $0.at("choices.0.delta.tool_calls.0") }
+        #expect(deltas.count == 2)
+        #expect(deltas.first?.at("function.name") == .text("f"))
+        #expect(deltas.first?.at("function.arguments") == .text(#"{"x""#))
+        #expect(deltas.last?.at("function.arguments") == .text(": 1}"))
+        #expect(deltas.last?.at("id") == nil)
+    }
+
+    @Test func completions_haveAChoiceForEachPrompt_withItsEcho() throws {
+        let run = try Run(
+            #"{"model":"m","prompt":["ab","cd"],"echo":true,"n":2}"#, path: .completions)
+        #expect(run.model.requests.count == 4)
+        for choice in 0..<4 {
+            run.model.say("\(choice)", to: choice)
+            run.model.finish(choice, tokens: 1)
+        }
+        let json = try run.json()
+        #expect(json.at("choices.0.text") == .text("ab0"))
+        #expect(json.at("choices.3.text") == .text("cd3"))
+        #expect(json.at("usage.prompt_tokens") == .integer(10))
+        #expect(json.at("usage.completion_tokens") == .integer(4))
+    }
+
+    @Test func promptBeyondTheContext_isRefusedWithBothNumbers() throws {
+        let text = String(repeating: "x", count: 101)
+        let error = OpenAISupport.failure {
+            _ = try Run(#"{"model":"m","prompt":"\#(text)"}"#, path: .completions)
+        }
+        #expect(error?.message.contains("101") == true)
+        #expect(error?.message.contains("100") == true)
+        #expect(OpenAISupport.code(error) == "context_length_exceeded")
+    }
+}
