@@ -3,9 +3,9 @@
 /// Two endpoints are drawn at random, each as likely as its weight is large and its failures are
 /// few; the one with fewer requests in flight for its weight is picked, the first drawn where that
 /// is equal. Requests in flight are those this gateway has begun and not ended, and those that
-/// failures count as (``FailureDebt``). Weights follow load reports where there are any (``ReportedWeights``), so an
-/// endpoint of twice the capacity gets twice the requests at equal fill; without reports all are
-/// equal.
+/// failures count as (``FailureDebt``). Weights follow load reports where there are any
+/// (``ReportedWeights``), so an endpoint of twice the capacity gets twice the requests at equal
+/// fill; without reports all are equal.
 ///
 /// Two random choices are nearly as even as the choice among all, and several gateways do not all
 /// run to the same endpoint. Sources: M. Mitzenmacher, "The power of two choices in randomized load

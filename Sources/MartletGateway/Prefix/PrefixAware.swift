@@ -8,14 +8,14 @@
 ///         − recentWeight × blocks given to it lately
 ///
 /// with both loads taken relative to what it is said to carry, and a bonus where it has the
-/// request's adapter at hand. Failures count as prompts like the one at hand (``FailureDebt``). So a
-/// conversation stays where it began, a beginning that all share is spread over as many endpoints as
-/// its traffic needs, and prompts without a past go to who has the least to do. Of equals the one
-/// with less given lately is picked, then one at random.
+/// request's adapter at hand. Failures count as prompts like the one at hand (``FailureDebt``). So
+/// a conversation stays where it began, a beginning that all share is spread over as many endpoints
+/// as its traffic needs, and prompts without a past go to who has the least to do. Of equals the
+/// one with less given lately is picked, then one at random.
 ///
-/// Whatever the score, no endpoint where something runs is given a prompt that would lift what it was
-/// given lately above `loadFactor` times the mean and some slack. A request without a prompt goes to the less loaded of
-/// two, as with ``LeastRequest``.
+/// Whatever the score, no endpoint where something runs is given a prompt that would lift what it
+/// was given lately above `loadFactor` times the mean and some slack. A request without a prompt
+/// goes to the less loaded of two, as with ``LeastRequest``.
 ///
 /// What endpoints hold is guessed from what they were sent (``PrefixIndex``), and forgotten when
 /// they go, or are found unhealthy: perhaps they began anew.
