@@ -86,11 +86,8 @@ public struct LeastRequest: Balancer {
         for request: PickRequest, excluding excluded: Set<EndpointID>, now: Duration
     ) -> EndpointID? {
         if reported.isDue(now: now) { updateWeights(now: now) }
-        let choice = generator.betterOfTwo(roster.candidates(excluding: excluded)) { [roster] in
-            roster.notes[$0] / (1 + roster.members[$0].debt.charged)
-        } cost: { [roster] in
-            (roster.load(at: $0, now: now) + 1) / roster.notes[$0]
-        }
+        let candidates = roster.candidates(excluding: excluded)
+        let choice = roster.lessLoadedOfTwo(candidates, now: now, using: &generator) { $0 }
         return choice.map { roster.members[$0].id }
     }
 

@@ -166,7 +166,9 @@ public struct PrefixAware: Balancer {
         planned = nil
         let candidates = roster.candidates(excluding: excluded)
         guard let prompt = request.prompt else {
-            return pickAny(of: candidates, now: now).map { roster.members[$0].id }
+            let choice = roster.lessLoadedOfTwo(
+                candidates, now: now, using: &generator, weight: \.weight)
+            return choice.map { roster.members[$0].id }
         }
         let matches = prefixes.matches(prompt.hashes)
         let bids = bids(of: candidates, for: prompt, matches, now: now)
@@ -234,13 +236,5 @@ public struct PrefixAware: Balancer {
         let choice = leaders.isEmpty ? bids : leaders
         let index = generator.lowest(of: choice.indices) { choice[$0].recent }
         return index.map { choice[$0].place }
-    }
-
-    private mutating func pickAny(of candidates: [Int], now: Duration) -> Int? {
-        generator.betterOfTwo(candidates) { [roster] in
-            roster.notes[$0].weight / (1 + roster.members[$0].debt.charged)
-        } cost: { [roster] in
-            (roster.load(at: $0, now: now) + 1) / roster.notes[$0].weight
-        }
     }
 }
