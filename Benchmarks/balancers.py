@@ -10,19 +10,16 @@ second, no retries and no health checks. `--table` takes what an earlier run wro
 
 import argparse
 import json
-import os
-import subprocess
-import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from html import escape
 from math import log10
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-IMAGE = REPOSITORY / "docs" / "images" / "balancing.svg"
+import simulation
+
+IMAGE = simulation.REPOSITORY / "docs" / "images" / "balancing.svg"
 TITLE = "Latency and errors, by balancing algorithm"
 
 
@@ -53,27 +50,13 @@ class Row:
         ]
 
 
-def simulated(seeds: int) -> list[Row]:
+def simulated(seeds: int) -> list[dict[str, Any]]:
     """Run the simulation so many times, and read what it wrote."""
-    with tempfile.TemporaryDirectory() as folder:
-        table = Path(folder) / "table.json"
-        command = ["swift", "test", "--filter", "BalancerComparisonTests"]
-        if os.environ.get("MARTLET_SKIP_BUILD"):
-            command.insert(2, "--skip-build")
-        subprocess.run(
-            command,
-            cwd=REPOSITORY,
-            env=os.environ
-            | {"MARTLET_BALANCING_TABLE": str(table), "MARTLET_BALANCING_SEEDS": str(seeds)},
-            check=True,
-            stdout=sys.stderr,
-        )
-        return read(table)
-
-
-def read(table: Path) -> list[Row]:
-    """The rows in a file."""
-    return [Row(**row) for row in json.loads(table.read_text())]
+    return simulation.run(
+        "BalancerComparisonTests",
+        "MARTLET_BALANCING_TABLE",
+        {"MARTLET_BALANCING_SEEDS": str(seeds)},
+    )
 
 
 # MARK: Report
@@ -94,18 +77,7 @@ def percent(share: float) -> str:
 
 def markdown(rows: Sequence[Row]) -> str:
     """A table for each scenario."""
-    parts = []
-    for scenario, group in scenarios(rows).items():
-        columns = group[0].COLUMNS
-        lines = [
-            f"**{scenario[0].upper()}{scenario[1:]}**",
-            "",
-            f"| {' | '.join(columns)} |",
-            f"|---|{'--:|' * (len(columns) - 2)}---|",
-            *(f"| {' | '.join(row.cells())} |" for row in group),
-        ]
-        parts.append("\n".join(lines))
-    return "\n\n".join(parts)
+    return simulation.markdown(scenarios(rows).items(), ("algorithm", "share of each node"))
 
 
 def svg(rows: Sequence[Row], title: str = TITLE) -> str:
@@ -179,7 +151,9 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="also write the rows there")
     parser.add_argument("--image", type=Path, default=IMAGE)
     options = parser.parse_args()
-    rows = read(options.table) if options.table else simulated(1 if options.quick else 5)
+    seeds = 1 if options.quick else 5
+    found = simulation.read(options.table) if options.table else simulated(seeds)
+    rows = [Row(**row) for row in found]
     print(markdown(rows))
     if options.json:
         options.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")

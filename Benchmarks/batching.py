@@ -12,14 +12,15 @@ import argparse
 import json
 import os
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.request
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+import simulation
+from simulation import REPOSITORY
+
 IMAGE = REPOSITORY / "docs" / "images" / "batching.svg"
 TARGET_MS = 50.0
 SHARE_IN_TIME = 0.99
@@ -51,23 +52,11 @@ class Row:
 
 def simulated(requests: int) -> list[Row]:
     """Run the simulation with trials of so many requests, and read what it wrote."""
-    with tempfile.TemporaryDirectory() as folder:
-        table = Path(folder) / "table.json"
-        command = ["swift", "test", "--filter", "wholeComparison_isWrittenDown"]
-        if os.environ.get("MARTLET_SKIP_BUILD"):
-            command.insert(2, "--skip-build")
-        subprocess.run(
-            command,
-            cwd=REPOSITORY,
-            env=os.environ
-            | {
-                "MARTLET_BATCHING_TABLE": str(table),
-                "MARTLET_BATCHING_REQUESTS": str(requests),
-            },
-            check=True,
-            stdout=sys.stderr,
-        )
-        rows = json.loads(table.read_text())
+    rows = simulation.run(
+        "wholeComparison_isWrittenDown",
+        "MARTLET_BATCHING_TABLE",
+        {"MARTLET_BATCHING_REQUESTS": str(requests)},
+    )
     return [
         Row(
             row["model"],

@@ -8,16 +8,11 @@ MARTLET_CACHE_TABLE, and runs nothing.
 """
 
 import argparse
-import json
-import os
-import subprocess
-import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-TEST = "wholeComparisonOfHits_isWrittenDown"
+import simulation
 
 
 @dataclass(frozen=True)
@@ -36,26 +31,9 @@ class Row:
     optimum: float | None = None
 
 
-def simulated() -> list[Row]:
+def simulated() -> list[dict[str, Any]]:
     """Run the simulation, and read what it wrote."""
-    with tempfile.TemporaryDirectory() as folder:
-        table = Path(folder) / "table.json"
-        command = ["swift", "test", "--filter", TEST]
-        if os.environ.get("MARTLET_SKIP_BUILD"):
-            command.insert(2, "--skip-build")
-        subprocess.run(
-            command,
-            cwd=REPOSITORY,
-            env=os.environ | {"MARTLET_CACHE_TABLE": str(table)},
-            check=True,
-            stdout=sys.stderr,
-        )
-        return read(table)
-
-
-def read(table: Path) -> list[Row]:
-    """The rows that a simulation wrote."""
-    return [Row(**row) for row in json.loads(table.read_text())]
+    return simulation.run("wholeComparisonOfHits_isWrittenDown", "MARTLET_CACHE_TABLE")
 
 
 def markdown(rows: list[Row]) -> str:
@@ -81,7 +59,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--table", type=Path, help="read this file instead of running anything")
     options = parser.parse_args()
-    print(markdown(read(options.table) if options.table else simulated()))
+    found = simulation.read(options.table) if options.table else simulated()
+    print(markdown([Row(**row) for row in found]))
 
 
 if __name__ == "__main__":

@@ -13,17 +13,14 @@ together, one prompt after the other each, and keep what they computed in caches
 import argparse
 import gzip
 import json
-import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+import simulation
 
 
 @dataclass(frozen=True)
@@ -80,41 +77,21 @@ class Row:
         ]
 
 
-def simulated(trace: Path | None) -> list[Row]:
+def simulated(trace: Path | None) -> list[dict[str, Any]]:
     """Run the simulation, and read what it wrote."""
     with tempfile.TemporaryDirectory() as folder:
-        table = Path(folder) / "table.json"
-        environment = os.environ | {"MARTLET_PREFIX_TABLE": str(table)}
+        settings = {}
         if trace:
             plain = Path(folder) / trace.name.removesuffix(".gz")
             read = gzip.decompress if trace.suffix == ".gz" else bytes
             plain.write_bytes(read(trace.read_bytes()))
-            environment["MARTLET_PREFIX_TRACE"] = str(plain)
-        command = ["swift", "test", "--filter", "PrefixComparisonTests"]
-        if os.environ.get("MARTLET_SKIP_BUILD"):
-            command.insert(2, "--skip-build")
-        subprocess.run(command, cwd=REPOSITORY, env=environment, check=True, stdout=sys.stderr)
-        return read_rows(table)
-
-
-def read_rows(table: Path) -> list[Row]:
-    """The rows in a file."""
-    return [Row(**row) for row in json.loads(table.read_text())]
+            settings["MARTLET_PREFIX_TRACE"] = str(plain)
+        return simulation.run("PrefixComparisonTests", "MARTLET_PREFIX_TABLE", settings)
 
 
 def markdown(rows: Sequence[Row]) -> str:
     """A table for each cluster."""
-    parts = []
-    for title, group in groupby(rows, lambda row: row.title):
-        lines = [
-            f"**{title[0].upper()}{title[1:]}**",
-            "",
-            f"| {' | '.join(Row.COLUMNS)} |",
-            f"|---|{'--:|' * (len(Row.COLUMNS) - 1)}",
-            *(f"| {' | '.join(row.cells())} |" for row in group),
-        ]
-        parts.append("\n".join(lines))
-    return "\n\n".join(parts)
+    return simulation.markdown(groupby(rows, lambda row: row.title), ("algorithm",))
 
 
 def main() -> None:
@@ -124,7 +101,8 @@ def main() -> None:
     parser.add_argument("--table", type=Path, help="read the rows there and simulate nothing")
     parser.add_argument("--json", type=Path, help="also write the rows there")
     options = parser.parse_args()
-    rows = read_rows(options.table) if options.table else simulated(options.trace)
+    found = simulation.read(options.table) if options.table else simulated(options.trace)
+    rows = [Row(**row) for row in found]
     print(markdown(rows))
     if options.json:
         options.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")

@@ -151,17 +151,7 @@ struct ProtobufScanner {
 
     /// A field that holds a message, or a string.
     static func message(_ field: UInt64, _ content: [UInt8]) -> [UInt8] {
-        varint(field << 3 | 2) + varint(UInt64(content.count)) + content
-    }
-
-    private static func varint(_ value: UInt64) -> [UInt8] {
-        var rest = value
-        var bytes: [UInt8] = []
-        while rest > 0x7F {
-            bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
-            rest >>= 7
-        }
-        return bytes + [UInt8(rest)]
+        [UInt8](varint: field << 3 | 2) + [UInt8](varint: UInt64(content.count)) + content
     }
 
     private mutating func take(_ count: UInt64) throws -> Slice<UnsafeRawBufferPointer> {

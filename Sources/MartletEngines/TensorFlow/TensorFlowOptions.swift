@@ -1,4 +1,5 @@
 internal import Foundation
+import MartletCore
 
 /// How TensorFlow's sessions run.
 ///
@@ -63,16 +64,11 @@ public struct TensorFlowOptions: Sendable, Hashable {
 
     private static func threads(intra: Int?, inter: Int?) -> [UInt8] {
         // intra_op_parallelism_threads and inter_op_parallelism_threads
-        (intra.map { [0x10] + varint($0) } ?? []) + (inter.map { [0x28] + varint($0) } ?? [])
+        field(0x10, intra) + field(0x28, inter)
     }
 
-    private static func varint(_ value: Int) -> [UInt8] {
-        var rest = UInt64(clamping: value)
-        var bytes: [UInt8] = []
-        while rest > 0x7F {
-            bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
-            rest >>= 7
-        }
-        return bytes + [UInt8(rest)]
+    private static func field(_ key: UInt8, _ value: Int?) -> [UInt8] {
+        guard let value else { return [] }
+        return [key] + [UInt8](varint: UInt64(clamping: value))
     }
 }

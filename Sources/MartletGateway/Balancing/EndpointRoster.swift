@@ -58,6 +58,22 @@ struct EndpointRoster<Notes: Sendable>: Sendable {
         Double(members[place].inFlight) + debt(at: place, now: now)
     }
 
+    /// The place of the less loaded of two candidates drawn at random; nil if there is none.
+    ///
+    /// Each is drawn as likely as its weight, which its notes have, is large and its failures are
+    /// few. Loads count the request at hand, and are taken for the weight; of equals the first
+    /// drawn is picked.
+    func lessLoadedOfTwo(
+        _ candidates: [Int], now: Duration, using generator: inout SplitMix,
+        weight: (Notes) -> Double
+    ) -> Int? {
+        generator.betterOfTwo(candidates) {
+            weight(notes[$0]) / (1 + members[$0].debt.charged)
+        } cost: {
+            (load(at: $0, now: now) + 1) / weight(notes[$0])
+        }
+    }
+
     // MARK: Membership
 
     /// Adds an endpoint, unhealthy; answers whether it was new.

@@ -3,9 +3,9 @@
 /// Two endpoints are drawn at random, each as likely as its weight is large and its failures are
 /// few; the one with fewer requests in flight for its weight is picked, the first drawn where that
 /// is equal. Requests in flight are those this gateway has begun and not ended, and those that
-/// failures count as (``FailureDebt``). Weights follow load reports where there are any (``ReportedWeights``), so an
-/// endpoint of twice the capacity gets twice the requests at equal fill; without reports all are
-/// equal.
+/// failures count as (``FailureDebt``). Weights follow load reports where there are any
+/// (``ReportedWeights``), so an endpoint of twice the capacity gets twice the requests at equal
+/// fill; without reports all are equal.
 ///
 /// Two random choices are nearly as even as the choice among all, and several gateways do not all
 /// run to the same endpoint. Sources: M. Mitzenmacher, "The power of two choices in randomized load
@@ -86,11 +86,8 @@ public struct LeastRequest: Balancer {
         for request: PickRequest, excluding excluded: Set<EndpointID>, now: Duration
     ) -> EndpointID? {
         if reported.isDue(now: now) { updateWeights(now: now) }
-        let choice = generator.betterOfTwo(roster.candidates(excluding: excluded)) { [roster] in
-            roster.notes[$0] / (1 + roster.members[$0].debt.charged)
-        } cost: { [roster] in
-            (roster.load(at: $0, now: now) + 1) / roster.notes[$0]
-        }
+        let candidates = roster.candidates(excluding: excluded)
+        let choice = roster.lessLoadedOfTwo(candidates, now: now, using: &generator) { $0 }
         return choice.map { roster.members[$0].id }
     }
 

@@ -8,14 +8,14 @@
 ///         − recentWeight × blocks given to it lately
 ///
 /// with both loads taken relative to what it is said to carry, and a bonus where it has the
-/// request's adapter at hand. Failures count as prompts like the one at hand (``FailureDebt``). So a
-/// conversation stays where it began, a beginning that all share is spread over as many endpoints as
-/// its traffic needs, and prompts without a past go to who has the least to do. Of equals the one
-/// with less given lately is picked, then one at random.
+/// request's adapter at hand. Failures count as prompts like the one at hand (``FailureDebt``). So
+/// a conversation stays where it began, a beginning that all share is spread over as many endpoints
+/// as its traffic needs, and prompts without a past go to who has the least to do. Of equals the
+/// one with less given lately is picked, then one at random.
 ///
-/// Whatever the score, no endpoint where something runs is given a prompt that would lift what it was
-/// given lately above `loadFactor` times the mean and some slack. A request without a prompt goes to the less loaded of
-/// two, as with ``LeastRequest``.
+/// Whatever the score, no endpoint where something runs is given a prompt that would lift what it
+/// was given lately above `loadFactor` times the mean and some slack. A request without a prompt
+/// goes to the less loaded of two, as with ``LeastRequest``.
 ///
 /// What endpoints hold is guessed from what they were sent (``PrefixIndex``), and forgotten when
 /// they go, or are found unhealthy: perhaps they began anew.
@@ -166,7 +166,9 @@ public struct PrefixAware: Balancer {
         planned = nil
         let candidates = roster.candidates(excluding: excluded)
         guard let prompt = request.prompt else {
-            return pickAny(of: candidates, now: now).map { roster.members[$0].id }
+            let choice = roster.lessLoadedOfTwo(
+                candidates, now: now, using: &generator, weight: \.weight)
+            return choice.map { roster.members[$0].id }
         }
         let matches = prefixes.matches(prompt.hashes)
         let bids = bids(of: candidates, for: prompt, matches, now: now)
@@ -234,13 +236,5 @@ public struct PrefixAware: Balancer {
         let choice = leaders.isEmpty ? bids : leaders
         let index = generator.lowest(of: choice.indices) { choice[$0].recent }
         return index.map { choice[$0].place }
-    }
-
-    private mutating func pickAny(of candidates: [Int], now: Duration) -> Int? {
-        generator.betterOfTwo(candidates) { [roster] in
-            roster.notes[$0].weight / (1 + roster.members[$0].debt.charged)
-        } cost: { [roster] in
-            (roster.load(at: $0, now: now) + 1) / roster.notes[$0].weight
-        }
     }
 }

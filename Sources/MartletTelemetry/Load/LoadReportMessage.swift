@@ -1,3 +1,5 @@
+import MartletCore
+
 /// Load reports as the protobuf message `xds.data.orca.v3.OrcaLoadReport`.
 ///
 /// Source: github.com/cncf/xds, `xds/data/orca/v3/orca_load_report.proto`. Fields that are unknown
@@ -29,7 +31,7 @@ extension LoadReport {
                 var entry = LoadReportWire.key(1, 2) + [UInt8(truncatingIfNeeded: key.count)] + key
                 entry += LoadReportWire.key(2, 1) + LoadReportWire.bytes(of: value)
                 // Of at most two digits: the limits allow no longer name.
-                bytes += LoadReportWire.key(8, 2) + LoadReportWire.varint(entry.count) + entry
+                bytes += LoadReportWire.key(8, 2) + [UInt8](varint: UInt64(entry.count)) + entry
             } else if let field = fields.first(where: { $0.value == name })?.key, value != 0 {
                 bytes += LoadReportWire.key(field, 1) + LoadReportWire.bytes(of: value)
             }
@@ -123,17 +125,8 @@ private struct LoadReportWire {
 
     // MARK: Writing
 
-    static func key(_ field: Int, _ kind: Int) -> [UInt8] { varint(field << 3 | kind) }
-
-    static func varint(_ value: Int) -> [UInt8] {
-        var bytes: [UInt8] = []
-        var rest = UInt(bitPattern: value)
-        while rest >= 0x80 {
-            bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
-            rest >>= 7
-        }
-        bytes.append(UInt8(truncatingIfNeeded: rest))
-        return bytes
+    static func key(_ field: Int, _ kind: Int) -> [UInt8] {
+        [UInt8](varint: UInt64(field << 3 | kind))
     }
 
     static func bytes(of value: Double) -> [UInt8] {

@@ -1,3 +1,5 @@
+import MartletCore
+
 /// Writes the fields of protobuf messages, whose sizes are told beforehand.
 struct WireWriter {
     /// How the value of a field is written.
@@ -26,14 +28,7 @@ struct WireWriter {
         text.isEmpty ? 0 : size(ofField: number, bytes: text.utf8.count)
     }
 
-    mutating func varint(_ value: UInt64) {
-        var rest = value
-        while rest >= 0x80 {
-            bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
-            rest >>= 7
-        }
-        bytes.append(UInt8(truncatingIfNeeded: rest))
-    }
+    mutating func varint(_ value: UInt64) { bytes.append(varint: value) }
 
     mutating func tag(_ number: Int, _ kind: Kind) {
         varint(UInt64(number << 3 | kind.rawValue))

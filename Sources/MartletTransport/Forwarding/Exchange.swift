@@ -81,17 +81,16 @@ final class Exchange<Wire: ForwardingWire> {
         isEnd: Bool, content: ByteBuffer? = nil,
         _ forwarded: @escaping (ForwardingChanges?) -> Wire.RequestHead
     ) {
-        if let content, plan.awaitedBodyBytes == nil, !plan.keepsRequest {
-            receive(.whole(forwarded(plan.changes), content))
-            return
-        }
-        if plan.awaitedBodyBytes == nil {
-            if plan.keepsRequest { forwardedHead = forwarded }
-            receive(.head(forwarded(plan.changes), isEnd: isEnd))
-        } else {
+        if plan.awaitedBodyBytes != nil {
             forwardedHead = forwarded
             isHeadPending = true
             if isEnd { machine.endWithHead() }
+        } else if let content, !plan.keepsRequest {
+            receive(.whole(forwarded(plan.changes), content))
+            return
+        } else {
+            if plan.keepsRequest { forwardedHead = forwarded }
+            receive(.head(forwarded(plan.changes), isEnd: isEnd))
         }
         if let content {
             if content.readableBytes > 0 { receive(.body(content)) }

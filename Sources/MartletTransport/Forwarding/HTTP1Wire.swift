@@ -99,3 +99,27 @@ extension HTTP1Head {
         target.append(contentsOf: " HTTP/1.1\r\n".utf8)
     }
 }
+
+extension ByteBuffer {
+    /// Takes the load report out of the lines of trailers, if there is one.
+    mutating func takeLoadReport() -> LoadReading? {
+        var load = LoadReportFields()
+        var others = ByteBuffer()
+        var hasAny = false
+        withUnsafeReadableBytes { bytes in
+            var position = 0
+            var start = 0
+            while let field = HTTP1Head.field(bytes, at: &position) {
+                let name = bytes.text(field.name).lowercased()
+                if load.take(name, bytes.text(field.value)) {
+                    hasAny = true
+                } else {
+                    others.writeBytes(bytes[start..<position])
+                }
+                start = position
+            }
+        }
+        if hasAny { self = others }
+        return load.reading
+    }
+}

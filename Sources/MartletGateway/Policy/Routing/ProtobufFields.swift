@@ -80,16 +80,6 @@ struct ProtobufFields {
 extension ProtobufFields {
     /// A field with a length as it is written, whose number is below 16.
     static func field(_ number: UInt8, _ content: [UInt8]) -> [UInt8] {
-        [number << 3 | 2] + varint(UInt64(content.count)) + content
-    }
-
-    /// A whole number as it is written: seven bits a byte, the lowest first.
-    static func varint(_ value: UInt64) -> [UInt8] {
-        var (rest, bytes) = (value, [UInt8]())
-        while rest >= 0x80 {
-            bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
-            rest >>= 7
-        }
-        return bytes + [UInt8(truncatingIfNeeded: rest)]
+        [number << 3 | 2] + [UInt8](varint: UInt64(content.count)) + content
     }
 }

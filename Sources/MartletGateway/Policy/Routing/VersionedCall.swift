@@ -116,8 +116,7 @@ struct VersionedCall: Sendable, Equatable {
         switch version {
         // The number is written even if it is 0, which else would leave another one as it is.
         case .number(let number):
-            ProtobufFields.field(
-                2, [1 << 3] + ProtobufFields.varint(UInt64(bitPattern: Int64(number))))
+            ProtobufFields.field(2, [1 << 3] + [UInt8](varint: UInt64(bitPattern: Int64(number))))
         case .label(let label): ProtobufFields.field(4, Array(label.utf8))
         }
     }

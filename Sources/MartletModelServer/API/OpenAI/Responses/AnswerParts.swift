@@ -100,6 +100,17 @@ struct TokenUsage: Sendable, Equatable {
         bytes.append(contentsOf: "}}".utf8)
     }
 
+    /// Appends the event of a stream that has the usage and no choice.
+    ///
+    /// `head` is the event's beginning, up to the value of `choices`.
+    func appendChunk(head: [UInt8], to bytes: inout [UInt8]) {
+        bytes.append(contentsOf: head)
+        bytes.append(contentsOf: #"[],"usage":"#.utf8)
+        append(to: &bytes)
+        bytes.append(UInt8(ascii: "}"))
+        bytes.append(contentsOf: ServerSentEvents.ending.utf8)
+    }
+
     /// Appends the `usage` of an API that generates nothing, such as embeddings.
     static func appendPromptOnly(_ promptTokens: Int, to bytes: inout [UInt8]) {
         bytes.append(contentsOf: #"{"prompt_tokens":"#.utf8)

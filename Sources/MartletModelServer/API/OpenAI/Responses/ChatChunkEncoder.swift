@@ -106,11 +106,7 @@ struct ChatChunkEncoder: Sendable {
 
     /// Appends the chunk that has the usage and no choice.
     func appendUsage(_ usage: TokenUsage, to bytes: inout [UInt8]) {
-        bytes.append(contentsOf: head)
-        bytes.append(contentsOf: #"[],"usage":"#.utf8)
-        usage.append(to: &bytes)
-        bytes.append(UInt8(ascii: "}"))
-        bytes.append(contentsOf: ServerSentEvents.ending.utf8)
+        usage.appendChunk(head: head, to: &bytes)
     }
 
     /// Appends everything up to the value of `delta`.

@@ -83,11 +83,7 @@ struct CompletionEncoder: Sendable {
 
     /// Appends the chunk that has the usage and no choice.
     func appendUsage(_ usage: TokenUsage, to bytes: inout [UInt8]) {
-        bytes.append(contentsOf: head)
-        bytes.append(contentsOf: #"[],"usage":"#.utf8)
-        usage.append(to: &bytes)
-        bytes.append(UInt8(ascii: "}"))
-        bytes.append(contentsOf: ServerSentEvents.ending.utf8)
+        usage.appendChunk(head: head, to: &bytes)
     }
 
     @discardableResult
