@@ -50,11 +50,11 @@ FEATURES = {
     + "    shadow: {pool: next, percent: 1}\n",
     "hedging": POOL + ROUTE + "    hedging: {delay_seconds: 1}\n",
     "breakers": POOL + "    breakers: {requests_max: 10000}\n" + ROUTE,
-    "adaptive concurrency": POOL + "    adaptive_concurrency: {requests_min: 500, requests_max: 1000}\n" + ROUTE,
+    "adaptive concurrency": POOL
+    + "    adaptive_concurrency: {requests_min: 500, requests_max: 1000}\n"
+    + ROUTE,
     "load reports": POOL + "    load_report_seconds: 0.1\n" + ROUTE,
-    "API key and quota": POOL
-    + ROUTE
-    + "access:\n  api_keys_file: {folder}/keys.yaml\n",
+    "API key and quota": POOL + ROUTE + "access:\n  api_keys_file: {folder}/keys.yaml\n",
 }
 
 

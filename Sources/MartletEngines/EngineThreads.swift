@@ -47,6 +47,8 @@ public final class EngineThreads: Sendable {
     public init(count: Int, capacity: Int, name: String, niceness: Int = 0) {
         self.count = max(1, count)
         self.capacity = capacity
+        // Before there are threads that stand back, for what they will start.
+        if niceness > 0 { _ = ThreadStarter.shared }
         for _ in 0..<self.count {
             finished.enter()
             let thread = Thread { [self] in

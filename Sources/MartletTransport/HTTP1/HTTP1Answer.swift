@@ -35,9 +35,8 @@ extension ByteBuffer {
         if hasBody { writeBytes(response.body) }
     }
 
-    /// Writes the status and the fields that do not speak of content or connection.
-    ///
-    /// - Parameter room: bytes that are to follow.
+    /// Writes the status and the fields that do not speak of content or connection, with `room` for
+    /// what is to follow.
     mutating func writeHead(_ response: HTTPResponse, room: Int = 0) {
         let fields = response.headers.fields
         reserveCapacity(

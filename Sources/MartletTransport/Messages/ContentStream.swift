@@ -40,6 +40,7 @@ public final class ContentStream: Sendable {
     /// Makes content, and what writes it.
     ///
     /// - Parameter bytesMax: most bytes that may wait for the client, beyond a first piece.
+    /// - Returns: the content for an answer, and its only writer.
     public static func make(bytesMax: Int) -> (content: ContentStream, writer: ContentWriter) {
         let content = ContentStream(bytesMax: bytesMax)
         return (content, ContentWriter(content))

@@ -89,6 +89,7 @@ struct LanguageModelFlags: ParsableArguments {
     /// What the flags say.
     ///
     /// - Parameter engineThreads: the node's threads; 0 for one per core.
+    /// - Returns: how language models run.
     func options(engineThreads: Int) -> LlamaEngine.Options {
         var options = LlamaEngine.Options()
         options.model.gpuLayers = gpuLayers.count

@@ -1,5 +1,4 @@
 internal import Dispatch
-internal import Foundation
 import MartletCore
 internal import Synchronization
 
@@ -31,21 +30,29 @@ final class LlamaLoop: Sendable {
     ///   - context: used by the loop alone from now on.
     ///   - adapters: LoRA adapters by name.
     ///   - settings: bounds of the scheduler.
+    ///   - threads: that may compute.
     ///   - name: the thread's name in debuggers and profiles.
+    /// - Throws: `ServingError` if the model cannot decode a token.
     init(
         context: LlamaContext, adapters: [String: LlamaAdapter], settings: SchedulerSettings,
-        name: String
-    ) {
+        threads: Int, name: String
+    ) throws {
         state = Mutex(State(scheduler: GenerationScheduler(settings)))
         self.adapters = Set(adapters.keys)
         ended.enter()
         let stepper = LlamaStepper(context: context, adapters: adapters)
-        let thread = Thread { [self] in
-            run(stepper)
+        let trial = Mutex<Result<Void, any Error>>(.success(()))
+        let isTried = DispatchSemaphore(value: 0)
+        ThreadStarter.shared.start("llama \(name)") { [self] in
+            // By the thread that decodes: the library keeps threads for each one that calls it.
+            let outcome = Result { try LlamaThreadTrial.run(in: context, most: threads) }
+            trial.withLock { $0 = outcome }
+            isTried.signal()
+            if case .success = outcome { run(stepper) }
             ended.leave()
         }
-        thread.name = "llama \(name)"
-        thread.start()
+        isTried.wait()
+        try trial.withLock { try $0.get() }
     }
 
     /// The scheduler's bounds for a context.

@@ -45,12 +45,12 @@ final class LlamaServable: Servable, GenerativeModel {
             let context = try LlamaContext(
                 model: model,
                 options: layout.context(options, threads: threads, embeds: false))
-            try LlamaThreadTrial.run(in: context, most: threads)
             bytes = context.limits.byteCount
             let settings = LlamaLoop.settings(layout, options, context)
             contextTokens = settings.contextTokensMax
-            let loop = LlamaLoop(
-                context: context, adapters: adapters, settings: settings, name: "\(id.model)")
+            let loop = try LlamaLoop(
+                context: context, adapters: adapters, settings: settings, threads: threads,
+                name: id.model)
             parts = Mutex(Parts(model: model, loop: loop, embedder: nil))
         }
         memoryBytes = max(bytes, fileBytes)

@@ -58,8 +58,7 @@ final class LlamaStepper: Sendable {
                     to: positions.upperBound)
                 return
             }
-            // Split memory is copied whole.
-            try context.shareCells(of: source, with: target)
+            try copy(source, to: target)
             try context.removeCells(of: target, from: positions.upperBound)
         case .remove(let slot, let positions):
             try context.removeCells(
@@ -68,9 +67,21 @@ final class LlamaStepper: Sendable {
         }
     }
 
+    /// Copies a sequence of split memory: by its state, unless it fills most of its part, as the
+    /// engine's own copy moves all of that.
+    private func copy(_ source: SlotID, to target: SlotID) throws {
+        let tokens = Int(context.lastPosition(of: source) ?? 0) + 1
+        if tokens * 2 < context.limits.sequenceCells {
+            try context.restore(target, from: try context.state(of: source))
+        } else {
+            try context.shareCells(of: source, with: target)
+        }
+    }
+
     private func apply(_ name: String?) throws {
         guard name != room.adapter else { return }
-        try context.setAdapters(name.flatMap { adapters[$0] }.map { [(adapter: $0, scale: Float(1))] } ?? [])
+        try context.setAdapters(
+            name.flatMap { adapters[$0] }.map { [(adapter: $0, scale: Float(1))] } ?? [])
         room.adapter = name
     }
 

@@ -51,7 +51,8 @@ struct GenerationSessionTests {
         }
 
         func json() throws -> JSONValue {
-            try OpenAISupport.parse(try #require(outcome).get().body)
+            let outcome = try #require(outcome)
+            return try OpenAISupport.parse(outcome.get().body)
         }
 
         func error() -> ServingError? {
@@ -61,7 +62,8 @@ struct GenerationSessionTests {
 
         /// What the stream has so far, and whether it is whole.
         func events() throws -> ([JSONValue], ContentStream.End?) {
-            let (pieces, end) = try #require(try #require(outcome).get().stream).take()
+            let response = try #require(outcome).get()
+            let (pieces, end) = try #require(response.stream).take()
             return (try OpenAISupport.events(pieces.flatMap(\.self)), end)
         }
     }
@@ -139,7 +141,8 @@ struct GenerationSessionTests {
             ServingError(.resourceExhausted, "full"), retryAfter: .seconds(3))
         let run = try Run(Self.chat + #","n":2}"#) { $0.refuse(from: 1, full) }
         #expect(run.error()?.code == .resourceExhausted)
-        #expect(HTTPResponse.openAI(try #require(run.error())).headers.first("retry-after") == "3")
+        let error = try #require(run.error())
+        #expect(HTTPResponse.openAI(error).headers.first("retry-after") == "3")
         #expect(run.model.cancelled == [GenerationID(number: 1): .cancelled])
     }
 

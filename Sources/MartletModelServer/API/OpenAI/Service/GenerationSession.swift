@@ -122,7 +122,8 @@ final class GenerationSession: Sendable {
             fail(ServingError(.unavailable, "The model is being unloaded; try again"))
             return
         case .deadline:
-            fail(ServingError(.deadlineExceeded, "The deadline passed before the text was complete"))
+            fail(
+                ServingError(.deadlineExceeded, "The deadline passed before the text was complete"))
             return
         case .stop, .length: break
         }

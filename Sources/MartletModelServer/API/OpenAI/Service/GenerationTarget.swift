@@ -24,6 +24,7 @@ struct GenerationTargets: Sendable {
     /// - Parameters:
     ///   - name: what the client wrote.
     ///   - subject: learns what was found.
+    /// - Returns: the target, which holds the version.
     /// - Throws: `ServingError`: `NOT_FOUND` for an unknown name, `INVALID_ARGUMENT` for a model
     ///   that is no language model; what the manager throws for a version that is not there.
     func target(of name: String, _ subject: inout RequestSubject) throws -> GenerationTarget {
