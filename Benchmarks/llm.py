@@ -12,7 +12,6 @@ token. `--soak` asks Martlet alone, with clients that hang up, and looks at its 
 """
 
 import argparse
-import contextlib
 import json
 import os
 import shlex
@@ -20,17 +19,15 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
 import machine
 import options
 import report
-from llm import growth, limit, loads, rounds, subjects, table, texts
-from llm.subjects import LanguageServer, LlamaServer, Martlet, Setup, Variant
+from llm import bench, growth, loads, subjects, table, texts
+from llm.subjects import Martlet, Setup, Variant
 from measurement import LoadError
-from peers.paths import ROOT, progress
 from servers import ServerError
 
 LETTERS = ("A", "B", "C")
@@ -172,8 +169,8 @@ def compare(setup: Setup, arguments: argparse.Namespace) -> int:
     """Measure the loads one after the other, and report."""
     found = table.Report(
         machine=machine.describe_machine(),
-        versions=versions(setup),
-        settings=settings(setup),
+        versions=setup.versions(),
+        settings=setup.settings(),
         rounds=arguments.rounds,
     )
     variants = [*subjects.VARIANTS, *map(Variant.parsed, arguments.variant)]
@@ -189,8 +186,8 @@ def compare(setup: Setup, arguments: argparse.Namespace) -> int:
                 group = table.Group(load.title)
                 section.groups.append(group)
                 suited = [variant for variant in variants if variant.suits(load)]
-                with started(setup, load, suited, ours, group) as rows:
-                    measure(setup, load, rows, group, arguments.rounds)
+                with bench.started(setup, load, suited, ours, group) as rows:
+                    bench.measure(setup, load, rows, group, arguments.rounds)
     text = found.as_markdown()
     print(text, end="")
     if arguments.json:
@@ -200,51 +197,6 @@ def compare(setup: Setup, arguments: argparse.Namespace) -> int:
     if arguments.update:
         report.update(arguments.update, text, table.BEGIN, table.END)
     return 0
-
-
-@contextlib.contextmanager
-def started(
-    setup: Setup, load: loads.Load, variants: list[Variant], ours: Martlet, group: table.Group
-) -> Iterator[list[tuple[LanguageServer, table.Row]]]:
-    """The servers of one load, with their rows; all are warm."""
-    with contextlib.ExitStack() as scope:
-        rows: list[tuple[LanguageServer, table.Row]] = [(ours, table.Row(subjects.MARTLET, True))]
-        for number, variant in enumerate(variants):
-            name = f"llama-server-{load.clients}-{number}"
-            server = scope.enter_context(LlamaServer(setup, load, variant.flags, name))
-            texts.check(variant.title, server.address, subjects.MODEL)
-            rows.append((server, table.Row(variant.title, False)))
-        for server, row in rows:
-            progress(f"warming up {row.title}: {load.title}")
-            rounds.completed(load.run(server.client(), "warm-up", warm_up=True))
-            group.rows.append(row)
-        yield rows
-
-
-def measure(
-    setup: Setup,
-    load: loads.Load,
-    rows: list[tuple[LanguageServer, table.Row]],
-    group: table.Group,
-    count: int,
-) -> None:
-    """The rounds of one load, each of which begins with another server."""
-    for number in range(count):
-        first = number % len(rows)
-        for server, row in rows[first:] + rows[:first]:
-            row.rounds.append(rounds.measure(load, server, f"round {number}"))
-            progress(
-                f"round {number + 1} of {count}, {load.title}, {row.title}: "
-                f"{row.rounds[-1].rate:,.0f} tokens/s, "
-                f"TTFT p99 {row.rounds[-1].first_p99_ms:,.0f} ms, "
-                f"token p99 {row.rounds[-1].gap_p99_ms:,.1f} ms"
-            )
-        if isinstance(load, loads.SharedPrefix):
-            group.limits.append(limit.measure(setup, load))
-            progress(
-                f"round {number + 1} of {count}, {load.title}, raw decode: "
-                f"{group.limits[-1].decode_rate:,.0f} tokens/s"
-            )
 
 
 def soak(setup: Setup, arguments: argparse.Namespace) -> int:
@@ -261,30 +213,6 @@ def soak(setup: Setup, arguments: argparse.Namespace) -> int:
         print(f"the memory grew by more than {growth.GROWTH_BYTES_MAX >> 20} MiB", file=sys.stderr)
         return 1
     return 0
-
-
-def settings(setup: Setup) -> list[str]:
-    """What a reader must know to do the same again."""
-    flags = shlex.join(setup.martlet_flags) or "none"
-    return [
-        f"{setup.weights.name}, {setup.threads} threads; more flags for Martlet: {flags}",
-    ]
-
-
-def versions(setup: Setup) -> dict[str, str]:
-    """What was measured."""
-    answer = subprocess.run(
-        [setup.martlet, "--version"], capture_output=True, text=True, check=True
-    )
-    server = subprocess.run(
-        [setup.programs / "llama-server", "--version"], capture_output=True, text=True, check=True
-    )
-    lines = (server.stdout + server.stderr).splitlines()
-    found = next((line for line in lines if line.startswith("version:")), "version: unknown")
-    return {
-        "Martlet": f"{answer.stdout.strip()} ({machine.commit(ROOT)})",
-        "llama-server": found.partition(":")[2].strip(),
-    }
 
 
 if __name__ == "__main__":

@@ -168,7 +168,9 @@ def read_body(raw: bytes) -> Body:
         return Body(raw[position:], [0], [position])
     length = 0
     while True:
-        line_end = raw.index(b"\r\n", position)
+        line_end = raw.find(b"\r\n", position)
+        if line_end < 0:
+            raise LoadError(f"the answer was cut off behind {raw[-200:]!r}")
         size = int(raw[position:line_end].partition(b";")[0], 16)
         position = line_end + 2
         if size == 0:

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,31 @@ class Setup:
     def weights(self) -> Path:
         """The file that all of them load."""
         return weights_in(self.repository)
+
+    def settings(self) -> list[str]:
+        """What a reader must know to do the same again."""
+        flags = shlex.join(self.martlet_flags) or "none"
+        return [
+            f"{self.weights.name}, {self.threads} threads; more flags for Martlet: {flags}",
+        ]
+
+    def versions(self) -> dict[str, str]:
+        """What was measured."""
+        answer = subprocess.run(
+            [self.martlet, "--version"], capture_output=True, text=True, check=True
+        )
+        server = subprocess.run(
+            [self.programs / "llama-server", "--version"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        lines = (server.stdout + server.stderr).splitlines()
+        found = next((line for line in lines if line.startswith("version:")), "version: unknown")
+        return {
+            "Martlet": f"{answer.stdout.strip()} ({machine.commit(ROOT)})",
+            "llama-server": found.partition(":")[2].strip(),
+        }
 
 
 def weights_in(repository: Path) -> Path:
