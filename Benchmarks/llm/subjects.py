@@ -44,7 +44,7 @@ class Setup:
         """What a reader must know to do the same again."""
         flags = shlex.join(self.martlet_flags) or "none"
         return [
-            f"{self.weights.name}, {self.threads} threads; more flags for Martlet: {flags}",
+            f"{self.weights.name}; threads: {self.threads}; more flags for Martlet: {flags}",
         ]
 
     def versions(self) -> dict[str, str]:
