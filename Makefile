@@ -20,9 +20,9 @@ debug := $(CURDIR)/.build/debug/martlet
 release := $(CURDIR)/.build/release/martlet
 
 test-end-to-end: export MARTLET_BINARY ?= $(debug)
-demo bench bench-peers: export MARTLET_BINARY ?= $(release)
+demo bench bench-peers bench-llm: export MARTLET_BINARY ?= $(release)
 
-.PHONY: help build demo test test-swift test-end-to-end set-up-tests bench bench-peers fuzz lint format clean distclean
+.PHONY: help build demo test test-swift test-end-to-end set-up-tests bench bench-peers bench-llm fuzz lint format clean distclean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -61,6 +61,11 @@ bench-peers: ## Measure a node beside other model servers (30 minutes; installs 
 	@$(setup) packages swift engine litert openvino clients models-venv fixtures demo-model
 	swift build -c release --product martlet
 	PYTHONDONTWRITEBYTECODE=1 $(python) Benchmarks/compare.py $(BENCH_FLAGS)
+
+bench-llm: ## Measure a language model beside llama.cpp's own server (20 minutes)
+	@$(setup) packages swift llama llama-server llm-models clients
+	swift build -c release --product martlet
+	$(python) Benchmarks/llm.py $(BENCH_FLAGS)
 
 fuzz: SECONDS ?= 600
 fuzz: ## Feed the parsers with mutated bytes, each target for SECONDS (default: 600)

@@ -1,0 +1,219 @@
+#!/usr/bin/env python3
+"""A language model served by Martlet, beside llama.cpp's own server and the library's raw limit.
+
+    A  1 to 32 clients that stream: prompts of 128 tokens, 64 of them everybody's, 64 tokens out
+    B  64 conversations of 4 turns over 8 clients, which have 512 tokens in common
+    C  a prompt of 2,000 tokens every 2 s while 8 clients stream
+
+All run on this machine with the same weights and as many threads. The servers are asked in turn,
+round by round, so that what disturbs the machine disturbs them alike; one that is not asked is
+idle. The run fails unless every answer is whole: so many tokens, ended by its length, token by
+token. `--soak` asks Martlet alone, with clients that hang up, and looks at its memory.
+"""
+
+import argparse
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from types import FrameType
+
+import machine
+import options
+import report
+from llm import bench, growth, loads, subjects, table, texts
+from llm.subjects import Martlet, Setup, Variant
+from measurement import LoadError
+from servers import ServerError
+
+LETTERS = ("A", "B", "C")
+TITLES = {
+    "A": "A: 128-token prompts, 64 of them shared",
+    "B": "B: conversations, 512 tokens shared",
+    "C": "C: long prompts beside streams",
+}
+
+
+def main() -> int:
+    """Measure, print, write."""
+    arguments = parse_arguments()
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGHUP, stop)
+    try:
+        with tempfile.TemporaryDirectory(prefix="martlet-llm.") as folder:
+            setup = setup_of(arguments, Path(folder))
+            return soak(setup, arguments) if arguments.soak else compare(setup, arguments)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except (
+        LoadError,
+        OSError,
+        ServerError,
+        report.ReportError,
+        subprocess.SubprocessError,
+    ) as error:
+        print(f"benchmark failed: {error}", file=sys.stderr)
+        return 1
+
+
+def stop(number: int, frame: FrameType | None) -> None:
+    """End as Ctrl-C does, so that the servers are stopped."""
+    raise KeyboardInterrupt
+
+
+def parse_arguments() -> argparse.Namespace:
+    """The command line, refused with a plain reason if something is missing."""
+    parser = options.parser_of(__doc__)
+    options.add_martlet(parser)
+    parser.add_argument(
+        "--martlet-flags",
+        default="",
+        metavar="FLAGS",
+        help="more flags of `martlet serve`, in one word; the last of a name counts",
+    )
+    parser.add_argument(
+        "--loads", default=",".join(LETTERS), help="which of %(default)s (default: all of them)"
+    )
+    parser.add_argument(
+        "--clients",
+        default=",".join(map(str, loads.CLIENTS)),
+        metavar="NUMBERS",
+        help="of load A, at most 64 (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=3, help="rounds of each row (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--threads", type=int, default=2, help="of all engines (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--variant",
+        action="append",
+        default=[],
+        metavar="TITLE=FLAGS",
+        help="llama-server with these flags as well; may be repeated",
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="one short round of each: the tool works, no more"
+    )
+    parser.add_argument(
+        "--model",
+        type=Path,
+        default=subjects.REPOSITORY,
+        metavar="FOLDER",
+        help="SmolLM2's folder of versions (default: .models/smollm2-135m)",
+    )
+    parser.add_argument(
+        "--llama-programs",
+        type=Path,
+        default=subjects.PROGRAMS,
+        metavar="FOLDER",
+        help="of llama-server and llama-batched-bench (default: .tools/llama.cpp/bin)",
+    )
+    options.add_outputs(parser)
+    parser.add_argument(
+        "--soak", type=float, metavar="SECONDS", help="ask Martlet alone for so long"
+    )
+    return checked(parser, parser.parse_args())
+
+
+def checked(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> argparse.Namespace:
+    """The arguments, if they make sense here."""
+    if arguments.quick:
+        arguments.rounds = 1
+    arguments.loads = [letter.strip() for letter in arguments.loads.split(",")]
+    if not set(arguments.loads) <= set(LETTERS):
+        parser.error(f"--loads must be of {', '.join(LETTERS)}")
+    try:
+        arguments.clients = [int(text) for text in arguments.clients.split(",")]
+    except ValueError:
+        parser.error("--clients must be numbers with commas between them")
+    if not all(1 <= each <= 64 for each in arguments.clients):
+        parser.error("--clients must be 1 to 64 each")
+    if not 1 <= arguments.rounds <= 100 or not 1 <= arguments.threads <= 512:
+        parser.error("--rounds must be 1 to 100, --threads 1 to 512")
+    if arguments.soak is not None and not 0 < arguments.soak <= 86_400:
+        parser.error("--soak must be more than 0, up to 86400")
+    if any("=" not in text for text in arguments.variant):
+        parser.error("--variant must be TITLE=FLAGS")
+    for program in (
+        arguments.martlet,
+        arguments.llama_programs / "llama-server",
+        arguments.llama_programs / "llama-batched-bench",
+    ):
+        if not os.access(program, os.X_OK) or program.is_dir():
+            parser.error(f"no executable at {program}; `make bench-llm` makes it")
+    if arguments.update and not arguments.update.is_file():
+        parser.error(f"there is no {arguments.update}")
+    return arguments
+
+
+def setup_of(arguments: argparse.Namespace, folder: Path) -> Setup:
+    """What all servers have in common."""
+    return Setup(
+        martlet=arguments.martlet.resolve(),
+        martlet_flags=tuple(shlex.split(arguments.martlet_flags)),
+        repository=arguments.model.resolve(),
+        programs=arguments.llama_programs.resolve(),
+        threads=arguments.threads,
+        folder=folder,
+    )
+
+
+def compare(setup: Setup, arguments: argparse.Namespace) -> int:
+    """Measure the loads one after the other, and report."""
+    found = table.Report(
+        machine=machine.describe_machine(),
+        versions=setup.versions(),
+        settings=setup.settings(),
+        rounds=arguments.rounds,
+    )
+    variants = [*subjects.VARIANTS, *map(Variant.parsed, arguments.variant)]
+    for letter in dict.fromkeys(arguments.loads):
+        section = table.Section(TITLES[letter])
+        found.sections.append(section)
+        chosen = loads.of(letter, quick=arguments.quick, clients=arguments.clients)
+        context = max(load.context_tokens for load in chosen)
+        held = max(load.held for load in chosen)
+        with Martlet(setup, context, held, f"martlet-{letter}") as ours:
+            texts.check(ours.name, ours.address, subjects.MODEL)
+            for load in chosen:
+                group = table.Group(load.title)
+                section.groups.append(group)
+                suited = [variant for variant in variants if variant.suits(load)]
+                with bench.started(setup, load, suited, ours, group) as rows:
+                    bench.measure(setup, load, rows, group, arguments.rounds)
+    text = found.as_markdown()
+    print(text, end="")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(found.as_json(), indent=2) + "\n", encoding="utf-8")
+    if arguments.markdown:
+        arguments.markdown.write_text(text, encoding="utf-8")
+    if arguments.update:
+        report.update(arguments.update, text, table.BEGIN, table.END)
+    return 0
+
+
+def soak(setup: Setup, arguments: argparse.Namespace) -> int:
+    """Ask Martlet alone; 1 if its memory grows."""
+    windows = growth.measure(setup, arguments.soak)
+    text = growth.as_markdown(windows, machine.describe_machine())
+    print(text, end="")
+    if arguments.json:
+        lines = json.dumps(growth.as_json(windows), indent=2) + "\n"
+        arguments.json.write_text(lines, encoding="utf-8")
+    if arguments.markdown:
+        arguments.markdown.write_text(text, encoding="utf-8")
+    if growth.growth_bytes(windows) > growth.GROWTH_BYTES_MAX:
+        print(f"the memory grew by more than {growth.GROWTH_BYTES_MAX >> 20} MiB", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

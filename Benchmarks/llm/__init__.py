@@ -1,0 +1,1 @@
+"""Language models beside llama.cpp's server: what is started, how it is asked, what is printed."""
