@@ -95,9 +95,12 @@ final class GatewayPolicy: ForwardingPolicy {
             let isRead = request.method == "GET" || request.method == "HEAD"
             var plan = ForwardingPlan(
                 isIdempotent: isPrediction || isRead, holdsResponse: isPrediction || isRead)
-            if isPost, !isPrediction, ModelNaming(request) == .body {
-                plan.observer = UsageMeter()
+            guard isPost, !isPrediction, let call = OpenAICall(path: request.path) else {
+                return plan
             }
+            plan.isIdempotent = call.mayRunTwice
+            plan.holdsResponse = call.mayRunTwice
+            if call.spendsTokens { plan.observer = UsageMeter() }
             return plan
         }
     }
