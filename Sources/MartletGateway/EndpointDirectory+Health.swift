@@ -22,6 +22,7 @@ extension EndpointDirectory {
             if !outcome.hasAnswered { state.setModels([], of: address.id) }
             isUneven = !state.lacking.isEmpty
             if let sample = outcome.load { state.balancer.report(address.id, sample, now: now) }
+            state.take(outcome.memory, of: address.id, now: now)
             // Weights follow the reports also while no request comes to make them.
             state.balancer.updateWeights(now: now)
             return state.handle(

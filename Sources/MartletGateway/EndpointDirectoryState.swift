@@ -18,6 +18,8 @@ struct EndpointDirectoryState: Sendable {
         var requests = 0
         var failures = 0
         var models: [ModelStatus] = []
+        /// What it has last said of when it began.
+        var start: Double?
 
         var address: UpstreamAddress { discovered.address }
 

@@ -24,6 +24,7 @@ final class GatewayJournal: Sendable {
     private let loadReportsTaken: Counter
     private let loadReportsIgnored: Counter
     private let probes: CounterFamily
+    private let spentTokens: SpentTokens
     private let accessLog: AccessLog
     // Looked up once: the lookup by label values costs more than the increment.
     private let counters = Mutex<[Labels: Counter]>([:])
@@ -66,6 +67,7 @@ final class GatewayJournal: Sendable {
             "martlet_gateway_probes_total",
             help: "Endpoints asked for their load between health checks, by what came of it.",
             labelNames: ["outcome"])
+        spentTokens = SpentTokens(metrics)
         restDurations = durationFamily.with(RequestAPI.rest.rawValue)
         grpcDurations = durationFamily.with(RequestAPI.grpc.rawValue)
         retries = Dictionary(
@@ -73,6 +75,11 @@ final class GatewayJournal: Sendable {
                 ($0, retryFamily.with($0.rawValue))
             })
         self.accessLog = accessLog
+    }
+
+    /// Counts the tokens of an answer.
+    func didSpend(_ spend: TokenSpend, tenant: String, model: String) {
+        spentTokens.add(spend, tenant: tenant, model: model)
     }
 
     func didRetry(_ failure: AttemptFailure) { retries[failure]?.increment() }

@@ -24,6 +24,24 @@ enum GatewayMetrics {
         }
         registerPolicy(in: metrics, policy)
         registerProtection(in: metrics, policy)
+        registerPrefixes(in: metrics, policy)
+    }
+
+    /// How well prompts are sent to where their beginnings are.
+    private static func registerPrefixes(in metrics: MetricsRegistry, _ policy: GatewayPolicy) {
+        metrics.collector(
+            "martlet_gateway_prefix_blocks_total",
+            help: "Blocks of prompts sent, by whether the endpoint was thought to hold them (held) "
+                + "or not (computed).",
+            kind: .counter, labelNames: ["pool", "outcome"]
+        ) { samples in
+            for pool in policy.current.pools {
+                guard let blocks = pool.directory.prefixBlocks else { continue }
+                samples.add(Double(blocks.held), labels: pool.settings.name, "held")
+                samples.add(
+                    Double(blocks.sent - blocks.held), labels: pool.settings.name, "computed")
+            }
+        }
     }
 
     /// What the cache has done and how canaries stand, if there are any.

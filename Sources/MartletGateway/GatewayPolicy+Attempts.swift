@@ -91,6 +91,7 @@ extension GatewayPolicy {
             return
         }
         guard let state else { return }
+        if let observer = plan.observer { charge(observer, state, outcome) }
         release(state, outcome)
         if let arm = state.arm { record(arm, outcome, state.route) }
         let flight = state.flight.withLock { flight in
@@ -107,6 +108,20 @@ extension GatewayPolicy {
         let isKept = caching.keeps(answer)
         caching.cache.answered(flight.ticket, answer, isKept: isKept)
         if isKept { caching.cache.share(answer, for: flight.key) }
+    }
+
+    /// Charges whoever has asked with the tokens that the answer has cost.
+    private func charge(
+        _ observer: any AnswerObserver, _ state: RequestState, _ outcome: ForwardedOutcome
+    ) {
+        guard outcome.httpStatus == 200, let meter = observer as? UsageMeter,
+            let reading = meter.reading
+        else { return }
+        let spend = reading.spend(requestBytes: outcome.requestBytes)
+        if let grant = state.grant { access?.control.charge(spend, to: grant.lease, now: now) }
+        journal.didSpend(
+            spend, tenant: state.grant?.tenant ?? AccessIdentity.anonymous.tenant,
+            model: reading.model ?? "")
     }
 
     /// Gives back what the request was counted in for.

@@ -50,6 +50,7 @@ final class GatewayPolicy: ForwardingPolicy {
                 plan.state = RequestState(
                     route: only.route, pool: only.pool, model: ModelNaming(request).model)
             }
+            if plan.observer != nil { GatewayPolicy.askPlainly(&plan) }
             let total = only.route.settings.timeouts.total
             if total != TrafficPolicy.Timeouts().total { plan.timeout = total }
             plan.attemptTimeout = only.route.settings.timeouts.perTry ?? attemptTimeout
@@ -86,14 +87,29 @@ final class GatewayPolicy: ForwardingPolicy {
                     isIdempotent: true, holdsResponse: false, refusal: ForwardingRefusal(error))
             }
             // A prediction changes nothing, though it is a POST.
+            let isPost = request.method == "POST"
             let isPrediction =
-                request.method == "POST"
+                isPost
                 && (request.path.hasPrefixIgnoringCase("/v1/models/")
                     || request.path.hasPrefix("/v2/models/") && request.path.hasSuffix("/infer"))
             let isRead = request.method == "GET" || request.method == "HEAD"
-            return ForwardingPlan(
+            var plan = ForwardingPlan(
                 isIdempotent: isPrediction || isRead, holdsResponse: isPrediction || isRead)
+            guard isPost, !isPrediction, let call = OpenAICall(path: request.path) else {
+                return plan
+            }
+            plan.isIdempotent = call.mayRunTwice
+            plan.holdsResponse = call.mayRunTwice
+            if call.spendsTokens { plan.observer = UsageMeter() }
+            return plan
         }
+    }
+
+    /// Has an answer come as it can be read: what it cost stands in it.
+    private static func askPlainly(_ plan: inout ForwardingPlan) {
+        var changes = plan.changes ?? ForwardingChanges()
+        changes.request.removed.insert("accept-encoding")
+        plan.changes = changes
     }
 
     private func decide(
@@ -167,6 +183,7 @@ final class GatewayPolicy: ForwardingPolicy {
             changes.response.added += grant.fields.map { .init($0.name, $0.value) }
             plan.changes = changes
         }
+        if plan.observer != nil { GatewayPolicy.askPlainly(&plan) }
         if let call, let arm { plan.newBody = route.frame(of: call, arm) }
         plan.timeout = route.settings.timeouts.total
         plan.attemptTimeout = route.settings.timeouts.perTry ?? attemptTimeout

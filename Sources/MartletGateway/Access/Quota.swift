@@ -4,12 +4,19 @@ public struct QuotaKey: Sendable, Hashable {
     public let key: String
     /// The model; empty for all.
     public let model: String
+    /// What is counted.
+    let unit: QuotaUnit
 
     /// Names longer than 256 bytes share the quota of their beginning: what is remembered for each
     /// has a bound.
     public init(key: String, model: String = "") {
+        self.init(key: key, model: model, unit: .requests)
+    }
+
+    init(key: String, model: String = "", unit: QuotaUnit) {
         self.key = Self.bounded(key)
         self.model = Self.bounded(model)
+        self.unit = unit
     }
 
     private static func bounded(_ name: String) -> String {
@@ -23,11 +30,18 @@ public struct QuotaLimits: Sendable, Hashable {
     public let rate: TokenRate?
     /// Requests at once, at least 1; nil for any number.
     public let concurrent: Int?
+    /// Tokens that language models read and write.
+    let tokens: TokenLimits
 
     /// Limits; none of them by default.
     public init(rate: TokenRate? = nil, concurrent: Int? = nil) {
+        self.init(rate: rate, concurrent: concurrent, tokens: TokenLimits())
+    }
+
+    init(rate: TokenRate? = nil, concurrent: Int? = nil, tokens: TokenLimits) {
         self.rate = rate
         self.concurrent = concurrent.map { max(1, $0) }
+        self.tokens = tokens
     }
 }
 
@@ -62,6 +76,8 @@ struct QuotaRefusal: Sendable, Hashable {
         case cost
         /// Too many requests at once.
         case concurrency
+        /// All tokens of language models are spent; see ``QuotaUnit``.
+        case tokens
         /// As many quotas are in use as are remembered; see ``QuotaTable``.
         case tableFull = "table_full"
     }
@@ -71,6 +87,8 @@ struct QuotaRefusal: Sendable, Hashable {
     let wait: Duration?
     /// What is left of the rate; nil without a rate.
     let balance: QuotaBalance?
+    /// What is counted by the quota that was reached.
+    var unit = QuotaUnit.requests
 
     /// The `Retry-After` of RFC 9110: whole seconds, rounded up, at least 1; nil for never.
     var retryAfterSeconds: Int? { wait.map { max(1, $0.secondsRoundedUp) } }

@@ -44,7 +44,9 @@ struct QuotaTable: Sendable {
 
     /// Admits a request and takes its cost, in tokens, or refuses it and takes nothing.
     ///
-    /// The limits may differ from call to call, as after a reload. A cost below 1 counts as 1.
+    /// The limits may differ from call to call, as after a reload. A cost below 1 counts as 1. Of a
+    /// quota that is charged later (``QuotaUnit/isChargedLater``) nothing is taken yet: a request is
+    /// admitted while anything is left.
     mutating func admit(
         _ key: QuotaKey, _ limits: QuotaLimits, cost: Int = 1, now: Duration
     ) -> QuotaDecision {
@@ -54,12 +56,22 @@ struct QuotaTable: Sendable {
                 QuotaRefusal(reason: .tableFull, wait: configuration.unknownWait, balance: nil))
         }
         var quota = remembered ?? Quota()
-        let refusal = quota.take(limits, cost: cost, now: now)
+        let refusal =
+            key.unit.isChargedLater
+            ? quota.begin(limits, now: now) : quota.take(limits, cost: cost, now: now)
         quotas.use(key, quota)
-        let balance = quota.balance(limits, now: now)
+        let balance = key.unit.isChargedLater ? nil : quota.balance(limits, now: now)
         guard let (reason, wait) = refusal else { return .admitted(balance) }
         let known = reason == .concurrency ? configuration.unknownWait : wait
-        return .refused(QuotaRefusal(reason: reason, wait: known, balance: balance))
+        return .refused(
+            QuotaRefusal(reason: reason, wait: known, balance: balance, unit: key.unit))
+    }
+
+    /// Takes what a request has cost that is not released yet, in tokens, though no more be left: the
+    /// rest is owed.
+    mutating func charge(_ key: QuotaKey, _ limits: QuotaLimits, cost: Int, now: Duration) {
+        guard let rate = limits.rate else { return }
+        quotas.update(key) { $0.bucket.charge(cost, rate, now: now) }
     }
 
     /// A request that was admitted is over.
@@ -72,7 +84,8 @@ struct QuotaTable: Sendable {
     mutating func revoke(_ key: QuotaKey, _ limits: QuotaLimits, cost: Int = 1) {
         quotas.update(key) { quota in
             quota.inFlight = max(0, quota.inFlight - 1)
-            if let rate = limits.rate { quota.bucket.giveBack(cost, rate) }
+            guard let rate = limits.rate, !key.unit.isChargedLater else { return }
+            quota.bucket.giveBack(cost, rate)
         }
     }
 
@@ -123,6 +136,17 @@ extension QuotaTable.Quota {
             case .impossible: return (.cost, nil)
             }
         }
+        inFlight += 1
+        return nil
+    }
+
+    /// Lets a request begin that is charged later, if anything is left; answers with why it may not,
+    /// and how long to wait.
+    fileprivate mutating func begin(
+        _ limits: QuotaLimits, now: Duration
+    ) -> (QuotaRefusal.Reason, wait: Duration?)? {
+        let wait = limits.rate.map { bucket.timeToOne($0, now: now) } ?? .zero
+        guard wait == .zero else { return (.tokens, wait) }
         inFlight += 1
         return nil
     }

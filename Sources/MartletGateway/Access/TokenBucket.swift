@@ -69,6 +69,18 @@ struct TokenBucket: Sendable {
         return .granted
     }
 
+    /// Spends tokens whether it holds them or not: those that it lacks are owed, and none can be spent
+    /// until they have come.
+    mutating func charge(_ tokens: Int, _ rate: TokenRate, now: Duration) {
+        guard tokens > 0 else { return }
+        fullAt = now + timeToFull(now: now) + rate.interval * tokens
+    }
+
+    /// In which time it holds a token if nothing is spent; zero if it holds one.
+    func timeToOne(_ rate: TokenRate, now: Duration) -> Duration {
+        max(.zero, timeToFull(now: now) - rate.interval * (rate.burst - 1))
+    }
+
     /// Gives tokens back that were spent at this rate; below 1 they count as 1.
     ///
     /// A bucket never holds more than a burst, whatever is given back.

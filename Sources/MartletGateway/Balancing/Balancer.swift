@@ -22,6 +22,9 @@ public protocol Balancer: Sendable {
     /// The endpoints that can be picked, in order of address.
     var healthyEndpoints: [EndpointID] { get }
 
+    /// What was guessed of the prompts that were sent to endpoints; nil where they are not looked at.
+    var prefixBlocks: PrefixBlocks? { get }
+
     /// Adds an endpoint, unhealthy until said otherwise.
     ///
     /// A known one stays as it is.
@@ -77,6 +80,9 @@ public protocol Balancer: Sendable {
 }
 
 extension Balancer {
+    /// Nil: for algorithms that do not go by prompts.
+    public var prefixBlocks: PrefixBlocks? { nil }
+
     /// The same as for health: for algorithms that do not go by load reports.
     public mutating func setEjected(_ id: EndpointID, _ isEjected: Bool, now: Duration) {
         setHealthy(id, !isEjected, now: now)

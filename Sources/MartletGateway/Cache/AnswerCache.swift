@@ -56,6 +56,7 @@ final class AnswerCache: Sendable {
     func key(_ caching: RequestState.Caching, body: [UInt8]) -> CacheKey? {
         let operation = caching.call.operation + " " + caching.coding
         guard let target = caching.call.target else {
+            guard caching.call.isGRPC else { return key(caching, operation, completion: body) }
             return PredictionMessage(caching.call, frame: body)?
                 .key(tenant: caching.tenant, operation: operation, by: digester)
         }
@@ -65,6 +66,21 @@ final class AnswerCache: Sendable {
         return CacheKey(
             tenant: caching.tenant, model: target.model, version: target.version,
             operation: operation, input: input)
+    }
+
+    /// The key of a request by OpenAI's API; `nil` if its answer may not be the same each time, or it
+    /// cannot be told when its model changes.
+    private func key(
+        _ caching: RequestState.Caching, _ operation: String, completion body: [UInt8]
+    ) -> CacheKey? {
+        guard let completion = CompletionBody(body), completion.isDeterministic,
+            let model = state.withLock({ $0.ledger.model(named: completion.model) }),
+            let input = digester.digest(json: body)
+        else { return nil }
+        // Which version is asked for is part of the input.
+        return CacheKey(
+            tenant: caching.tenant, model: model, version: .latest, operation: operation,
+            input: input)
     }
 
     /// Looks for an answer.

@@ -22,6 +22,22 @@ struct ModelVersionLedger: Sendable {
         }
     }
 
+    /// The model that a request by OpenAI's API means, which may also name a version or a label of it
+    /// behind a colon.
+    ///
+    /// - Parameter name: what the request says.
+    /// - Returns: the name that endpoints report; what the request says if none has reported any; nil
+    ///   for what is no model that is known, such as an adapter: it changes without a word.
+    func model(named name: String) -> String? {
+        guard !served.isEmpty else { return name }
+        if isServed(name) { return name }
+        guard let colon = name.lastIndex(of: ":") else { return nil }
+        let model = String(name[..<colon])
+        return isServed(model) ? model : nil
+    }
+
+    private func isServed(_ model: String) -> Bool { served.values.contains { $0[model] != nil } }
+
     /// What endpoints serve of a model, in words that change whenever that does at any of them.
     func fingerprint(of model: String) -> String {
         served.values.compactMap { $0[model] }

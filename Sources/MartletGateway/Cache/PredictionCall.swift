@@ -6,7 +6,8 @@
 struct PredictionCall: Sendable, Equatable {
     /// The API and its method, as ``CacheKey`` takes it.
     let operation: String
-    /// The model and version; nil where the message names them, as in gRPC.
+    /// The model and version; nil where the message or the body names them, as in gRPC and OpenAI's
+    /// API.
     let target: Target?
 
     /// What a path names.
@@ -22,8 +23,8 @@ struct PredictionCall: Sendable, Equatable {
 
     private static let openInference = "rest/v2/infer"
 
-    /// Whether it is a gRPC call.
-    var isGRPC: Bool { target == nil }
+    /// Whether it is a gRPC call, whose operation is its path.
+    var isGRPC: Bool { operation.utf8.first == UInt8(ascii: "/") }
 
     /// The methods of gRPC services that only predict, of one model.
     private static let grpcMethods: Set<String> = [
@@ -44,11 +45,18 @@ struct PredictionCall: Sendable, Equatable {
 
     /// Reads the method and path of a REST request; nil if it is no prediction.
     ///
+    /// OpenAI's API: `POST /v1/chat/completions` and `POST /v1/completions`, where the body decides
+    /// whether the answer is the same each time; see ``CompletionBody``.
     /// TensorFlow Serving: `POST /v1/models/NAME[/versions/N|/labels/L]:predict`, and `classify`
     /// and `regress`. The Open Inference Protocol: `POST /v2/models/NAME[/versions/V]/infer`.
     init?(restMethod method: String, path: String) {
         guard method == "POST", !path.utf8.contains(where: PredictionCall.isDelicate) else {
             return nil
+        }
+        if path == "/v1/chat/completions" || path == "/v1/completions" {
+            operation = "rest" + path
+            target = nil
+            return
         }
         let segments = path.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
         guard let api = segments.first, segments.dropFirst().first == "models",

@@ -14,6 +14,9 @@ struct HealthCheckOutcome {
     /// How loaded it says it is; `nil` when it did not say.
     let load: LoadSample?
 
+    /// What it says of what its language models keep.
+    let memory: EndpointMemory
+
     /// What it serves; `nil` when that could not be learnt.
     let models: [ModelStatus]?
 
@@ -45,15 +48,17 @@ struct HealthCheckOutcome {
         let servesSomething =
             models?.contains { $0.versions.contains { $0.state == "AVAILABLE" } } ?? false
         isDegraded = !isReady && !isDraining && servesSomething
-        load = readiness.headers.first(LoadReport.headerName)
+        let report = readiness.headers.first(LoadReport.headerName)
             .flatMap { try? LoadReport(headerValue: $0) }
-            .map { LoadSample($0) }
+        load = report.map { LoadSample($0) }
+        memory = report.map { EndpointMemory($0) } ?? EndpointMemory()
     }
 
     init(
         isReady: Bool, isDegraded: Bool, load: LoadSample?, models: [ModelStatus]?,
-        hasAnswered: Bool = true
+        hasAnswered: Bool = true, memory: EndpointMemory = EndpointMemory()
     ) {
+        self.memory = memory
         self.hasAnswered = hasAnswered
         self.isReady = isReady
         self.isDegraded = isDegraded

@@ -56,6 +56,7 @@ public struct PrefixAware: Balancer {
     private let configuration: PrefixConfiguration
     private var generator: SplitMix
     private var planned: Planned?
+    private var blocks = PrefixBlocks()
 
     /// A policy without endpoints.
     public init(configuration: BalancingConfiguration = BalancingConfiguration(), seed: UInt64) {
@@ -72,6 +73,9 @@ public struct PrefixAware: Balancer {
 
     /// The endpoints that can be picked, in order of address.
     public var healthyEndpoints: [EndpointID] { roster.healthyEndpoints }
+
+    /// What was guessed of all prompts so far.
+    public var prefixBlocks: PrefixBlocks? { blocks }
 
     /// Blocks that are noted of an endpoint.
     func blocksNoted(of id: EndpointID) -> Int {
@@ -139,6 +143,8 @@ public struct PrefixAware: Balancer {
         guard let planned, planned.id == id else { return }
         self.planned = nil
         guard let place else { return }
+        blocks.sent += planned.prompt.hashes.count
+        blocks.held += planned.matched
         let work = planned.prompt.work
         roster.notes[place].load.didBegin(
             given: work, computed: work - Double(planned.matched), now: now,

@@ -66,7 +66,9 @@ extension PredictionCall {
 extension RequestState.Caching {
     /// Whether an answer is kept.
     func keeps(_ answer: HTTPResponse) -> Bool {
-        policy.keeps(
+        // Nobody has asked for a stream; one that comes all the same is not kept.
+        let type = answer.headers.first("content-type") ?? ""
+        return !type.hasPrefix("text/event-stream") && policy.keeps(
             CachePolicy.Answer(
                 isOK: answer.status == 200 && (!call.isGRPC || answer.isCallThatWentWell),
                 bodyBytes: answer.body.count, cacheControl: answer.headers.all("cache-control"),

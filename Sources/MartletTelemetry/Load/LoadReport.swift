@@ -71,6 +71,18 @@ public struct LoadReport: Sendable, Hashable {
         set { namedMetrics["latency_seconds"] = newValue }
     }
 
+    /// Tokens of prompts that the endpoint's language models can keep computed: their KV cells.
+    public var kvTokensTotal: Double? {
+        get { namedMetrics["kv_tokens_total"] }
+        set { namedMetrics["kv_tokens_total"] = newValue }
+    }
+
+    /// When the endpoint began, in seconds since 1970: if it changes, all that was kept is lost.
+    public var startSeconds: Double? {
+        get { namedMetrics["start_seconds"] }
+        set { namedMetrics["start_seconds"] = newValue }
+    }
+
     /// The header's value in ORCA's `TEXT` form; see ``headerValue(as:)``.
     public var headerValue: String { headerValue(as: .text) }
 

@@ -77,12 +77,16 @@ extension Exchange {
         httpStatus = Wire.httpStatus(of: head)
         grpcStatus = Wire.grpcStatus(head: head, trailers: nil)
         if Wire.isStream(head) { machine.stopHolding() }
+        plan.observer?.answerBegins(status: httpStatus, isStream: Wire.isStream(head))
         answer = plan.keptAnswerBytes.map { _ in
             HTTPResponse(status: httpStatus, headers: Wire.fields(of: head))
         }
     }
 
     private func note(_ bytes: ByteBuffer) {
+        if let observer = plan.observer {
+            bytes.withUnsafeReadableBytes { observer.answerContinues($0) }
+        }
         guard let limit = plan.keptAnswerBytes, let count = answer?.body.count else { return }
         if count + bytes.readableBytes > limit {
             answer = nil

@@ -268,6 +268,12 @@ final class Exchange<Wire: ForwardingWire> {
         }
     }
 
+    /// How the client is told over HTTP why its request is refused.
+    func answer(telling fault: RequestFault) -> HTTPResponse {
+        fault.httpResponse(
+            body: policy.body(telling: fault.error, status: fault.status, to: subject))
+    }
+
     func timedOut() {
         guard client != nil else { return }
         let hasStarted = httpStatus != 0 && machine.responseStarted

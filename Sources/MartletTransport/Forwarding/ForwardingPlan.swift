@@ -163,6 +163,9 @@ public struct ForwardingPlan: Sendable {
     /// Up to how many bytes the answer is told of in the end; `nil` for not at all.
     public var keptAnswerBytes: Int?
 
+    /// Looks at the answer while it passes; `nil` for nobody.
+    public var observer: (any AnswerObserver)?
+
     /// Why the request is not forwarded at all; `nil` when it is.
     public var refusal: ForwardingRefusal?
 

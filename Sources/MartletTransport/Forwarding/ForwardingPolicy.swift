@@ -216,12 +216,26 @@ public protocol ForwardingPolicy: Sendable {
     /// A request is over.
     func didFinish(_ outcome: ForwardedOutcome, _ plan: ForwardingPlan)
 
+    /// How a client is told over REST why the gateway itself refuses its request, or has no answer.
+    ///
+    /// - Parameters:
+    ///   - error: what is wrong.
+    ///   - status: the HTTP status.
+    ///   - request: the head of the request.
+    /// - Returns: the content, of JSON; `nil` for the form that nodes have, `{"error": "MESSAGE"}`.
+    func body(telling error: ServingError, status: Int, to request: ForwardedRequest) -> [UInt8]?
+
     /// How a copy of a request is sent whose plan says that it is kept, and which was answered;
     /// `nil` for not at all.
     func copy(of outcome: ForwardedOutcome, _ plan: ForwardingPlan) -> ForwardingPlan?
 }
 
 extension ForwardingPolicy {
+    /// The form that nodes have: for policies that know no other.
+    public func body(
+        telling error: ServingError, status: Int, to request: ForwardedRequest
+    ) -> [UInt8]? { nil }
+
     /// Does nothing: for policies that do not go by load.
     public func didReport(
         _ reading: LoadReading, from upstream: UpstreamAddress, _ plan: ForwardingPlan

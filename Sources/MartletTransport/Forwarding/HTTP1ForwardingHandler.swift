@@ -146,7 +146,7 @@ final class HTTP1ForwardingHandler: HTTP1ConnectionHandler {
         exchange = nil
         deadline = nil
         refused?.refused(status: fault.status, code: fault.error.code)
-        connection.refuse(fault.httpResponse)
+        connection.refuse(refused?.answer(telling: fault) ?? fault.httpResponse)
     }
 }
 
@@ -180,7 +180,8 @@ extension HTTP1ForwardingHandler: ExchangeClient {
     }
 
     func sendError(_ error: ServingError, fields: HeaderFields) {
-        sendAnswer(RequestFault(error, status: error.code.httpStatus, fields: fields).httpResponse)
+        let fault = RequestFault(error, status: error.code.httpStatus, fields: fields)
+        sendAnswer(exchange?.answer(telling: fault) ?? fault.httpResponse)
     }
 
     func sendAnswer(_ answer: HTTPResponse) {
@@ -214,7 +215,7 @@ extension HTTP1ForwardingHandler: ExchangeClient {
         exchange = nil
         deadline = nil
         refused?.refused(status: fault.status, code: fault.error.code)
-        connection.answer(fault.httpResponse)
+        connection.answer(refused?.answer(telling: fault) ?? fault.httpResponse)
     }
 
     func abort() {

@@ -139,10 +139,10 @@ final class HTTP2ForwardedRequest {
         exchange = nil
         let fault = RequestFault(RequestValidation.bodyTooLarge(limit: bodyBytesMax))
         refused.refused(status: fault.status, code: fault.error.code)
-        refuse(fault)
+        refuse(fault, of: refused)
     }
 
-    private func refuse(_ fault: RequestFault) {
+    private func refuse(_ fault: RequestFault, of refused: Exchange<HTTP2Wire>? = nil) {
         exchange = nil
         if connection.connection.streams[stream]?.hasHead == true {
             // Part of an answer has left: there is no room for another.
@@ -153,7 +153,7 @@ final class HTTP2ForwardedRequest {
             connection.connection.sendHead(block, on: stream, isEnd: true)
             settle()
         } else {
-            write(fault.httpResponse)
+            write(refused?.answer(telling: fault) ?? fault.httpResponse)
         }
     }
 
@@ -206,7 +206,7 @@ extension HTTP2ForwardedRequest: ExchangeClient {
     func flush() {}
 
     func sendError(_ error: ServingError, fields: HeaderFields) {
-        refuse(RequestFault(error, status: error.code.httpStatus, fields: fields))
+        refuse(RequestFault(error, status: error.code.httpStatus, fields: fields), of: exchange)
     }
 
     func sendAnswer(_ answer: HTTPResponse) {

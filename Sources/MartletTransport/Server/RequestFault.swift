@@ -29,9 +29,13 @@ struct RequestFault: Error {
     }
 
     /// The response over HTTP.
-    var httpResponse: HTTPResponse {
+    var httpResponse: HTTPResponse { httpResponse(body: nil) }
+
+    /// The response over HTTP with other content than the usual.
+    func httpResponse(body: [UInt8]?) -> HTTPResponse {
         var response = HTTPResponse(
-            status: status, contentType: "application/json", body: errorBody(error.message))
+            status: status, contentType: "application/json",
+            body: body ?? errorBody(error.message))
         for field in fields.fields { response.headers.add(field.name, field.value) }
         return response
     }

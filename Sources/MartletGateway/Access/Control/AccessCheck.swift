@@ -65,7 +65,8 @@ extension AccessGrant {
                 AccessGrant(
                     identity: identity, priority: priority,
                     lease: AccessLease(pool: identity.pool, claims: lease.claims + claims),
-                    awaitsModel: awaitsModel, balance: isLess ? balance : self.balance))
+                    awaitsModel: awaitsModel, balance: isLess ? balance : self.balance,
+                    spendsTokens: spendsTokens))
         }
     }
 }

@@ -76,7 +76,7 @@ final class AccessControl: Sendable {
             }
             return .refused(.model(model))
         }
-        let claims = identity.claims(of: model)
+        let claims = identity.claims(of: model, withTokens: grant.spendsTokens)
         let taken = state.withLock { state in
             let taken = state.quotas.take(claims, from: identity.pool, now: now)
             if case .refused = taken {
@@ -85,6 +85,12 @@ final class AccessControl: Sendable {
             return taken
         }
         return grant.followed(by: taken, claims)
+    }
+
+    /// Charges the tokens that a request has cost, before it is released.
+    func charge(_ spend: TokenSpend, to lease: AccessLease, now: Duration) {
+        guard lease.claims.contains(where: { $0.key.unit.isChargedLater }) else { return }
+        state.withLock { $0.quotas.charge(spend, to: lease.claims, in: lease.pool, now: now) }
     }
 
     /// A request that was admitted is over.
@@ -102,14 +108,16 @@ final class AccessControl: Sendable {
         case .failure(let failure): return .refused(failure.refusal)
         case .success(let allowed): priority = allowed
         }
+        let spendsTokens = request.question.spendsTokens
         var claims = identity.totalClaims
+        if spendsTokens { claims += identity.totalTokenClaims }
         if case .named(let model) = request.question.model {
-            claims += identity.claims(of: model)
+            claims += identity.claims(of: model, withTokens: spendsTokens)
         }
         let grant = AccessGrant(
             identity: identity, priority: priority, lease: AccessLease(pool: "", claims: []),
             awaitsModel: request.question.model == .notYetKnown && identity.asksForModel,
-            balance: nil)
+            balance: nil, spendsTokens: spendsTokens)
         guard !claims.isEmpty else { return .admitted(grant) }
         let taken = state.withLock { $0.quotas.take(claims, from: identity.pool, now: now) }
         return grant.followed(by: taken, claims, awaitsModel: grant.awaitsModel)

@@ -23,6 +23,8 @@ struct AccessGrant: Sendable {
     let awaitsModel: Bool
     /// What is left of the rate of which least is left; nil without any.
     let balance: QuotaBalance?
+    /// Whether its answer costs tokens, which are charged in the end.
+    var spendsTokens = false
 
     /// Who the request's credential speaks for.
     var tenant: String { identity.tenant }
@@ -123,6 +125,7 @@ extension AccessRefusal {
             switch refusal.reason {
             case .rate, .cost: "There are more requests a second than the quota allows"
             case .concurrency: "There are more requests at once than the quota allows"
+            case .tokens: "The quota '\(refusal.unit.rawValue)' is used up"
             case .tableFull: "There are more models with quotas in use than are kept"
             }
         let wait = refusal.wait.map(retryAfter)

@@ -12,6 +12,8 @@ final class AccessIdentity: Sendable {
     let quotas: [Quota]
     /// The quotas that a request to any model uses.
     let totalClaims: [QuotaClaim]
+    /// The quotas that a request uses besides whose answer costs tokens.
+    let totalTokenClaims: [QuotaClaim]
     /// Where its quotas are kept: those of a tenant apart from those of others.
     let pool: String
     /// The moment from which on it is refused, in time since 1970; nil for never.
@@ -36,10 +38,8 @@ final class AccessIdentity: Sendable {
         self.credential = credential
         self.scope = scope
         self.quotas = quotas.filter { !$0.limits.isEmpty }
-        totalClaims = quotas.compactMap { quota in
-            guard quota.limits.total != QuotaLimits() else { return nil }
-            return QuotaClaim(key: QuotaKey(key: quota.owner), limits: quota.limits.total)
-        }
+        totalClaims = quotas.compactMap { $0.limits.total.requestClaim(of: $0.owner) }
+        totalTokenClaims = quotas.flatMap { $0.limits.total.tokens.claims(of: $0.owner) }
         self.pool = pool
         self.expires = expires
     }
@@ -50,11 +50,17 @@ final class AccessIdentity: Sendable {
     }
 
     /// The quotas that a request to a model uses besides.
-    func claims(of model: String) -> [QuotaClaim] {
-        quotas.compactMap { quota in
-            quota.limits.limits(of: model).map {
-                QuotaClaim(key: QuotaKey(key: quota.owner, model: model), limits: $0)
-            }
+    ///
+    /// - Parameters:
+    ///   - model: the model.
+    ///   - spendsTokens: whether the answer costs tokens.
+    /// - Returns: the quotas.
+    func claims(of model: String, withTokens spendsTokens: Bool = false) -> [QuotaClaim] {
+        quotas.flatMap { quota -> [QuotaClaim] in
+            guard let limits = quota.limits.limits(of: model) else { return [] }
+            let request = limits.requestClaim(of: quota.owner, model: model).map { [$0] } ?? []
+            guard spendsTokens else { return request }
+            return request + limits.tokens.claims(of: quota.owner, model: model)
         }
     }
 }
@@ -63,4 +69,14 @@ final class AccessIdentity: Sendable {
 struct QuotaClaim: Sendable, Hashable {
     let key: QuotaKey
     let limits: QuotaLimits
+}
+
+extension QuotaLimits {
+    /// What a request uses of the limits on requests; nil if there are none.
+    fileprivate func requestClaim(of owner: String, model: String = "") -> QuotaClaim? {
+        guard rate != nil || concurrent != nil else { return nil }
+        return QuotaClaim(
+            key: QuotaKey(key: owner, model: model),
+            limits: QuotaLimits(rate: rate, concurrent: concurrent))
+    }
 }

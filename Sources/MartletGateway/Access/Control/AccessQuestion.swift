@@ -11,6 +11,8 @@ struct AccessQuestion: Sendable, Equatable {
     var isOpen = false
     /// Whether its path is one of an API that is known.
     var isKnown = true
+    /// Whether its answer costs tokens of a language model.
+    var spendsTokens = false
 
     /// A question to a model.
     init(_ verbs: AccessVerbs, model: RouteQuery.Model) {
@@ -33,6 +35,7 @@ struct AccessQuestion: Sendable, Equatable {
         case .body:
             let verb: AccessVerb = path == "/v1/embeddings" ? .embeddings : .chat
             self.init(AccessVerbs(verb), model: .notYetKnown)
+            spendsTokens = true
         case .message:
             self.init(AccessQuestion.verbs(ofCall: path), model: .notYetKnown)
         case .nowhere:

@@ -34,7 +34,8 @@ struct QuotaPools: Sendable {
         places[pool].map { pools[$0].table.inFlight(key) } ?? 0
     }
 
-    /// Takes one request out of all these quotas, or out of none.
+    /// Takes one request out of all these quotas, or out of none; those that are charged later it has
+    /// to find not used up.
     ///
     /// - Parameters:
     ///   - claims: the quotas.
@@ -64,6 +65,21 @@ struct QuotaPools: Sendable {
         pools[place].inFlight += claims.count
         note(claims, in: pool, tokens: 1, now: now)
         return .admitted(least)
+    }
+
+    /// Charges what a request has cost that has not released these quotas yet, to those of them that
+    /// count that.
+    mutating func charge(
+        _ spend: TokenSpend, to claims: [QuotaClaim], in pool: String, now: Duration
+    ) {
+        guard let place = places[pool] else { return }
+        for claim in claims {
+            let cost = claim.key.unit.tokens(of: spend)
+            guard cost > 0 else { continue }
+            pools[place].table.charge(claim.key, claim.limits, cost: cost, now: now)
+            exchange?.note(
+                SharedQuota(pool: pool, key: claim.key), claim.limits, tokens: cost, now: now)
+        }
     }
 
     /// A request is over that had taken these.
@@ -123,6 +139,8 @@ struct QuotaPools: Sendable {
         _ claims: [QuotaClaim], in pool: String, tokens: Int, now: Duration
     ) {
         for claim in claims {
+            // What is charged later is told of all the same: so this gateway learns what is left.
+            let tokens = claim.key.unit.isChargedLater ? 0 : tokens
             exchange?.note(
                 SharedQuota(pool: pool, key: claim.key), claim.limits, tokens: tokens, now: now)
         }

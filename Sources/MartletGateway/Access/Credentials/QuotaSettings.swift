@@ -33,6 +33,33 @@ extension QuotaLimits {
         static let concurrent = ConfigurationKey<Int?>(
             "concurrent", .integer(1...1_000_000),
             "Requests that may be under way at once; any number unless given.")
+        static let tokensPerMinute = tokens(
+            .tokensPerMinute, "Tokens that language models may read and write in a minute")
+        static let tokensPerDay = tokens(
+            .tokensPerDay, "Tokens that language models may read and write in a day")
+        static let inputTokensPerMinute = tokens(
+            .inputTokensPerMinute, "Tokens of prompts in a minute")
+        static let outputTokensPerMinute = tokens(
+            .outputTokensPerMinute, "Tokens of answers in a minute")
+
+        /// All of them, in order.
+        static var all: [any DescribedKey] {
+            [
+                rate, burst, concurrent, tokensPerMinute, tokensPerDay, inputTokensPerMinute,
+                outputTokensPerMinute,
+            ]
+        }
+
+        /// Those that limit something by themselves.
+        static let limits =
+            ["requests_per_second", "concurrent"]
+            + QuotaUnit.allCases.filter(\.isChargedLater).map(\.rawValue)
+
+        private static func tokens(_ unit: QuotaUnit, _ meaning: String) -> ConfigurationKey<Int?> {
+            ConfigurationKey<Int?>(
+                unit.rawValue, .integer(1...1_000_000_000),
+                "\(meaning), charged when an answer is over; any number unless given.")
+        }
     }
 
     fileprivate init?(
@@ -47,8 +74,14 @@ extension QuotaLimits {
                 "means nothing without 'requests_per_second'; add it")
             return nil
         }
+        let tokens = TokenLimits(
+            perMinute: section.read(Keys.tokensPerMinute, &problems),
+            perDay: section.read(Keys.tokensPerDay, &problems),
+            inputPerMinute: section.read(Keys.inputTokensPerMinute, &problems),
+            outputPerMinute: section.read(Keys.outputTokensPerMinute, &problems))
         self.init(
-            rate: rate.map { TokenRate(perSecond: $0, burst: burst) }, concurrent: concurrent)
+            rate: rate.map { TokenRate(perSecond: $0, burst: burst) }, concurrent: concurrent,
+            tokens: tokens)
     }
 }
 
@@ -56,8 +89,7 @@ extension QuotaLimits: ConfigurationReadable {
     /// What can be limited.
     public static let description = ConfigurationSectionDescription(
         "model_quota", "How much may be asked of each model on its own.",
-        keys: [Keys.rate, Keys.burst, Keys.concurrent],
-        rules: [.atLeastOne(["requests_per_second", "concurrent"])])
+        keys: Keys.all, rules: [.atLeastOne(Keys.limits)])
 
     /// Reads the limits of a model.
     public init?(_ section: ConfigurationSection, _ problems: inout ConfigurationProblems) {
@@ -75,10 +107,7 @@ extension AccessQuotas: ConfigurationReadable {
 
     static let description = ConfigurationSectionDescription(
         "quotas", "How much may be asked.",
-        keys: [
-            QuotaLimits.Keys.rate, QuotaLimits.Keys.burst, QuotaLimits.Keys.concurrent,
-            Keys.models,
-        ])
+        keys: QuotaLimits.Keys.all + [Keys.models])
 
     init?(_ section: ConfigurationSection, _ problems: inout ConfigurationProblems) {
         let models = section.read(Keys.models, &problems)

@@ -43,7 +43,8 @@ struct QuotaScript: Sendable {
 
     /// The key of a quota: a digest, so that it has a bounded length and names nobody.
     static func key(of quota: SharedQuota) -> [UInt8] {
-        let names = [quota.pool, quota.key.key, quota.key.model]
+        var names = [quota.pool, quota.key.key, quota.key.model]
+        if quota.key.unit != .requests { names.append(quota.key.unit.rawValue) }
         // With their lengths, no names can be taken for others.
         let text = names.map { "\($0.utf8.count):\($0)" }.joined()
         let digest = SHA256.hash(data: Array(text.utf8)).map { byte in

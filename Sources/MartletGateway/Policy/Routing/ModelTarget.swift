@@ -60,7 +60,8 @@ enum ModelNaming: Sendable, Equatable {
         {
             self = .path(target)
         } else {
-            self = method == "POST" && ModelNaming.bodyPaths.contains(path) ? .body : .nowhere
+            let isCall = method == "POST" && OpenAICall(path: path)?.namesModel ?? false
+            self = isCall ? .body : .nowhere
         }
     }
 
@@ -76,10 +77,6 @@ enum ModelNaming: Sendable, Equatable {
 
     /// The model, where the path names it.
     var model: String? { target?.model }
-
-    private static let bodyPaths: Set<String> = [
-        "/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/responses",
-    ]
 
     /// Services all of whose methods name a model.
     private static let modelServices = [

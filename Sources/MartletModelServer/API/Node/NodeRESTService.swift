@@ -86,9 +86,18 @@ struct NodeRESTService: RESTService {
         writer.endObject()
         var response = HTTPResponse.json(writer.bytes + Array("\n".utf8))
         response.status = status
-        response.headers.add(
-            LoadReport.headerName, health.loadReport(besides: 1).headerValue)
+        response.headers.add(LoadReport.headerName, loadReport.headerValue)
         return response
+    }
+
+    /// How busy the node is, and what gateways have to know of what its language models keep.
+    private var loadReport: LoadReport {
+        var report = health.loadReport(besides: 1)
+        let cells = manager.languageModels.reduce(0) { $0 + $1.load.cellsTotal }
+        guard cells > 0 else { return report }
+        report.kvTokensTotal = Double(cells)
+        report.startSeconds = NodeRESTService.started.timeIntervalSince1970.rounded()
+        return report
     }
 }
 
