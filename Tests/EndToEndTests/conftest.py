@@ -6,7 +6,7 @@ import time
 
 import grpc
 import pytest
-from harness import model_server, models, processes
+from harness import language_models, model_server, models, processes
 from harness.processes import Launcher
 from harness.tensors import array_of, tensor
 from harness.waiting import deadline
@@ -72,6 +72,25 @@ def strict_node(only_strict_node):
     """A shared node that takes messages of up to 1 MiB and waits a second for headers."""
     yield only_strict_node
     only_strict_node.assert_running()
+
+
+@pytest.fixture(scope="session")
+def only_language_node(session_martlet):
+    return language_models.serve(session_martlet)
+
+
+@pytest.fixture
+def language_node(only_language_node):
+    """The shared node with a language model, which every test leaves running and idle."""
+    yield only_language_node
+    only_language_node.assert_running()
+    language_models.await_idle(only_language_node)
+
+
+@pytest.fixture
+def language_model(language_node):
+    """The stock `openai` client of the shared node with a language model."""
+    return language_node.openai
 
 
 @pytest.fixture(scope="session")

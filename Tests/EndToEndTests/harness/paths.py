@@ -1,4 +1,4 @@
-"""Where the binary, its engine and the models of the tests are."""
+"""Where the binary, its engines and the models of the tests are."""
 
 import os
 import pathlib
@@ -15,6 +15,8 @@ BINARY = from_environment("MARTLET_BINARY", ".build/debug/martlet")
 TENSORFLOW = from_environment("MARTLET_TENSORFLOW_PATH", ".engines/tensorflow")
 LITERT = from_environment("MARTLET_LITERT_PATH", ".engines/litert")
 OPENVINO = from_environment("MARTLET_OPENVINO_PATH", ".engines/openvino")
+LLAMA = from_environment("MARTLET_LLAMA_PATH", ".engines/llama")
+LANGUAGE_MODELS = from_environment("MARTLET_LLM_MODELS", ".models")
 FIXTURES = from_environment("MARTLET_FIXTURES", ".models/fixtures")
 TOOLS = REPOSITORY / ".tools"
 

@@ -16,7 +16,7 @@ import uuid
 
 from harness.clients import GrpcClient, RestClient, assert_unharmed
 from harness.models import fixture
-from harness.paths import BINARY, FIXTURES, LITERT, OPENVINO, TENSORFLOW
+from harness.paths import BINARY, FIXTURES, LITERT, LLAMA, OPENVINO, TENSORFLOW
 from harness.waiting import await_until
 
 TOKEN = "MARTLET_TEST_PROCESS"
@@ -155,6 +155,13 @@ class Node(MartletProcess):
     @functools.cached_property
     def grpc(self):
         return self.client(GrpcClient, self.address)
+
+    @functools.cached_property
+    def openai(self):
+        # Imported here, for it takes a second and most tests do without.
+        from harness.openai_clients import client_of
+
+        return self.client(client_of, self.address)
 
     def assert_unharmed(self):
         self.assert_running()
@@ -351,6 +358,7 @@ def process_environment(changes, token):
     environment["MARTLET_TENSORFLOW_PATH"] = str(TENSORFLOW)
     environment["MARTLET_LITERT_PATH"] = str(LITERT)
     environment["MARTLET_OPENVINO_PATH"] = str(OPENVINO)
+    environment["MARTLET_LLAMA_PATH"] = str(LLAMA)
     environment[TOKEN] = token
     for variable, value in (changes or {}).items():
         if value is None:
