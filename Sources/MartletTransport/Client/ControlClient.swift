@@ -8,8 +8,8 @@ import NIOSSL
 ///
 /// Requests of clients never go this way; the gateway's data path has its own pools.
 public struct ControlClient: Sendable {
-    private let eventLoops: EventLoops
-    private let tls: NIOSSLContext?
+    let eventLoops: EventLoops
+    let tls: NIOSSLContext?
 
     /// Creates a client on the given event loops that speaks in the clear.
     public init(eventLoops: EventLoops) {
@@ -126,6 +126,14 @@ extension ControlClient {
             return try NIOSSLClientHandler(context: context, serverHostname: nil)
         }
     }
+
+    /// What went wrong on a connection, in words.
+    static func failure(_ error: any Error, host: String) -> ServingError {
+        if let error = error as? ServingError { return error }
+        let isOfTLS = error is NIOSSLError || error is NIOSSLExtraError || error is BoringSSLError
+        let message = isOfTLS ? "TLS with \(host) failed: \(error)" : "Talking to \(host) failed"
+        return ServingError(.unavailable, message, cause: error)
+    }
 }
 
 /// What a ``ControlClient`` sends.
@@ -151,6 +159,18 @@ public struct ControlRequest: Sendable {
         self.headers = headers
         self.body = body
     }
+
+    /// What is sent to a server that is known as `host`.
+    func parts(host: String) -> [HTTPClientRequestPart] {
+        var fields: HTTPHeaders = ["connection": "close"]
+        if headers.first("host") == nil { fields.add(name: "host", value: host) }
+        for field in headers.fields { fields.add(name: field.name, value: field.value) }
+        if !body.isEmpty { fields.add(name: "content-length", value: String(body.count)) }
+        let head = HTTPRequestHead(
+            version: .http1_1, method: HTTPMethod(rawValue: method), uri: path, headers: fields)
+        guard !body.isEmpty else { return [.head(head), .end(nil)] }
+        return [.head(head), .body(.byteBuffer(ByteBuffer(bytes: body))), .end(nil)]
+    }
 }
 
 /// Sends one request and collects its response.
@@ -175,20 +195,10 @@ private final class ControlExchange: ChannelInboundHandler {
     }
 
     func channelActive(context: ChannelHandlerContext) {
-        var headers: HTTPHeaders = ["host": host, "connection": "close"]
-        for field in request.headers.fields { headers.add(name: field.name, value: field.value) }
-        if !request.body.isEmpty {
-            headers.add(name: "content-length", value: String(request.body.count))
+        for part in request.parts(host: host) {
+            context.write(wrapOutboundOut(part), promise: nil)
         }
-        let head = HTTPRequestHead(
-            version: .http1_1, method: HTTPMethod(rawValue: request.method), uri: request.path,
-            headers: headers)
-        context.write(wrapOutboundOut(.head(head)), promise: nil)
-        if !request.body.isEmpty {
-            let body = ByteBuffer(bytes: request.body)
-            context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
-        }
-        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+        context.flush()
         context.fireChannelActive()
     }
 
@@ -215,9 +225,7 @@ private final class ControlExchange: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        let isOfTLS = error is NIOSSLError || error is NIOSSLExtraError || error is BoringSSLError
-        let message = isOfTLS ? "TLS with \(host) failed: \(error)" : "Talking to \(host) failed"
-        result.fail(ServingError(.unavailable, message, cause: error))
+        result.fail(ControlClient.failure(error, host: host))
         context.close(promise: nil)
     }
 
