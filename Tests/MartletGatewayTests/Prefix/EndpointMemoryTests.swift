@@ -1,6 +1,7 @@
 import MartletCore
 import MartletTelemetry
 import MartletTransport
+import Synchronization
 import Testing
 
 @testable import MartletGateway

@@ -1,5 +1,6 @@
 import Foundation
 import MartletCore
+import MartletRepository
 import Testing
 
 @testable import martlet

@@ -8,17 +8,20 @@ final class LlamaStepper: Sendable {
         var tasks: [GenerationID: LlamaTask] = [:]
         var batch = LlamaBatch()
         var adapter: String?
+        var places: SlotPlaces
     }
 
     private let context: LlamaContext
     private let adapters: [String: LlamaAdapter]
     // The loop's thread is its only user, but for arrivals, which come under the loop's lock.
-    nonisolated(unsafe) private var room = Room()
+    nonisolated(unsafe) private var room: Room
 
     init(context: LlamaContext, adapters: [String: LlamaAdapter]) {
         self.context = context
         self.adapters = adapters
-        room.batch = LlamaBatch(capacity: context.limits.batch)
+        room = Room(
+            batch: LlamaBatch(capacity: context.limits.batch),
+            places: SlotPlaces(count: context.limits.sequences))
     }
 
     /// Takes requests in that the scheduler may speak of from now on.
@@ -31,12 +34,15 @@ final class LlamaStepper: Sendable {
     /// Does a step; without chunks, its operations alone.
     func step(_ plan: StepPlan) -> StepOutcome {
         do {
+            if !plan.chunks.isEmpty, !context.limits.isUnified { try settle(plan.chunks) }
             for operation in plan.operations { try perform(operation) }
             guard !plan.chunks.isEmpty else { return .completed([]) }
             try apply(plan.adapter)
-            fillBatch(plan)
+            // As the engine takes together only sequences that follow one another.
+            let chunks = plan.chunks.sorted { room.places[$0.slot] < room.places[$1.slot] }
+            fillBatch(chunks, plan.tokens)
             switch try context.decode(room.batch) {
-            case .computed: return .completed(sample(plan))
+            case .computed: return .completed(sample(chunks, plan.tokens))
             case .full: return .outOfCells
             case .cancelled: return .aborted
             }
@@ -49,9 +55,24 @@ final class LlamaStepper: Sendable {
         error as? ServingError ?? ServingError(.internal, "\(error)", cause: error)
     }
 
+    /// Moves sequences that begin to where they can be computed with the others.
+    private func settle(_ chunks: [StepChunk]) throws {
+        for (first, second) in room.places.settle(chunks.map(\.slot)) {
+            let states = try [first, second].map { sequence in
+                context.lastPosition(of: sequence) == nil
+                    ? nil : try context.state(of: sequence)
+            }
+            try context.removeCells(of: first)
+            try context.removeCells(of: second)
+            if let state = states[0] { try context.restore(second, from: state) }
+            if let state = states[1] { try context.restore(first, from: state) }
+        }
+    }
+
     private func perform(_ operation: KVOperation) throws {
         switch operation {
-        case .share(let source, let target, let positions):
+        case .share(let sourceSlot, let targetSlot, let positions):
+            let (source, target) = (room.places[sourceSlot], room.places[targetSlot])
             guard !context.limits.isUnified else {
                 try context.shareCells(
                     of: source, with: target, from: positions.lowerBound,
@@ -62,7 +83,7 @@ final class LlamaStepper: Sendable {
             try context.removeCells(of: target, from: positions.upperBound)
         case .remove(let slot, let positions):
             try context.removeCells(
-                of: slot, from: positions.lowerBound == 0 ? nil : positions.lowerBound,
+                of: room.places[slot], from: positions.lowerBound == 0 ? nil : positions.lowerBound,
                 to: positions.upperBound == .max ? nil : positions.upperBound)
         }
     }
@@ -85,14 +106,15 @@ final class LlamaStepper: Sendable {
         room.adapter = name
     }
 
-    private func fillBatch(_ plan: StepPlan) {
+    private func fillBatch(_ chunks: [StepChunk], _ tokens: [TokenID]) {
         room.batch.removeAll()
-        for chunk in plan.chunks {
+        for chunk in chunks {
+            let sequence = room.places[chunk.slot]
             let firstOutput = chunk.tokens.upperBound - chunk.logits
             var position = chunk.start
             for index in chunk.tokens {
                 room.batch.append(
-                    plan.tokens[index], position: position, sequence: chunk.slot,
+                    tokens[index], position: position, sequence: sequence,
                     wantsOutput: index >= firstOutput)
                 position += 1
             }
@@ -101,12 +123,18 @@ final class LlamaStepper: Sendable {
 
     // MARK: Sampling
 
-    private func sample(_ plan: StepPlan) -> [SlotResult] {
+    /// Samples the sequences of a batch, whose chunks stand in it in their order.
+    private func sample(_ chunks: [StepChunk], _ tokens: [TokenID]) -> [SlotResult] {
         var results: [SlotResult] = []
-        results.reserveCapacity(plan.chunks.count)
-        for chunk in plan.chunks where chunk.logits > 0 {
+        results.reserveCapacity(chunks.count)
+        var end = 0
+        for chunk in chunks {
+            end += chunk.tokens.count
+            guard chunk.logits > 0 else { continue }
             do {
-                results.append(.sampled(chunk.slot, try sample(chunk, plan.tokens)))
+                let guesses = tokens[chunk.tokens].suffix(chunk.drafts)
+                let sampled = try sample(chunk, at: end - chunk.logits, Array(guesses))
+                results.append(.sampled(chunk.slot, sampled))
             } catch {
                 results.append(.failed(chunk.slot, LlamaStepper.servingError(error)))
             }
@@ -114,12 +142,16 @@ final class LlamaStepper: Sendable {
         return results
     }
 
-    /// The tokens of a chunk, up to the first that is not as it was guessed.
-    private func sample(_ chunk: StepChunk, _ guesses: [TokenID]) throws -> [TokenID] {
+    /// The tokens of a chunk whose outputs begin at a place of the batch, up to the first that is not
+    /// as it was guessed.
+    private func sample(
+        _ chunk: StepChunk, at first: Int, _ guesses: [TokenID]
+    ) throws -> [TokenID] {
         let sampler = room.tasks[chunk.id]?.sampler
         let logprobs = room.tasks[chunk.id]?.logprobs
         var tokens: [TokenID] = []
-        for index in (chunk.tokens.upperBound - chunk.logits)..<chunk.tokens.upperBound {
+        for place in 0..<chunk.logits {
+            let index = first + place
             let token: TokenID
             if let sampler {
                 token = try sampler.sample(context, at: index)
@@ -134,8 +166,7 @@ final class LlamaStepper: Sendable {
                 room.tasks[chunk.id]?.untold.append(told)
             }
             tokens.append(token)
-            let next = index + 1
-            if next < chunk.tokens.upperBound, token != guesses[next] { break }
+            if place < guesses.count, token != guesses[place] { break }
         }
         return tokens
     }
