@@ -36,9 +36,7 @@ struct ModelQuantizeCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "What the weights are written in: "
-                + LlamaQuantization.allCases.map(\.rawValue).joined(separator: ", ") + ".",
-            valueName: "type"))
+            "What the weights are written in, in capitals or not.", valueName: "type"))
     var type: LlamaQuantization
 
     @Option(help: "Threads that compute; 0 for one per core.")
@@ -204,11 +202,4 @@ private final class QuantizeState: Sendable {
     }
 
     var isInterrupted: Bool { state.withLock { $0.isInterrupted } }
-}
-
-extension LlamaQuantization: @retroactive ExpressibleByArgument {
-    /// Reads a type, in capitals or not.
-    public init?(argument: String) {
-        self.init(rawValue: argument.uppercased())
-    }
 }

@@ -45,7 +45,7 @@ extension EngineTests {
     struct LlamaMeasurementTests {
         private var options: LlamaMeasurement.Options {
             var options = LlamaMeasurement.Options()
-            options.threads = 2
+            options.threads = 1
             options.decodedTokens = 4
             options.rounds = 1
             return options
@@ -82,7 +82,7 @@ extension EngineTests {
             let file = NSTemporaryDirectory() + "martlet-\(UUID().uuidString).gguf"
             defer { try? FileManager.default.removeItem(atPath: file) }
             try library.quantize(
-                LlamaFixture.path, to: file, as: .q2K, threads: 2, allowsRequantizing: true)
+                LlamaFixture.path, to: file, as: .q2K, threads: 1, allowsRequantizing: true)
             let before = try LlamaMeasurement(of: try LlamaFixture.model.get(), options: options)
             let after = try LlamaMeasurement(
                 of: try LlamaModel(library: library, path: file), options: options)
