@@ -180,27 +180,29 @@ def own_node(martlet):
     return language_models.serve(martlet, "--max-sequences", 4, "--kv-cache", "64MiB")
 
 
+@pytest.mark.deadline(60)
 def test_a_drain_lets_streams_finish(own_node):
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        streams = [begin(pool, own_node, 100) for _ in range(2)]
+        streams = [begin(pool, own_node, 40) for _ in range(2)]
         own_node.send(signal.SIGTERM)
         http1.await_refusal(own_node.address)
         for stream in streams:
             *chunks, last = stream.result(25)
             assert chunks[-1].choices[0].finish_reason == "length"
-            assert last.usage.completion_tokens == 100
+            assert last.usage.completion_tokens == 40
     assert own_node.wait() == 0
 
 
+@pytest.mark.deadline(60)
 def test_an_unload_ends_streams_whole_or_by_an_error(martlet, own_node):
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        stream = begin(pool, own_node, 400)
+        stream = begin(pool, own_node, 120)
         ended = martlet.run("model", "unload", NAME, "--address", own_node.address)
         assert ended.returncode == 0, ended.stderr
         # Whichever came first: the end of the text, or that of the model.
         error = stream.exception(25)
         if error is None:
-            assert stream.result()[-1].usage.completion_tokens == 400
+            assert stream.result()[-1].usage.completion_tokens == 120
         else:
             assert isinstance(error, openai.APIError)
             assert "unload" in error.message

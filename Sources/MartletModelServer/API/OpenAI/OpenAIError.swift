@@ -44,6 +44,20 @@ extension ServingError {
             cause: OpenAIErrorDetail(param: "model", code: "model_not_found"))
     }
 
+    /// A model that is served, but not made for what the request asks of it.
+    ///
+    /// No 501, as the engine would say: OpenAI's clients take 5xx for passing, and try again.
+    ///
+    /// - Parameters:
+    ///   - model: the name that the request gave.
+    ///   - lack: what it does not do, as in `makes no embeddings`.
+    static func unsuitableModel(_ model: String, _ lack: String) -> ServingError {
+        ServingError(
+            .invalidArgument,
+            "the model '\(model.prefix(128))' \(lack); name one that does",
+            cause: OpenAIErrorDetail(param: "model", code: "model_not_supported"))
+    }
+
     /// A prompt that, with the tokens asked for, does not fit the model's context.
     ///
     /// - Parameters:

@@ -24,6 +24,9 @@ struct OpenAILimits: Sendable, Equatable {
     /// What a grammar made of it may cost is bounded where it is made.
     var schemaValues = 4096
 
+    /// Most places of a schema's pattern at which a text may stand at once (see ``PatternWidth``).
+    var patternWidth = 24
+
     /// Most answers that one request may ask for: prompts times `n`.
     var choices = 128
 

@@ -119,7 +119,8 @@ struct ChatTool: Sendable, Equatable {
 }
 
 extension RequestFields {
-    /// A member that is a JSON schema: an object of a bounded number of values.
+    /// A member that is a JSON schema: an object of a bounded number of values, whose patterns are
+    /// of a bounded width.
     func schema(_ name: String, bounds: OpenAILimits) throws -> JSONValue? {
         guard let value = try value(name) else { return nil }
         guard case .object = value else {
@@ -131,6 +132,31 @@ extension RequestFields {
                 path(of: name), .tooMany,
                 "'\(path(of: name))' has \(count) values; at most \(bounds.schemaValues) are taken")
         }
+        try checkPatterns(of: value, in: name, bounds: bounds)
         return value
+    }
+
+    /// Values are nested no deeper than the JSON reader allows.
+    private func checkPatterns(of value: JSONValue, in name: String, bounds: OpenAILimits) throws {
+        switch value {
+        case .list(let elements):
+            for element in elements { try checkPatterns(of: element, in: name, bounds: bounds) }
+        case .object(let members):
+            for member in members {
+                try checkPatterns(of: member.value, in: name, bounds: bounds)
+                guard member.name == "pattern", case .text(let pattern) = member.value else {
+                    continue
+                }
+                let width = PatternWidth(pattern).width
+                guard width <= bounds.patternWidth else {
+                    throw ServingError.invalidField(
+                        path(of: name), .wrongValue,
+                        "'\(path(of: name))' has the pattern '\(pattern.prefix(64))', of which "
+                            + "\(width) parts in a row may be left out; at most "
+                            + "\(bounds.patternWidth) are taken")
+                }
+            }
+        default: break
+        }
     }
 }

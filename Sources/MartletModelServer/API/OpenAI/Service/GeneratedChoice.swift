@@ -17,6 +17,7 @@ struct GeneratedChoice: Sendable {
 
     /// How the text is read; `nil` for one that is the message as it is.
     private let chat: (any RenderedChat)?
+    private let isTold: Bool
     private var assembler: ChoiceText
     /// All that was generated, where it is read.
     private var raw: [UInt8] = []
@@ -42,13 +43,21 @@ struct GeneratedChoice: Sendable {
         }
     }
 
-    init(stop: StopAutomaton, chat: (any RenderedChat)?) {
+    /// Begins with no text.
+    ///
+    /// - Parameters:
+    ///   - stop: what ends it.
+    ///   - chat: how the text is read.
+    ///   - isTold: whether anything of it is told but its end.
+    init(stop: StopAutomaton, chat: (any RenderedChat)?, isTold: Bool = true) {
         assembler = ChoiceText(stop: stop)
+        self.isTold = isTold
         self.chat = chat?.isPlain == false ? chat : nil
     }
 
     /// Takes a token in.
     mutating func receive(_ token: GeneratedToken) -> News {
+        guard isTold else { return News() }
         var delta = ChoiceText.Delta()
         assembler.receive(token.bytes, logprob: AnswerToken(token), into: &delta)
         return take(delta, isPartial: true)
@@ -57,6 +66,11 @@ struct GeneratedChoice: Sendable {
     /// Takes the end in.
     mutating func end(_ reason: FinishReason, _ usage: GenerationUsage) -> News {
         self.usage = usage
+        guard isTold else {
+            self.usage.generatedTokens = 0
+            finish = .length
+            return News()
+        }
         var delta = ChoiceText.Delta()
         assembler.finish(into: &delta)
         let news = take(delta, isPartial: false)

@@ -24,6 +24,8 @@ struct GenerationPlan: Sendable {
     var chat: (any RenderedChat)?
     /// One for each choice; those of one prompt stand together.
     var requests: [GenerationRequest] = []
+    /// Whether what is generated is not told: an echo alone needs a token all the same.
+    var isEchoOnly = false
     /// What stands before the text of each choice; empty unless the request asked for an echo.
     var echoes: [[UInt8]] = []
     /// Choices of each prompt.
@@ -61,6 +63,7 @@ struct GenerationPlanner: Sendable {
         var plan = self.plan(
             .completion, request.options, stops: [], logprobs: request.logprobs != nil)
         plan.choicesPerPrompt = request.options.choices
+        plan.isEchoOnly = request.options.outputTokensMaximum == 0
         for (index, input) in request.prompts.enumerated() {
             let tokens = try self.tokens(of: input)
             let param = request.prompts.count == 1 ? "prompt" : "prompt[\(index)]"
@@ -119,7 +122,6 @@ struct GenerationPlanner: Sendable {
                 param, .wrongValue, "'\(param)' has no tokens; give at least one character")
         }
         var request = GenerationRequest(prompt: prompt)
-        // An echo alone needs a token all the same, which is not told.
         request.newTokensMax = options.outputTokensMaximum.map { max(1, $0) }
         request.ignoresEndTokens = options.ignoresEndOfText
         request.sampling = SamplingParameters(options.sampling, logprobs: logprobs)

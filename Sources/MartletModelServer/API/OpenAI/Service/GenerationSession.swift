@@ -45,7 +45,8 @@ final class GenerationSession: Sendable {
         state = Mutex(
             State(
                 choices: plan.requests.map { _ in
-                    GeneratedChoice(stop: plan.stop, chat: plan.chat)
+                    GeneratedChoice(
+                        stop: plan.stop, chat: plan.chat, isTold: !plan.isEchoOnly)
                 },
                 encoder: AnswerEncoder(plan), ids: Array(repeating: nil, count: count),
                 unwanted: Array(repeating: nil, count: count), unfinished: count,

@@ -31,7 +31,7 @@ struct GenerationTargets: Sendable {
         let (model, version, adapter) = try parse(name)
         subject.model = model
         subject.requestedVersion = version
-        let lease = try manager.lease(model: model, version: version)
+        let lease = try lease(model, version, name: name)
         guard let generative = lease.loaded.servable as? any GenerativeModel else {
             throw ServingError(
                 .invalidArgument,
@@ -41,6 +41,18 @@ struct GenerationTargets: Sendable {
         }
         subject.version = generative.id.version
         return GenerationTarget(lease: lease, model: generative, adapter: adapter)
+    }
+
+    private func lease(
+        _ model: String, _ version: VersionChoice, name: String
+    ) throws -> ServableLease {
+        do {
+            return try manager.lease(model: model, version: version)
+        } catch let error as ServingError where error.code == .invalidArgument {
+            // A label that there is not: a part of the model's name here.
+            guard case .label = version else { throw error }
+            throw ServingError.unknownModel(name)
+        }
     }
 
     /// The target of a name that may be left out where there is one language model only.

@@ -19,11 +19,15 @@ struct OpenAIRESTService: RESTService {
     func operation(
         method: String, path: String
     ) throws -> Operation<HTTPRequest, HTTPResponse>? {
-        guard let route = try OpenAIRoute(method: method, path: path) else { return nil }
-        var operation = Operation<HTTPRequest, HTTPResponse>(
-            name: route.operation, lane: .engine
-        ) { request, subject in
-            try answer(route, request, &subject)
+        var operation: Operation<HTTPRequest, HTTPResponse>
+        do {
+            guard let route = try OpenAIRoute(method: method, path: path) else { return nil }
+            operation = Operation(name: route.operation, lane: .engine) { request, subject in
+                try answer(route, request, &subject)
+            }
+        } catch {
+            // The path is of this API, so that its clients are to understand the answer.
+            operation = Operation(name: "", lane: .control) { _, _ in throw error }
         }
         operation.failure = HTTPResponse.openAI
         return operation
@@ -52,9 +56,13 @@ struct OpenAIRESTService: RESTService {
     // MARK: Generating
 
     private func planner(
-        of model: String, _ request: HTTPRequest, _ subject: inout RequestSubject
+        of model: String, _ request: HTTPRequest, _ subject: inout RequestSubject,
+        generates: Bool = true
     ) throws -> GenerationPlanner {
         let target = try targets.target(of: model, &subject)
+        guard !generates || target.model.description.generates else {
+            throw ServingError.unsuitableModel(model, "generates no text")
+        }
         var standing = GenerationStanding(subject.standing)
         if let priority = try RequestAdmission.priority(in: request.headers) {
             standing.priority = GenerationStanding(TaskStanding(priority: priority)).priority
@@ -80,8 +88,11 @@ struct OpenAIRESTService: RESTService {
         _ request: HTTPRequest, _ subject: inout RequestSubject
     ) throws -> HTTPResponse {
         let wanted = try EmbeddingRequest(decoding: request.body, limits: limits, bounds: bounds)
-        let planner = try planner(of: wanted.model, request, &subject)
+        let planner = try planner(of: wanted.model, request, &subject, generates: false)
         let model = planner.target.model
+        guard model.description.embeds else {
+            throw ServingError.unsuitableModel(wanted.model, "makes no embeddings")
+        }
         let size = model.description.embeddingSize
         if let dimensions = wanted.dimensions, dimensions > size {
             throw ServingError.invalidField(
@@ -103,6 +114,9 @@ struct OpenAIRESTService: RESTService {
     ) throws -> HTTPResponse {
         let wanted = try RerankRequest(decoding: request.body, limits: limits, bounds: bounds)
         let target = try targets.target(of: wanted.model, &subject)
+        guard target.model.description.ranks else {
+            throw ServingError.unsuitableModel(wanted.model, "ranks no documents")
+        }
         let (scores, tokens) = try target.model.rank(wanted.documents, for: wanted.query)
         var random = SystemRandomNumberGenerator()
         let identity = AnswerIdentity(
