@@ -177,7 +177,7 @@ def test_deterministic_chats_are_answered_from_the_cache(martlet, origin):
     gateway = follow(martlet, policy)
     first = chat(gateway.rest, temperature=0)
     assert "x-martlet-cache" not in first.headers
-    again = chat(gateway.rest, temperature=0.0)
+    again = chat(gateway.rest, temperature=0)
     assert again.headers["x-martlet-cache"] == "hit"
     assert again.json() == first.json()
     # What costs no node anything costs no tokens.
