@@ -74,7 +74,7 @@ def parse_arguments() -> argparse.Namespace:
         "--martlet-flags",
         default="",
         metavar="FLAGS",
-        help="more flags of `martlet serve`, in one word; the last of a name counts",
+        help="of `martlet serve`, as in --martlet-flags='--a=1 --b=2'; the last of a name counts",
     )
     parser.add_argument(
         "--loads", default=",".join(LETTERS), help="which of %(default)s (default: all of them)"
