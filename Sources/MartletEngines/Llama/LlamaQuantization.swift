@@ -48,9 +48,8 @@ public enum LlamaQuantization: String, Sendable, CaseIterable {
         }
     }
 
-    /// Whether processors have no fast kernel for it: such a model is about half as fast as one of
-    /// the same size in ``q4_0`` (measured on Q4_1).
-    public var isSlowOnProcessors: Bool { self == .q4_1 || self == .q5_1 }
+    /// Whether processors have no fast kernel for it; ``costOnProcessors`` tells what that costs.
+    public var isSlowOnProcessors: Bool { costOnProcessors != nil }
 
     /// The type of a number; `nil` for one that is none of these.
     public init?(fileType: Int) {

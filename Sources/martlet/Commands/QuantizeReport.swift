@@ -77,7 +77,7 @@ struct QuantizeReport: Encodable {
         guard let top1Agreement, let textTokens, let threads else { return "" }
         let percent = String(format: "%.1f", top1Agreement * 100)
         return "The same next token is likeliest in \(percent) % of \(textTokens - 1) places of an "
-            + "English text. Tokens a second by \(threads) threads.\n"
+            + "English text. Tokens a second by \(threads) thread\(threads == 1 ? "" : "s").\n"
     }
 
     private func ratio(_ before: Double?, _ after: Double?, digits: Int = 2) -> String {
