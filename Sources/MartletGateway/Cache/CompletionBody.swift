@@ -6,8 +6,9 @@
 struct CompletionBody {
     /// The model, as the request names it.
     let model: String
-    /// Whether the answer is whole, one, and by the likeliest tokens: `temperature` is 0, `stream` is
-    /// not true, `n` and `best_of` are 1. What is absent is as by default, and the default of
+    /// Whether the answer is whole, one, and by the likeliest tokens.
+    ///
+    /// `temperature` is 0 then, `stream` is not true, `n` and `best_of` are 1. What is absent is as by default, and the default of
     /// `temperature` is not 0.
     let isDeterministic: Bool
 

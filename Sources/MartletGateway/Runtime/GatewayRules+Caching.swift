@@ -68,11 +68,12 @@ extension RequestState.Caching {
     func keeps(_ answer: HTTPResponse) -> Bool {
         // Nobody has asked for a stream; one that comes all the same is not kept.
         let type = answer.headers.first("content-type") ?? ""
-        return !type.hasPrefix("text/event-stream") && policy.keeps(
-            CachePolicy.Answer(
-                isOK: answer.status == 200 && (!call.isGRPC || answer.isCallThatWentWell),
-                bodyBytes: answer.body.count, cacheControl: answer.headers.all("cache-control"),
-                setsCookie: answer.headers.first("set-cookie") != nil))
+        return !type.hasPrefix("text/event-stream")
+            && policy.keeps(
+                CachePolicy.Answer(
+                    isOK: answer.status == 200 && (!call.isGRPC || answer.isCallThatWentWell),
+                    bodyBytes: answer.body.count, cacheControl: answer.headers.all("cache-control"),
+                    setsCookie: answer.headers.first("set-cookie") != nil))
     }
 
     /// Whether those who wait for an answer get it: not one that another attempt might better.

@@ -14,7 +14,9 @@ def number(key, value):
 
 def words(key, values):
     return (
-        text(key) + struct.pack("<IIQ", 9, 8, len(values)) + b"".join(text(value) for value in values)
+        text(key)
+        + struct.pack("<IIQ", 9, 8, len(values))
+        + b"".join(text(value) for value in values)
     )
 
 

@@ -80,15 +80,16 @@ struct OpenAICallTests {
         return try JSONDecoder().decode(Told.self, from: Data(content.bytes)).error
     }
 
-    @Test(arguments: [
-        (400, "invalid_request_error", nil), (401, "authentication_error", "invalid_api_key"),
-        (403, "permission_error", "permission_denied"),
-        (404, "invalid_request_error", "not_found"),
-        (413, "invalid_request_error", "request_too_large"),
-        (429, "rate_limit_error", "rate_limit_exceeded"),
-        (500, "server_error", "internal_error"), (502, "server_error", "internal_error"),
-        (503, "server_error", "service_unavailable"), (504, "server_error", "timeout"),
-    ] as [(Int, String, String?)])
+    @Test(
+        arguments: [
+            (400, "invalid_request_error", nil), (401, "authentication_error", "invalid_api_key"),
+            (403, "permission_error", "permission_denied"),
+            (404, "invalid_request_error", "not_found"),
+            (413, "invalid_request_error", "request_too_large"),
+            (429, "rate_limit_error", "rate_limit_exceeded"),
+            (500, "server_error", "internal_error"), (502, "server_error", "internal_error"),
+            (503, "server_error", "service_unavailable"), (504, "server_error", "timeout"),
+        ] as [(Int, String, String?)])
     func errors_haveTypeAndCode(status: Int, type: String, code: String?) throws {
         let told = try told("No", status: status)
         #expect(told.message == "No" && told.type == type && told.code == code)

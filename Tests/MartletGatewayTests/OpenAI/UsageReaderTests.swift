@@ -117,7 +117,8 @@ struct UsageReaderTests {
 
     /// Whatever comes, the same is found however it is cut, and nothing ends the process.
     @Test func nonsense_isReadAlikeInAllPieces() {
-        let alphabet = Array(#"{}[]:,"\05e.- usage model prompt_tokens data:"#.utf8) + [10, 13, 255]
+        let alphabet =
+            Array(#"{}[]:,"\05e.- usage model prompt_tokens data:"#.utf8) + [10, 13, 255]
         let words = ["\"usage\":", "{\"prompt_tokens\":5}", "data:", "\n", "{", "\"model\":\"m\""]
         for seed in SimulationSeeds.first(2000) {
             var generator = SeededGenerator(seed: seed)

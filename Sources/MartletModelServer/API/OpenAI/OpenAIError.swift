@@ -51,6 +51,7 @@ extension ServingError {
     /// - Parameters:
     ///   - model: the name that the request gave.
     ///   - lack: what it does not do, as in `makes no embeddings`.
+    /// - Returns: the error.
     static func unsuitableModel(_ model: String, _ lack: String) -> ServingError {
         ServingError(
             .invalidArgument,

@@ -25,7 +25,9 @@ struct PatternWidthTests {
         #expect(PatternWidth(pattern).width >= 100)
     }
 
-    @Test(arguments: ["(", ")", "((((", "))))", "*", "a**", "[", "[^", #"\"#, "{", "a{", "a{,3}", "|"])
+    @Test(arguments: [
+        "(", ")", "((((", "))))", "*", "a**", "[", "[^", #"\"#, "{", "a{", "a{,3}", "|",
+    ])
     func pattern_thatIsNone_isMeasuredAllTheSame(_ pattern: String) {
         #expect(PatternWidth(pattern).width <= 3)
     }

@@ -125,8 +125,9 @@ struct ToolCallForm: Sendable {
     }
 
     private func call(in text: String) -> GeneratedToolCall? {
-        guard case .object(let members)? = try? JSONValue(
-            parsing: Array(text.utf8), limits: Limits())
+        guard
+            case .object(let members)? = try? JSONValue(
+                parsing: Array(text.utf8), limits: Limits())
         else { return nil }
         let values = Dictionary(members.map { ($0.name, $0.value) }) { first, _ in first }
         guard case .text(let name)? = values["name"], tools.contains(where: { $0.name == name }),
