@@ -117,6 +117,9 @@ public struct GenerativeModelDescription: Sendable, Equatable {
     /// The chat template in Jinja; `nil` if the model has none.
     public var chatTemplate: String?
 
+    /// Whether the chat template tells the model of tools.
+    public var templateTakesTools: Bool
+
     /// The text of the token that begins a sequence, for templates; empty if there is none.
     public var beginningText: String
 
@@ -138,9 +141,9 @@ public struct GenerativeModelDescription: Sendable, Equatable {
     /// Creates a description.
     public init(
         contextTokensMax: Int, vocabularySize: Int, embeddingSize: Int, parameterCount: Int = 0,
-        summary: String = "", chatTemplate: String? = nil, beginningText: String = "",
-        endText: String = "", generates: Bool = true, embeds: Bool = false,
-        ranks: Bool = false, adapters: [String] = []
+        summary: String = "", chatTemplate: String? = nil, templateTakesTools: Bool = true,
+        beginningText: String = "", endText: String = "", generates: Bool = true,
+        embeds: Bool = false, ranks: Bool = false, adapters: [String] = []
     ) {
         self.contextTokensMax = contextTokensMax
         self.vocabularySize = vocabularySize
@@ -148,6 +151,7 @@ public struct GenerativeModelDescription: Sendable, Equatable {
         self.parameterCount = parameterCount
         self.summary = summary
         self.chatTemplate = chatTemplate
+        self.templateTakesTools = templateTakesTools
         self.beginningText = beginningText
         self.endText = endText
         self.generates = generates

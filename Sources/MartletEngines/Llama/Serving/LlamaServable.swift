@@ -174,6 +174,7 @@ extension GenerativeModelDescription {
             contextTokensMax: contextTokens, vocabularySize: info.vocabularySize,
             embeddingSize: info.embeddingSize, parameterCount: Int(clamping: info.parameterCount),
             summary: info.summary, chatTemplate: model.chatTemplate,
+            templateTakesTools: model.chatAbilities.contains(.tools),
             beginningText: text(info.tokens.beginning), endText: text(info.tokens.end),
             generates: !embeds, embeds: embeds && !ranks, ranks: ranks, adapters: adapters)
     }

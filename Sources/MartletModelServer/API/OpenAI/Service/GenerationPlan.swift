@@ -42,12 +42,14 @@ struct GenerationPlanner: Sendable {
     ///
     /// - Throws: `ServingError`, as when the prompt is longer than the model's context.
     func plan(_ request: ChatRequest) throws -> GenerationPlan {
-        let chat = try target.model.render(ChatPrompt(request))
+        let form = ToolCallForm(
+            request, templateTakesTools: target.model.description.templateTakesTools)
+        let chat = try target.model.render(form?.prompt(request) ?? ChatPrompt(request))
         let prompt = try target.model.tokenize(
             chat.prompt, addsBeginning: false, parsesSpecial: true)
         var plan = self.plan(
             .chat, request.options, stops: chat.stops, logprobs: request.logprobs != nil)
-        plan.chat = chat
+        plan.chat = form.map { ToolCallChat(rendered: chat, form: $0) } ?? chat
         var sequence = try sequence(
             prompt, request.options, logprobs: request.logprobs, param: "messages")
         sequence.chat = chat
