@@ -1,5 +1,6 @@
 """Each bad request to OpenAI's API is refused in OpenAI's form, in time, and the next is served."""
 
+import contextlib
 import functools
 import json
 
@@ -65,7 +66,6 @@ BAD_BODIES = {
     "half a surrogate": b'{"model":"smollm2","messages":[{"role":"user","content":"\\ud800"}]}',
     "a list": b"[]",
     "infinity": b'{"model": "smollm2", "messages": [], "temperature": 1e400}',
-    "NaN": b'{"model":"smollm2","messages":[{"role":"user","content":"x"}],"temperature":NaN}',
     "deep": b'{"model": ' + b"[" * 100_000,
     "a field twice": b'{"model": "smollm2", "model": "smollm2", "messages": []}',
 }
@@ -75,6 +75,13 @@ BAD_BODIES = {
 @pytest.mark.parametrize("path", [CHAT, COMPLETIONS, "/v1/embeddings", "/tokenize"])
 def test_a_body_that_is_no_request_is_refused(language_node, path, name):
     answer = language_node.rest.post(path, BAD_BODIES[name])
+    assert_openai_error(answer, 400, answer.json()["error"]["code"])
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-1e400"])
+def test_what_is_no_number_is_refused(language_node, number):
+    fields = json.dumps(HELLO)[:-1]
+    answer = language_node.rest.post(CHAT, f'{fields}, "temperature": {number}}}')
     assert_openai_error(answer, 400, answer.json()["error"]["code"])
 
 
@@ -131,7 +138,7 @@ def pattern(text):
 
 
 SCHEMAS = {
-    "deep": nested(1000, lambda inner: {"type": "array", "items": inner}),
+    "deep": nested(300, lambda inner: {"type": "array", "items": inner}),
     "of itself": {"$ref": "#"},
     "of itself by another": {
         "$ref": "#/$defs/a",
@@ -171,7 +178,7 @@ SCHEMAS = {
         "properties": {f"p{number}": {"type": "integer"} for number in range(1000)},
         "additionalProperties": False,
     },
-    "many values": {"enum": [f"value {number}" for number in range(4000)]},
+    "many values": {"enum": [f"value {number}" for number in range(2000)]},
     "numbers of many digits": {"type": "integer", "minimum": -(10**30), "maximum": 10**30},
     "no type": {"type": "bird"},
     "a type of 7": {"type": 7},
@@ -189,27 +196,15 @@ ANSWER_SECONDS = 15
 
 
 def assert_answered(node, fields, name):
-    with RestClientOf(node) as client:
-        request = {**HELLO, "temperature": 0, "max_tokens": 8, **fields}
+    # Over a connection of its own, so that a request that takes too long is given up by its node.
+    with contextlib.closing(RestClient(node.address)) as client:
+        request = {**HELLO, "temperature": 0, "max_tokens": 4, **fields}
         answer = client.post(CHAT, request, timeout=ANSWER_SECONDS)
     assert answer.status_code in (200, 400), answer.text
     if answer.status_code == 400:
         assert_openai_error(answer, 400, answer.json()["error"]["code"])
     assert node.rest.get("/healthz/ready").status_code == 200
     assert node.rest.post(CHAT, HELLO).status_code == 200, f"no answer after {name}"
-
-
-class RestClientOf:
-    """A connection of its own, so that a request that takes too long is given up by its node."""
-
-    def __init__(self, node):
-        self.client = RestClient(node.address)
-
-    def __enter__(self):
-        return self.client
-
-    def __exit__(self, *_):
-        self.client.close()
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
