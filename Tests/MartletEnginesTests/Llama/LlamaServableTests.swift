@@ -55,192 +55,198 @@ private final class Listener: Sendable {
     }
 }
 
-@Suite("Language models that are loaded", .serialized, .timeLimit(.minutes(10)))
-struct LlamaServableTests {
-    private func load(
-        _ change: (inout LlamaEngine.Options) -> Void = { _ in }
-    ) throws -> LlamaServable {
-        var options = LlamaEngine.Options()
-        options.contextTokens = 256
-        options.memoryTokens = 8 * 256
-        options.threads = 1
-        change(&options)
-        let model = try LlamaFixture.model.get()
-        let files = LanguageModelFiles(path: LlamaFixture.path, cellBytes: 23_040)
-        return try LlamaServable(
-            id: ServableID(model: "smollm2", version: 1), model: model, adapters: [:],
-            layout: LlamaLayout(options, files: files, model: model.info), options: options,
-            fileBytes: 1)
-    }
-
-    private func request(_ text: String, tokens: Int = 12) throws -> GenerationRequest {
-        var request = GenerationRequest(
-            prompt: try LlamaFixture.tokens(text), newTokensMax: tokens)
-        request.sampling.temperature = 0
-        request.ignoresEndTokens = true
-        return request
-    }
-
-    private func generate(
-        _ request: GenerationRequest, by servable: LlamaServable
-    ) async throws -> Listener {
-        let listener = Listener()
-        _ = try servable.submit(request) { listener.take($0) }
-        #expect(try await listener.end() == .length)
-        return listener
-    }
-
-    @Test func text_isWhatTheEngineAloneSays_inEachLayout() async throws {
-        let prompt = "The capital of France is"
-        let context = try LlamaFixture.context()
-        let tokens = try LlamaFixture.tokens(prompt)
-        var place = try context.feed(tokens)
-        var expected: [TokenID] = []
-        for step in 0..<12 {
-            let token = try #require(context.likeliest(at: place))
-            expected.append(token)
-            place = try context.feed([token], from: Int32(tokens.count + step))
+// Among the engines, one after the other: others measure the memory of the process.
+extension EngineTests {
+    @Suite("Language models that are loaded", .serialized, .timeLimit(.minutes(10)))
+    struct LlamaServableTests {
+        private func load(
+            _ change: (inout LlamaEngine.Options) -> Void = { _ in }
+        ) throws -> LlamaServable {
+            var options = LlamaEngine.Options()
+            options.contextTokens = 256
+            options.memoryTokens = 8 * 256
+            options.threads = 1
+            change(&options)
+            let model = try LlamaFixture.model.get()
+            let files = LanguageModelFiles(path: LlamaFixture.path, cellBytes: 23_040)
+            return try LlamaServable(
+                id: ServableID(model: "smollm2", version: 1), model: model, adapters: [:],
+                layout: LlamaLayout(options, files: files, model: model.info), options: options,
+                fileBytes: 1)
         }
-        for layout in [LlamaEngine.Options.MemoryLayout.split, .unified] {
-            let servable = try load { $0.layout = layout }
-            defer { servable.unload() }
-            let listener = try await generate(try request(prompt), by: servable)
-            #expect(listener.ids == expected)
-            #expect(listener.cached == 0)
-        }
-    }
 
-    @Test func prefix_isSharedBetweenSequences() async throws {
-        for layout in [LlamaEngine.Options.MemoryLayout.split, .unified] {
-            let servable = try load { $0.layout = layout }
-            defer { servable.unload() }
-            let common = String(repeating: "The quick brown fox jumps over the dog. ", count: 6)
-            let alone = try await generate(try request(common + "Then"), by: servable)
-            let other = try await generate(try request(common + "Later"), by: servable)
-            #expect((other.cached ?? 0) >= 40)
-            let again = try await generate(try request(common + "Then"), by: servable)
-            #expect((again.cached ?? 0) >= 40)
-            #expect(again.ids == alone.ids)
+        private func request(_ text: String, tokens: Int = 12) throws -> GenerationRequest {
+            var request = GenerationRequest(
+                prompt: try LlamaFixture.tokens(text), newTokensMax: tokens)
+            request.sampling.temperature = 0
+            request.ignoresEndTokens = true
+            return request
         }
-    }
 
-    @Test func manySequencesAtOnce_eachGetItsOwnText() async throws {
-        let servable = try load { $0.sequences = 4 }
-        defer { servable.unload() }
-        let prompts = (1...12).map { "Count: \($0), \($0 + 1)," }
-        var alone: [[TokenID]] = []
-        for prompt in prompts {
-            alone.append(try await generate(try request(prompt), by: servable).ids)
+        private func generate(
+            _ request: GenerationRequest, by servable: LlamaServable
+        ) async throws -> Listener {
+            let listener = Listener()
+            _ = try servable.submit(request) { listener.take($0) }
+            #expect(try await listener.end() == .length)
+            return listener
         }
-        let together = try await withThrowingTaskGroup(of: (Int, [TokenID]).self) { group in
-            for (index, prompt) in prompts.enumerated() {
-                group.addTask {
-                    let listener = try await self.generate(try self.request(prompt), by: servable)
-                    return (index, listener.ids)
-                }
+
+        @Test func text_isWhatTheEngineAloneSays_inEachLayout() async throws {
+            let prompt = "The capital of France is"
+            let context = try LlamaFixture.context()
+            let tokens = try LlamaFixture.tokens(prompt)
+            var place = try context.feed(tokens)
+            var expected: [TokenID] = []
+            for step in 0..<12 {
+                let token = try #require(context.likeliest(at: place))
+                expected.append(token)
+                place = try context.feed([token], from: Int32(tokens.count + step))
             }
-            return try await group.reduce(into: [Int: [TokenID]]()) { $0[$1.0] = $1.1 }
+            for layout in [LlamaEngine.Options.MemoryLayout.split, .unified] {
+                let servable = try load { $0.layout = layout }
+                defer { servable.unload() }
+                let listener = try await generate(try request(prompt), by: servable)
+                #expect(listener.ids == expected)
+                #expect(listener.cached == 0)
+            }
         }
-        // Sums are added in another order in larger batches, so that a close choice may fall out
-        // differently; nearly all must be the same.
-        let same = prompts.indices.count { together[$0] == alone[$0] }
-        #expect(same >= prompts.count - 2)
-        #expect(servable.load.running == 0)
-        #expect(servable.load.counters.completed == 24)
-    }
 
-    @Test func cancelledSequence_endsOnceAndFreesItsPlace() async throws {
-        let servable = try load()
-        defer { servable.unload() }
-        let listener = Listener()
-        let id = try servable.submit(try request("Once upon a time", tokens: 200)) {
-            listener.take($0)
+        @Test func prefix_isSharedBetweenSequences() async throws {
+            for layout in [LlamaEngine.Options.MemoryLayout.split, .unified] {
+                let servable = try load { $0.layout = layout }
+                defer { servable.unload() }
+                let common = String(repeating: "The quick brown fox jumps over the dog. ", count: 6)
+                let alone = try await generate(try request(common + "Then"), by: servable)
+                let other = try await generate(try request(common + "Later"), by: servable)
+                #expect((other.cached ?? 0) >= 40)
+                let again = try await generate(try request(common + "Then"), by: servable)
+                #expect((again.cached ?? 0) >= 40)
+                #expect(again.ids == alone.ids)
+            }
         }
-        await listener.firstToken()
-        servable.cancel(id)
-        servable.cancel(id)
-        #expect(try await listener.end() == .cancelled)
-        #expect(!(await listener.endsAgain()))
-        #expect(listener.tokens.count < 200)
-        _ = try await generate(try request("Hello"), by: servable)
-        #expect(servable.load.running == 0)
-    }
 
-    @Test func unload_endsWhatIsUnderWay() async throws {
-        let servable = try load()
-        let listener = Listener()
-        _ = try servable.submit(try request("Once upon a time", tokens: 200)) { listener.take($0) }
-        await listener.firstToken()
-        servable.unload()
-        #expect(try await listener.end() == .cancelled)
-        #expect(throws: GenerationRefusal.self) {
-            _ = try servable.submit(try self.request("Hello")) { _ in }
+        @Test func manySequencesAtOnce_eachGetItsOwnText() async throws {
+            let servable = try load { $0.sequences = 4 }
+            defer { servable.unload() }
+            let prompts = (1...12).map { "Count: \($0), \($0 + 1)," }
+            var alone: [[TokenID]] = []
+            for prompt in prompts {
+                alone.append(try await generate(try request(prompt), by: servable).ids)
+            }
+            let together = try await withThrowingTaskGroup(of: (Int, [TokenID]).self) { group in
+                for (index, prompt) in prompts.enumerated() {
+                    group.addTask {
+                        let listener = try await self.generate(
+                            try self.request(prompt), by: servable)
+                        return (index, listener.ids)
+                    }
+                }
+                return try await group.reduce(into: [Int: [TokenID]]()) { $0[$1.0] = $1.1 }
+            }
+            // Sums are added in another order in larger batches, so that a close choice may fall out
+            // differently; nearly all must be the same.
+            let same = prompts.indices.count { together[$0] == alone[$0] }
+            #expect(same >= prompts.count - 2)
+            #expect(servable.load.running == 0)
+            #expect(servable.load.counters.completed == 24)
         }
-        servable.unload()
-    }
 
-    @Test func deadline_endsTheText() async throws {
-        let servable = try load()
-        defer { servable.unload() }
-        var request = try request("Once upon a time", tokens: 250 - 4)
-        request.deadline = .after(.milliseconds(200))
-        let listener = Listener()
-        _ = try servable.submit(request) { listener.take($0) }
-        let reason = try await listener.end()
-        // A machine that is fast enough comes to the end of the context.
-        #expect(reason == .deadline || reason == .length)
-    }
-
-    @Test func grammar_holdsTheText() async throws {
-        let servable = try load()
-        defer { servable.unload() }
-        var request = try request("The answer is", tokens: 8)
-        request.ignoresEndTokens = false
-        request.sampling.grammar = #"root ::= "yes" | "no""#
-        let listener = Listener()
-        _ = try servable.submit(request) { listener.take($0) }
-        #expect(try await listener.end() == .stop)
-        #expect(["yes", "no"].contains(listener.text))
-        request.sampling.grammar = "root ::= ("
-        #expect(throws: GenerationRefusal.self) {
-            _ = try servable.submit(request) { _ in }
+        @Test func cancelledSequence_endsOnceAndFreesItsPlace() async throws {
+            let servable = try load()
+            defer { servable.unload() }
+            let listener = Listener()
+            let id = try servable.submit(try request("Once upon a time", tokens: 200)) {
+                listener.take($0)
+            }
+            await listener.firstToken()
+            servable.cancel(id)
+            servable.cancel(id)
+            #expect(try await listener.end() == .cancelled)
+            #expect(!(await listener.endsAgain()))
+            #expect(listener.tokens.count < 200)
+            _ = try await generate(try request("Hello"), by: servable)
+            #expect(servable.load.running == 0)
         }
-    }
 
-    @Test func logprobs_areThoseOfTheTokens() async throws {
-        let servable = try load()
-        defer { servable.unload() }
-        var request = try request("The capital of France is", tokens: 3)
-        request.sampling.logprobs = 2
-        let listener = try await generate(request, by: servable)
-        for token in listener.tokens {
-            let logprobs = try #require(token.logprobs)
-            #expect(logprobs.top.count == 2)
-            #expect(logprobs.top.first?.id == token.id)
-            #expect(logprobs.top.first?.logprob == logprobs.logprob)
-            #expect(logprobs.logprob <= 0)
+        @Test func unload_endsWhatIsUnderWay() async throws {
+            let servable = try load()
+            let listener = Listener()
+            _ = try servable.submit(try request("Once upon a time", tokens: 200)) {
+                listener.take($0)
+            }
+            await listener.firstToken()
+            servable.unload()
+            #expect(try await listener.end() == .cancelled)
+            #expect(throws: GenerationRefusal.self) {
+                _ = try servable.submit(try self.request("Hello")) { _ in }
+            }
+            servable.unload()
         }
-    }
 
-    @Test func guesses_changeNoText() async throws {
-        let prompt = "one two three one two three one two three one"
-        let plain = try load()
-        let expected = try await generate(try request(prompt, tokens: 40), by: plain).ids
-        plain.unload()
-        let guessing = try load { $0.draftTokens = 4 }
-        defer { guessing.unload() }
-        let found = try await generate(try request(prompt, tokens: 40), by: guessing).ids
-        #expect(found.prefix(8) == expected.prefix(8))
-        #expect(guessing.load.counters.draftsProposed > 0)
-    }
+        @Test func deadline_endsTheText() async throws {
+            let servable = try load()
+            defer { servable.unload() }
+            var request = try request("Once upon a time", tokens: 250 - 4)
+            request.deadline = .after(.milliseconds(200))
+            let listener = Listener()
+            _ = try servable.submit(request) { listener.take($0) }
+            let reason = try await listener.end()
+            // A machine that is fast enough comes to the end of the context.
+            #expect(reason == .deadline || reason == .length)
+        }
 
-    @Test func whatAGeneratingModelCannot_isSaid() throws {
-        let servable = try load()
-        defer { servable.unload() }
-        #expect(throws: ServingError.self) { try servable.embed([[1]]) }
-        #expect(throws: ServingError.self) { try servable.rank(["a"], for: "b") }
-        #expect(servable.description.generates)
-        #expect(!servable.description.embeds)
-        #expect(servable.description.contextTokensMax == 256)
+        @Test func grammar_holdsTheText() async throws {
+            let servable = try load()
+            defer { servable.unload() }
+            var request = try request("The answer is", tokens: 8)
+            request.ignoresEndTokens = false
+            request.sampling.grammar = #"root ::= "yes" | "no""#
+            let listener = Listener()
+            _ = try servable.submit(request) { listener.take($0) }
+            #expect(try await listener.end() == .stop)
+            #expect(["yes", "no"].contains(listener.text))
+            request.sampling.grammar = "root ::= ("
+            #expect(throws: GenerationRefusal.self) {
+                _ = try servable.submit(request) { _ in }
+            }
+        }
+
+        @Test func logprobs_areThoseOfTheTokens() async throws {
+            let servable = try load()
+            defer { servable.unload() }
+            var request = try request("The capital of France is", tokens: 3)
+            request.sampling.logprobs = 2
+            let listener = try await generate(request, by: servable)
+            for token in listener.tokens {
+                let logprobs = try #require(token.logprobs)
+                #expect(logprobs.top.count == 2)
+                #expect(logprobs.top.first?.id == token.id)
+                #expect(logprobs.top.first?.logprob == logprobs.logprob)
+                #expect(logprobs.logprob <= 0)
+            }
+        }
+
+        @Test func guesses_changeNoText() async throws {
+            let prompt = "one two three one two three one two three one"
+            let plain = try load()
+            let expected = try await generate(try request(prompt, tokens: 40), by: plain).ids
+            plain.unload()
+            let guessing = try load { $0.draftTokens = 4 }
+            defer { guessing.unload() }
+            let found = try await generate(try request(prompt, tokens: 40), by: guessing).ids
+            #expect(found.prefix(8) == expected.prefix(8))
+            #expect(guessing.load.counters.draftsProposed > 0)
+        }
+
+        @Test func whatAGeneratingModelCannot_isSaid() throws {
+            let servable = try load()
+            defer { servable.unload() }
+            #expect(throws: ServingError.self) { try servable.embed([[1]]) }
+            #expect(throws: ServingError.self) { try servable.rank(["a"], for: "b") }
+            #expect(servable.description.generates)
+            #expect(!servable.description.embeds)
+            #expect(servable.description.contextTokensMax == 256)
+        }
     }
 }
