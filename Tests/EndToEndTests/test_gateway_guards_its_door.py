@@ -459,9 +459,11 @@ def test_keys_open_only_the_models_of_their_scope(keyed):
         ("/v1/models/other/versions/1:predict", BODY),
         ("/V1/models/other:PREDICT", BODY),
         ("/v2/models/other/infer", infer),
-        ("/v1/chat/completions", {"model": "other", "messages": []}),
     ):
         assert_rest_error(gateway.rest.post(path, body, **shown), 403, re.compile("other"))
+    chat = gateway.rest.post("/v1/chat/completions", {"model": "other", "messages": []}, **shown)
+    assert chat.status_code == 403
+    assert "other" in chat.json()["error"]["message"]
     assert_rest_error(gateway.rest.get("/v1/models/other", **shown), 403, re.compile("other"))
     metadata = ("authorization", f"Bearer {ALICE}")
     grpc_predict(gateway, "half_plus_two", metadata)

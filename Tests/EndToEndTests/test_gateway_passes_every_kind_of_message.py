@@ -30,7 +30,7 @@ BODY = b'{"instances": [1.0]}'
 MIB = 1 << 20
 
 # What is passed on as it comes: nothing of it is kept for another attempt.
-STREAM = "/v1/chat/completions"
+STREAM = "/v1/responses"
 
 
 @pytest.fixture
