@@ -3,9 +3,12 @@
 import datetime
 import os
 import platform
+import statistics
 import subprocess
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 CORES = len(os.sched_getaffinity(0))
@@ -31,6 +34,21 @@ class Machine:
     def as_json(self) -> dict[str, str | int]:
         """The same as a JSON object."""
         return asdict(self)
+
+
+def disturbances(rounds: Iterable[Any], limit: float) -> Iterator[str]:
+    """What else had more than this share of the machine in some round, as remarks on a table.
+
+    Rounds have `others_busy` and `stolen`, shares from 0 to 1.
+    """
+    measured = list(rounds)
+    for name, who in (("others_busy", "other programs used"), ("stolen", "the host took away")):
+        shares = [getattr(each, name) or 0.0 for each in measured]
+        if shares and max(shares) > limit:
+            yield (
+                f"Not quiet: {who} {statistics.median(shares):.0%} of the machine in the "
+                f"median round, {max(shares):.0%} in the worst."
+            )
 
 
 def describe_machine() -> Machine:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from machine import Machine
+from machine import Machine, disturbances
 from measurement import Measurement
 
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
@@ -94,14 +94,7 @@ class Report:
         found = list(self.notes)
         if any((row.median("client_busy") or 0) >= CLIENT_BUSY for row in rows):
             found.append("* the load generator's only thread was busy: the server may do more.")
-        for name, who in (("others_busy", "other programs used"), ("stolen", "the host took away")):
-            median = statistics.median(getattr(each, name) for each in measured)
-            worst = max(getattr(each, name) for each in measured)
-            if worst > NOISE:
-                found.append(
-                    f"Not quiet: {who} {median:.0%} of the machine in the median round, "
-                    f"{worst:.0%} in the worst."
-                )
+        found += disturbances(measured, NOISE)
         return found
 
     def about(self) -> list[str]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from machine import Machine
+from machine import Machine, disturbances
 from peers.table import escaped, line_of, number
 
 from front.generators import Round
@@ -141,13 +141,7 @@ class Report:
                 "* the proxy's core was not full: the load generator and the backend, which share "
                 "the other one, were the limit."
             )
-        for name, who in (("others_busy", "other programs used"), ("stolen", "the host took away")):
-            shares = [getattr(each, name) for row in rows for each in row.rounds]
-            if shares and max(shares) > NOISE:
-                yield (
-                    f"Not quiet: {who} {statistics.median(shares):.0%} of the machine in the "
-                    f"median round, {max(shares):.0%} in the worst."
-                )
+        yield from disturbances((each for row in rows for each in row.rounds), NOISE)
 
     def as_json(self) -> dict[str, Any]:
         """Every single measurement."""

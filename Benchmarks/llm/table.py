@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from machine import Machine
+from machine import Machine, disturbances
 from peers.table import escaped, line_of, number
 
 from llm.limit import Limit
@@ -170,13 +170,7 @@ class Report:
             for row in group.rows
             for each in row.rounds
         ]
-        for name, who in (("others_busy", "other programs used"), ("stolen", "the host took away")):
-            shares = [getattr(each, name) for each in rounds]
-            if shares and max(shares) > NOISE:
-                yield (
-                    f"Not quiet: {who} {statistics.median(shares):.0%} of the machine in the "
-                    f"median round, {max(shares):.0%} in the worst."
-                )
+        yield from disturbances(rounds, NOISE)
 
     def as_json(self) -> dict[str, Any]:
         """Every single measurement."""

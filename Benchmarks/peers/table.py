@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from machine import Machine
+from machine import Machine, disturbances
 
 from peers.outcome import Outcome
 
@@ -117,13 +117,7 @@ class Report:
         found = list(self.notes)
         if any((row.median("client_busy") or 0) >= CLIENT_BUSY for row in rows):
             found.append("* the load generator's only thread was busy: the server may do more.")
-        for name, who in (("others_busy", "other programs used"), ("stolen", "the host took away")):
-            shares = [getattr(each, name) or 0.0 for row in rows for each in row.rounds]
-            if shares and max(shares) > NOISE:
-                found.append(
-                    f"Not quiet: {who} {statistics.median(shares):.0%} of the machine in the "
-                    f"median round, {max(shares):.0%} in the worst."
-                )
+        found += disturbances((each for row in rows for each in row.rounds), NOISE)
         return found
 
     def as_json(self) -> dict[str, Any]:
