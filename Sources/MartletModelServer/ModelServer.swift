@@ -207,20 +207,26 @@ public final class ModelServer: RequestResponder {
         if options.supportsCORS {
             CrossOrigin.allow(&response.headers, withKeys: admission.keys != nil)
         }
-        let status = response.status
-        let note: @Sendable (StatusCode, Int) -> Void = { [journal] code, bytes in
-            journal.didAnswer(
-                RequestRecord(
-                    api: .rest, method: request.method, path: request.path, subject: subject,
-                    code: code, status: .http(status), requestBytes: request.body.count,
-                    responseBytes: bytes, context: request.context))
-        }
         if let content = response.stream {
-            content.onEnd { isWhole, bytes in note(isWhole ? code : .cancelled, bytes) }
+            content.onEnd { [self, status = response.status] isWhole, bytes in
+                note(request, subject, isWhole ? code : .cancelled, status: status, bytes: bytes)
+            }
         } else {
-            note(code, response.body.count)
+            note(
+                request, subject, code, status: response.status, bytes: response.body.count)
         }
         reply.send(response)
+    }
+
+    private func note(
+        _ request: HTTPRequest, _ subject: RequestSubject, _ code: StatusCode, status: Int,
+        bytes: Int
+    ) {
+        journal.didAnswer(
+            RequestRecord(
+                api: .rest, method: request.method, path: request.path, subject: subject,
+                code: code, status: .http(status), requestBytes: request.body.count,
+                responseBytes: bytes, context: request.context))
     }
 
     // MARK: gRPC
