@@ -48,7 +48,9 @@ struct VersionDescription {
             language = LanguageModelFiles(
                 path: description.files.first ?? folder,
                 adapters: try GGUFAdapters(folder: folder).paths,
-                cellBytes: description.keyValueBytesPerToken)
+                cellBytes: description.keyValueBytesPerToken,
+                partCount: description.files.count,
+                weightTypes: Set(description.tensorBytes.keys.map(\.name)))
         } else {
             let description = try SavedModelDescription(
                 folder: folder, tags: options.tags, safety: options.safety)
