@@ -1,5 +1,5 @@
+import Foundation
 import MartletCore
-import Synchronization
 import Testing
 
 @testable import MartletEngines
@@ -35,8 +35,9 @@ private final class StandInModel: GenerativeModel {
         _ request: GenerationRequest, onEvent: @escaping @Sendable (GenerationEvent) -> Void
     ) throws(GenerationRefusal) -> GenerationID {
         let (last, most) = (request.prompt.last ?? 0, request.newTokensMax ?? 1)
-        Task { [offset, pause, fault] in
-            try? await Task.sleep(for: pause)
+        // A trial waits on a thread of the concurrency pool, which may have no other.
+        Thread.detachNewThread { [offset, pause, fault] in
+            Thread.sleep(forTimeInterval: pause.seconds)
             if let fault {
                 onEvent(.failed(fault, GenerationUsage()))
                 return
