@@ -153,8 +153,13 @@ def load(arguments):
     scheduler.max_num_batched_tokens = arguments.step_tokens
     scheduler.dynamic_split_fuse = True
     scheduler.enable_prefix_caching = arguments.prefix_cache
-    # A file that is mapped ends the process when somebody cuts it short.
-    properties = {"INFERENCE_NUM_THREADS": arguments.threads, "ENABLE_MMAP": False}
+    properties = {
+        "INFERENCE_NUM_THREADS": arguments.threads,
+        # A file that is mapped ends the process when somebody cuts it short.
+        "ENABLE_MMAP": False,
+        # In 8 bits, which is the default, what comes from the cache differs from what was computed.
+        "KV_CACHE_PRECISION": openvino.Type.f16,
+    }
     return genai.ContinuousBatchingPipeline(arguments.model, scheduler, "CPU", properties)
 
 
