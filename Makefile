@@ -43,7 +43,7 @@ test: test-swift test-end-to-end ## Run all tests
 # happen within seconds does not.
 test-swift: set-up-tests ## Run the unit tests
 	swift build --build-tests
-	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=16 swift test --skip-build
+	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=16 scripts/test-swift.sh
 
 test-end-to-end: set-up-tests ## Run the tests that start the real program (built by test-swift)
 	$(python) -m pytest Tests/EndToEndTests -q

@@ -41,6 +41,37 @@ struct GenerationSchedulerTests {
     }
 
     @Test
+    func whenMorePromptsWaitThanSequencesDecode_theyGetMoreOfAStep() throws {
+        var fixture = SchedulerFixture(step: 40) { $0.prefillShare = 0.25 }
+        let first = try fixture.submit(100..<104, new: 100)
+        fixture.step()
+        let prompts = try [300, 400, 500].map { (start: TokenID) in
+            try fixture.submit(start..<start + 10, new: 100)
+        }
+        let plan = fixture.step()
+        #expect(plan.count(first) == 1)
+        #expect(prompts.map(plan.count) == [10, 10, 10])
+    }
+
+    @Test
+    func besideALongPrompt_shortOnesAreFirst_andItHasHalfOfTheStep() throws {
+        var fixture = SchedulerFixture(step: 40)
+        let long = try fixture.submit(1000..<1400)
+        fixture.step()
+        let longer = try fixture.submit(2000..<2900)
+        let short = try fixture.submit(100..<130)
+        var plan = fixture.step()
+        #expect([plan.count(long), plan.count(longer), plan.count(short)] == [20, 20, 0])
+        plan = fixture.step()
+        #expect([plan.count(long), plan.count(longer), plan.count(short)] == [20, 0, 20])
+        plan = fixture.step()
+        #expect([plan.count(long), plan.count(longer), plan.count(short)] == [30, 0, 10])
+        plan = fixture.step()
+        #expect([plan.count(long), plan.count(longer)] == [39, 0])
+        #expect(plan.count(short) == 1)
+    }
+
+    @Test
     func whenNothingElseDecodes_aPromptHasTheWholeStep() throws {
         var fixture = SchedulerFixture(step: 40)
         let id = try fixture.submit(100..<200)
@@ -199,6 +230,6 @@ struct GenerationSchedulerTests {
         #expect(settings.slots == 256)
         #expect(settings.contextTokensMax == 1)
         #expect(settings.runningMax == 1)
-        #expect(settings.prefillTokens(whileOthersDecode: true) == 1)
+        #expect(settings.prefillTokens(prompts: 1, besides: 1) == 1)
     }
 }

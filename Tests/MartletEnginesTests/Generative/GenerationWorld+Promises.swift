@@ -25,8 +25,9 @@ extension GenerationWorld {
         require(next == plan.tokens.count, "tokens belong to nobody")
         // Who was preempted in this very step, and let in again, did not decode meanwhile.
         let isBound = preemptions == scheduler.counters.preemptions
-        if isBound, plan.chunks.contains(where: { decoding.contains($0.id) }) {
-            let bound = settings.prefillTokens(whileOthersDecode: true)
+        let others = plan.chunks.count { decoding.contains($0.id) }
+        if isBound, others > 0 {
+            let bound = settings.prefillTokens(prompts: settings.runningMax, besides: others)
             require(prefill <= bound, "\(prefill) prompt tokens keep others waiting, not \(bound)")
         }
         checkNobodyMissesOut(plan)

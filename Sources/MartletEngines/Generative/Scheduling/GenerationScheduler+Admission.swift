@@ -11,8 +11,11 @@ extension GenerationScheduler {
     ///
     /// One that is too large for the room there is keeps those behind it waiting: else it would wait
     /// for ever.
-    mutating func admit(from index: Int, budget: Int, in draft: inout StepDraft) {
+    ///
+    /// - Returns: tokens that they got.
+    mutating func admit(from index: Int, budget: Int, in draft: inout StepDraft) -> Int {
         var budget = budget
+        var used = 0
         var setAside: [ScheduledSequence] = []
         while budget > 0, setAside.count <= settings.lookahead, !holdsBack || running.isEmpty,
             let id = groups[index].queue.next(tenants), let candidate = waiting[id]
@@ -21,7 +24,9 @@ extension GenerationScheduler {
             case .admitted(let slot):
                 // Preempted sequences give their tokens back.
                 budget = min(budget, settings.stepTokensMax - draft.tokens)
-                budget -= plan(slot, budget: budget, in: &draft)
+                let count = plan(slot, budget: budget, in: &draft)
+                budget -= count
+                used += count
             case .deferred:
                 _ = leaveQueue(id)
                 setAside.append(candidate)
@@ -30,6 +35,7 @@ extension GenerationScheduler {
             }
         }
         for sequence in setAside.reversed() { wait(sequence, isFirst: true) }
+        return used
     }
 
     private mutating func admit(
