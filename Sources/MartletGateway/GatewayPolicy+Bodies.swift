@@ -88,15 +88,16 @@ extension GatewayPolicy {
         do throws(ForwardingRefusal) {
             let rules = current
             let model = try GatewayPolicy.model(of: request, body: body)
+            if model == nil, let grant, grant.awaitsModel, grant.identity.scope.limitsModels {
+                throw refused(.noModel)
+            }
             if let model, let before = grant, before.awaitsModel {
                 switch access?.control.admit(model: model, to: before, now: now) {
                 case .admitted(let admitted)?: grant = admitted
                 case .refused(let refusal)?:
                     // Its lease was given back.
                     grant = nil
-                    journal.didRefuse(refusal.reason)
-                    throw ForwardingRefusal(
-                        refusal.error, fields: HeaderFields(refusal.fields))
+                    throw refused(refusal)
                 case nil: break
                 }
             }
@@ -113,6 +114,11 @@ extension GatewayPolicy {
             release(grant)
             throw error
         }
+    }
+
+    private func refused(_ refusal: AccessRefusal) -> ForwardingRefusal {
+        journal.didRefuse(refusal.reason)
+        return ForwardingRefusal(refusal.error, fields: HeaderFields(refusal.fields))
     }
 
     private static func model(

@@ -18,8 +18,8 @@ enum OpenAICall: String, Sendable, CaseIterable {
     /// Reads a path without its query, literally; nil for one of another API.
     init?(path: String) { self.init(rawValue: path) }
 
-    /// Whether the body names the model always.
-    var namesModel: Bool { spendsTokens }
+    /// What a credential has to allow.
+    var accessVerb: AccessVerb { self == .embeddings ? .embeddings : .chat }
 
     /// Whether the answer tells what it has cost.
     var spendsTokens: Bool {

@@ -79,6 +79,12 @@ public struct LlamaEngine: Engine {
         for endpoint in options.remoteDevices { try library.addRemoteDevices(endpoint) }
     }
 
+    /// The KV memory that the options ask for, and what computing takes.
+    public func workingBytes(of artifact: ModelArtifact) -> Int {
+        artifact.language.map { LlamaMemoryEstimate(options, files: $0).byteCount }
+            ?? artifact.fileBytes / 8
+    }
+
     /// Loads a version; see ``Engine/load(_:)``.
     ///
     /// The files must have passed `GGUFDescription` in `MartletRepository`.
