@@ -31,11 +31,12 @@ build: ## Build martlet for use: .build/release/martlet
 	@$(setup) packages swift
 	swift build -c release --product martlet
 
-demo: ## Start clusters with models, and break them under load
-	@$(setup) packages swift engine litert openvino clients demo-model
+demo: ## Start clusters with models, break them under load, and talk to one
+	@$(setup) packages swift engine litert openvino llama llm-models clients demo-model
 	swift build -c release --product martlet
 	$(python) Examples/transcription/demo.py --martlet .build/release/martlet
 	$(python) Examples/front-door/demo.py --martlet .build/release/martlet
+	$(python) Examples/customer-service/demo.py --martlet .build/release/martlet
 
 test: test-swift test-end-to-end ## Run all tests
 
