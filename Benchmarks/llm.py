@@ -17,12 +17,9 @@ import argparse
 import json
 import os
 import shlex
-import signal
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import machine
@@ -44,31 +41,17 @@ TITLES = {
 def main() -> int:
     """Measure, print, write."""
     arguments = parse_arguments()
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGHUP, stop)
-    try:
-        with tempfile.TemporaryDirectory(prefix="martlet-llm.") as folder:
-            setup = setup_of(arguments, Path(folder))
-            if arguments.endpoints:
-                return balance(setup, arguments)
-            return soak(setup, arguments) if arguments.soak else compare(setup, arguments)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
-    except (
-        LoadError,
-        OSError,
-        ServerError,
-        report.ReportError,
-        subprocess.SubprocessError,
-    ) as error:
-        print(f"benchmark failed: {error}", file=sys.stderr)
-        return 1
+    failures = (LoadError, ServerError, report.ReportError)
+    return options.run(lambda: measure(arguments), failures)
 
 
-def stop(number: int, frame: FrameType | None) -> None:
-    """End as Ctrl-C does, so that the servers are stopped."""
-    raise KeyboardInterrupt
+def measure(arguments: argparse.Namespace) -> int:
+    """The loads, the soak or the two nodes; the exit code."""
+    with tempfile.TemporaryDirectory(prefix="martlet-llm.") as folder:
+        setup = setup_of(arguments, Path(folder))
+        if arguments.endpoints:
+            return balance(setup, arguments)
+        return soak(setup, arguments) if arguments.soak else compare(setup, arguments)
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -19,7 +19,8 @@ struct GGUFHyperparameters {
     /// Elements of a head's key, and of its value.
     let keyLength: Int
     let valueLength: Int
-    /// Whether the model makes vectors of texts: it pools outputs, or each token sees those behind it.
+    /// Whether the model makes vectors of texts: it pools outputs, or each token sees those behind
+    /// it.
     let embeds: Bool
 
     /// Reads the sizes of a model.

@@ -41,34 +41,34 @@ struct GenerationSchedulerTests {
     }
 
     @Test
-    func whenMorePromptsWaitThanSequencesDecode_theyGetMoreOfAStep() throws {
-        var fixture = SchedulerFixture(step: 40) { $0.prefillShare = 0.25 }
+    func shortPrompts_areLetInWhole_besideOthersThatDecode() throws {
+        var fixture = SchedulerFixture(step: 50) { $0.prefillShare = 0.2 }
         let first = try fixture.submit(100..<104, new: 100)
         fixture.step()
         let prompts = try [300, 400, 500].map { (start: TokenID) in
-            try fixture.submit(start..<start + 10, new: 100)
+            try fixture.submit(start..<start + 20, new: 100)
         }
         let plan = fixture.step()
         #expect(plan.count(first) == 1)
-        #expect(prompts.map(plan.count) == [10, 10, 10])
+        // The step has room for two; the third does not end in it, and the share is used.
+        #expect(prompts.map(plan.count) == [20, 20, 0])
     }
 
     @Test
-    func besideALongPrompt_shortOnesAreFirst_andItHasHalfOfTheStep() throws {
-        var fixture = SchedulerFixture(step: 40)
-        let long = try fixture.submit(1000..<1400)
+    func besideALongPrompt_shortOnesAreFirst_andItHasHalfOfItsShare() throws {
+        var fixture = SchedulerFixture(step: 100) { $0.prefillShare = 0.2 }
+        let first = try fixture.submit(1..<5, new: 100)
         fixture.step()
+        let long = try fixture.submit(1000..<1400)
+        #expect(fixture.step().count(long) == 20)
         let longer = try fixture.submit(2000..<2900)
         let short = try fixture.submit(100..<130)
         var plan = fixture.step()
-        #expect([plan.count(long), plan.count(longer), plan.count(short)] == [20, 20, 0])
+        #expect([first, long, longer, short].map(plan.count) == [1, 10, 10, 0])
         plan = fixture.step()
-        #expect([plan.count(long), plan.count(longer), plan.count(short)] == [20, 0, 20])
+        #expect([first, long, longer, short].map(plan.count) == [1, 10, 0, 30])
         plan = fixture.step()
-        #expect([plan.count(long), plan.count(longer), plan.count(short)] == [30, 0, 10])
-        plan = fixture.step()
-        #expect([plan.count(long), plan.count(longer)] == [39, 0])
-        #expect(plan.count(short) == 1)
+        #expect([first, long, longer, short].map(plan.count) == [1, 20, 0, 1])
     }
 
     @Test
@@ -230,6 +230,6 @@ struct GenerationSchedulerTests {
         #expect(settings.slots == 256)
         #expect(settings.contextTokensMax == 1)
         #expect(settings.runningMax == 1)
-        #expect(settings.prefillTokens(prompts: 1, besides: 1) == 1)
+        #expect(settings.prefillTokens(whileOthersDecode: true) == 1)
     }
 }

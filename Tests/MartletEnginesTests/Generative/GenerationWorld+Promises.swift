@@ -18,16 +18,16 @@ extension GenerationWorld {
             guard let client = clients[chunk.id] else { return require(false, "nobody's chunk") }
             check(chunk, client, plan)
             let end = Int(chunk.start) + chunk.tokens.count - chunk.drafts
-            if !decoding.contains(chunk.id) { prefill += end - Int(chunk.start) }
             let isLast = end == client.tokens.count
+            // Those that end may be more.
+            if !decoding.contains(chunk.id), !isLast { prefill += end - Int(chunk.start) }
             require(chunk.logits == (isLast ? chunk.drafts + 1 : 0), "\(chunk.logits) logits")
         }
         require(next == plan.tokens.count, "tokens belong to nobody")
         // Who was preempted in this very step, and let in again, did not decode meanwhile.
         let isBound = preemptions == scheduler.counters.preemptions
-        let others = plan.chunks.count { decoding.contains($0.id) }
-        if isBound, others > 0 {
-            let bound = settings.prefillTokens(prompts: settings.runningMax, besides: others)
+        if isBound, plan.chunks.contains(where: { decoding.contains($0.id) }) {
+            let bound = settings.prefillTokens(whileOthersDecode: true)
             require(prefill <= bound, "\(prefill) prompt tokens keep others waiting, not \(bound)")
         }
         checkNobodyMissesOut(plan)

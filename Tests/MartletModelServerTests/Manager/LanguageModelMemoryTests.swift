@@ -18,7 +18,9 @@ struct LanguageModelMemoryTests {
             artifact.language?.sizes.contextTokens == 64 ? WeighingEngine.workingBytes : 0
         }
 
-        func load(_ artifact: ModelArtifact) throws -> any Servable { FakeServable(id: artifact.id) }
+        func load(_ artifact: ModelArtifact) throws -> any Servable {
+            FakeServable(id: artifact.id)
+        }
     }
 
     private let storage: ModelStorage

@@ -96,13 +96,9 @@ extension GenerationScheduler {
                 prompts.append(slot)
             }
         }
-        let places = max(0, settings.runningMax - running.count)
-        let budget = min(
-            settings.stepTokensMax - draft.tokens,
-            settings.prefillTokens(
-                prompts: prompts.count + min(groups[index].queue.count, places),
-                besides: draft.chunks.count))
-        prefill(prompts, from: index, budget: budget, in: &draft)
+        let budget = PromptBudget(
+            settings, room: settings.stepTokensMax - draft.tokens, besides: draft.chunks.count)
+        prefill(prompts, from: index, budget, in: &draft)
         if settings.draftTokensMax > 0 { guess(in: &draft) }
         return draft
     }
@@ -112,33 +108,30 @@ extension GenerationScheduler {
     /// The oldest gets half of the budget at least, so that it ends some day. Besides it, shorter
     /// ones are first, as the least time is waited then; longer ones that have begun are last.
     private mutating func prefill(
-        _ prompts: [SlotID], from index: Int, budget: Int, in draft: inout StepDraft
+        _ prompts: [SlotID], from index: Int, _ budget: PromptBudget, in draft: inout StepDraft
     ) {
+        var budget = budget
         let begun = prompts.compactMap { sequences[Int($0)] }.sorted {
             ($0.standing.priority, $0.due, $0.id) < ($1.standing.priority, $1.due, $1.id)
         }
         let oldest = begun.min { $0.standing < $1.standing }
         let place = begun.firstIndex { $0.id == oldest?.id } ?? 0
-        let due = oldest?.due ?? 0
-        let kept = due <= budget ? due : budget / 2
-        var budget = budget
-        for sequence in begun[..<place] {
-            budget -= prefill(sequence, budget: budget - kept, in: &draft)
-        }
-        if groups[index].queue.count > 0 {
-            budget -= admit(from: index, budget: budget - kept, in: &draft)
-        }
-        for sequence in begun[place...] {
-            budget -= prefill(sequence, budget: budget, in: &draft)
-        }
+        budget.keep(for: oldest?.due ?? 0)
+        for sequence in begun[..<place] { prefill(sequence, &budget, in: &draft) }
+        if groups[index].queue.count > 0 { admit(from: index, &budget, in: &draft) }
+        budget.giveKept()
+        for sequence in begun[place...] { prefill(sequence, &budget, in: &draft) }
     }
 
     /// Plans a prompt that has begun, unless one before it has preempted it.
     private mutating func prefill(
-        _ sequence: ScheduledSequence, budget: Int, in draft: inout StepDraft
-    ) -> Int {
-        guard let slot = slotsByID[sequence.id] else { return 0 }
-        return plan(slot, budget: min(budget, settings.stepTokensMax - draft.tokens), in: &draft)
+        _ sequence: ScheduledSequence, _ budget: inout PromptBudget, in draft: inout StepDraft
+    ) {
+        guard let slot = slotsByID[sequence.id] else { return }
+        // Preempted sequences give their tokens back.
+        budget.bound(by: settings.stepTokensMax - draft.tokens)
+        let tokens = budget.allowance(for: sequence.due)
+        budget.take(plan(slot, budget: tokens, in: &draft))
     }
 
     /// Plans as many of a sequence's tokens as there are budget and cells for.

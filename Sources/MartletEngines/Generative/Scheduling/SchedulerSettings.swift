@@ -28,8 +28,8 @@ struct SchedulerSettings: Sendable, Equatable {
     /// Most sequences that run at once.
     var runningMax: Int
 
-    /// The part of a step's tokens that prompts may take while as many other sequences decode as
-    /// prompts wait, or more, 0 to 1; at least one token.
+    /// The part of a step's tokens that long prompts may take while other sequences decode, 0 to 1;
+    /// at least one token.
     ///
     /// It bounds how long a prompt delays the next token of others.
     var prefillShare = 0.125
@@ -104,14 +104,10 @@ struct SchedulerSettings: Sendable, Equatable {
         return settings
     }
 
-    /// Tokens that prompts may take of a step.
-    ///
-    /// A step's length is felt by each sequence that decodes, and what it does for prompts by each
-    /// that waits for its first token: where these are more, they get more.
-    func prefillTokens(prompts: Int, besides decoding: Int) -> Int {
-        guard decoding > 0 else { return stepTokensMax }
-        let weight = max(1, Double(prompts) / Double(decoding))
-        return max(1, Int(min(1, prefillShare * weight) * Double(stepTokensMax)))
+    /// Tokens that long prompts may take of a step.
+    func prefillTokens(whileOthersDecode: Bool) -> Int {
+        guard whileOthersDecode else { return stepTokensMax }
+        return max(1, Int(Double(stepTokensMax) * prefillShare))
     }
 
     /// Fewest tokens that are worth sharing: a copy moves all of a slot's memory.

@@ -2,11 +2,11 @@ import MartletCore
 
 /// What a language model takes beside its weights, worked out before it is loaded.
 ///
-/// It is meant to be an upper bound that is near: layers that look back a short way only are counted
-/// as if they saw all tokens. What the engine really took is known afterwards.
+/// It is meant to be an upper bound that is near: layers that look back a short way only are
+/// counted as if they saw all tokens. What the engine really took is known afterwards.
 struct LlamaMemoryEstimate: Sendable, Equatable {
-    /// States of a token that a step keeps at once, each as wide as an embedding: the inner layer of
-    /// a network is about four times as wide, and it has a gate.
+    /// States of a token that a step keeps at once, each as wide as an embedding: the inner layer
+    /// of a network is about four times as wide, and it has a gate.
     private static let statesPerToken = 16
 
     private static let floatBytes = 4

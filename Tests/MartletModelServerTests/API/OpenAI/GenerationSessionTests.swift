@@ -20,8 +20,8 @@ struct GenerationSessionTests {
         let hangsUp: Bool
 
         init(
-            _ body: String, hangsUp: Bool = false, path: OpenAIRoute = .chatCompletions, chat: PlainChat? = nil,
-            prepare: (ScriptedModel) -> Void = { _ in }
+            _ body: String, hangsUp: Bool = false, path: OpenAIRoute = .chatCompletions,
+            chat: PlainChat? = nil, prepare: (ScriptedModel) -> Void = { _ in }
         ) throws {
             self.hangsUp = hangsUp
             prepare(model)

@@ -91,8 +91,8 @@ struct GenerationTargets: Sendable {
 extension ModelManager {
     /// The versions of language models that are loaded, by name and version.
     ///
-    /// They are looked for when models have come or gone, not each time somebody asks: each metric of
-    /// a scrape does, and there may be thousands of other models.
+    /// They are looked for when models have come or gone, not each time somebody asks: each metric
+    /// of a scrape does, and there may be thousands of other models.
     var languageModels: [any GenerativeModel] {
         // Read before looking, so that no change in between is missed.
         let change = changeCount
