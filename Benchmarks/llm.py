@@ -116,7 +116,7 @@ def parse_arguments() -> argparse.Namespace:
         type=int,
         metavar="N",
         help="with --endpoints: conversations of load B that each node's KV memory has room for "
-        f"(default: {endpoints.HELD_SHARE:.0%} of them)",
+        f"(default: {endpoints.HELD_SHARE * 100:.0f} %% of them)",
     )
     return checked(parser, parser.parse_args())
 
