@@ -29,6 +29,7 @@ extension GatewayPolicy {
             return
         }
         let state = plan.state as? RequestState
+        let plan = GatewayPolicy.timed(plan, state?.tokenTimes, body: body)
         if let body, let prompts = state?.pool.prompts {
             let blocks = prompts.blocks(inBody: body, tenant: state?.grant?.tenant)
             state?.prompt.withLock { $0 = blocks }
@@ -43,6 +44,16 @@ extension GatewayPolicy {
             return
         }
         look(up: key, caching, state, plan, completion)
+    }
+
+    /// A plan whose times are those of the tokens that the body asks for.
+    private static func timed(
+        _ plan: ForwardingPlan, _ times: TokenTimes?, body: [UInt8]?
+    ) -> ForwardingPlan {
+        guard let times else { return plan }
+        var timed = plan
+        times.limit(&timed, for: body.flatMap { CompletionRequest($0) })
+        return timed
     }
 
     private func look(

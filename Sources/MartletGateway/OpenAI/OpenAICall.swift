@@ -29,6 +29,19 @@ enum OpenAICall: String, Sendable, CaseIterable {
         }
     }
 
+    /// Whether it is answered by text, token by token.
+    var isGenerative: Bool { self == .chatCompletions || self == .completions }
+
+    /// Whether this may be asked in its place: not another model where numbers are the answer,
+    /// which mean something else there.
+    func allows(_ fallback: TrafficPolicy.Fallback) -> Bool {
+        switch self {
+        case .chatCompletions, .completions: true
+        case .embeddings: fallback.model == nil
+        case .responses, .rerank, .rerankV2, .plainRerank, .tokenize, .detokenize: false
+        }
+    }
+
     /// Whether it changes nothing, and so may run twice: all but `/v1/responses`, which servers may
     /// keep to be continued.
     var mayRunTwice: Bool { self != .responses }
@@ -86,5 +99,14 @@ extension GatewayPolicy {
     ) -> [UInt8]? {
         guard OpenAICall(path: request.path) != nil else { return nil }
         return OpenAIErrorContent(error.message, status: status).bytes
+    }
+
+    func event(
+        telling error: ServingError, status: Int, to request: ForwardedRequest
+    ) -> [UInt8]? {
+        body(telling: error, status: status, to: request).map { content in
+            // It is on one line.
+            Array("data: ".utf8) + content + Array("\n\n".utf8)
+        }
     }
 }
