@@ -87,12 +87,15 @@ let package = Package(
         // The engine's part is built by scripts/setup.sh against llama.cpp's headers.
         .target(name: "CLlama", exclude: ["engine"], linkerSettings: [.linkedLibrary("dl")]),
         .target(name: "COpenVINO", linkerSettings: [.linkedLibrary("dl")]),
+        .target(name: "CSpawn"),
         .target(
             name: "MartletEngines",
             dependencies: [
                 "MartletCore", "MartletTensors", "CTensorFlow", "CLiteRT", "CLlama", "COpenVINO",
-                .product(name: "DequeModule", package: "swift-collections"),
+                "CSpawn", .product(name: "DequeModule", package: "swift-collections"),
             ],
+            // Installed by scripts/setup.sh beside the engine that it drives.
+            exclude: ["OpenVINOGenAI/worker"],
             swiftSettings: swiftSettings),
         .target(
             name: "MartletRepository",
@@ -123,7 +126,6 @@ let package = Package(
                 .product(name: "JWTKit", package: "jwt-kit"),
             ],
             swiftSettings: swiftSettings),
-        .target(name: "CSpawn"),
         .target(
             name: "MartletOperations",
             dependencies: [

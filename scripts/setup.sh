@@ -8,6 +8,7 @@
 #   engine         TensorFlow's two libraries            .engines/tensorflow/
 #   litert         LiteRT's library                      .engines/litert/
 #   openvino       OpenVINO's libraries                  .engines/openvino/
+#   openvino-genai OpenVINO GenAI in a Python, for LLMs  .engines/openvino-genai/
 #   llama          llama.cpp's libraries (compiles)      .engines/llama/
 #   llama-server   its own server, to measure beside     .tools/llama.cpp/bin/
 #   llm-models     SmolLM2, a small language model       .models/smollm2-*/1/
@@ -35,6 +36,8 @@ source scripts/setup/packages.sh
 source scripts/setup/wheels.sh
 # shellcheck source=setup/engine.sh
 source scripts/setup/engine.sh
+# shellcheck source=setup/genai.sh
+source scripts/setup/genai.sh
 # shellcheck source=setup/llama.sh
 source scripts/setup/llama.sh
 # shellcheck source=setup/python.sh
@@ -50,6 +53,7 @@ for part in "$@"; do
     case $part in
         packages | swift | engine | litert | openvino | clients | models-venv | fixtures) ;;
         demo-model | promtool | bench-peers | lint-tools | llama | llama-server | llm-models) ;;
+        openvino-genai) ;;
         *) fail "unknown part '$part'" "run scripts/setup.sh without arguments to see the parts" ;;
     esac
 done

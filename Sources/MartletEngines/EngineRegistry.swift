@@ -18,11 +18,23 @@ public final class EngineRegistry: Sendable {
     /// Opens an engine; called until it succeeds once.
     public typealias Opener = @Sendable () throws -> any Engine
 
+    /// An engine of language models may be another than that of the same name which loads graphs of
+    /// tensors.
+    private struct Name: Hashable {
+        let engine: EngineName
+        let isOfLanguageModels: Bool
+
+        init(_ engine: EngineName, for format: ModelFormat) {
+            self.engine = engine
+            isOfLanguageModels = format == .gguf
+        }
+    }
+
     private struct State {
         var openers: [ModelFormat: Opener]
         var engines: [ModelFormat: any Engine] = [:]
-        var namedOpeners: [EngineName: Opener]
-        var namedEngines: [EngineName: any Engine] = [:]
+        var namedOpeners: [Name: Opener] = [:]
+        var namedEngines: [Name: any Engine] = [:]
     }
 
     private let state: Mutex<State>
@@ -33,23 +45,31 @@ public final class EngineRegistry: Sendable {
     ///   - openers: for each format, what opens the engine that loads it, and whose answers are
     ///     those that others are held to.
     ///   - named: what opens other engines that load these formats too.
-    public init(_ openers: [ModelFormat: Opener], named: [EngineName: Opener] = [:]) {
-        state = Mutex(State(openers: openers, namedOpeners: named))
+    ///   - language: what opens other engines of language models.
+    public init(
+        _ openers: [ModelFormat: Opener], named: [EngineName: Opener] = [:],
+        language: [EngineName: Opener] = [:]
+    ) {
+        var state = State(openers: openers)
+        for (name, opener) in named { state.namedOpeners[Name(name, for: .savedModel)] = opener }
+        for (name, opener) in language { state.namedOpeners[Name(name, for: .gguf)] = opener }
+        self.state = Mutex(state)
     }
 
     /// Whether the node may have an engine of this name beside those of the formats.
-    public func has(_ name: EngineName) -> Bool {
-        state.withLock { $0.namedOpeners[name] != nil }
+    public func has(_ name: EngineName, for format: ModelFormat) -> Bool {
+        state.withLock { $0.namedOpeners[Name(name, for: format)] != nil }
     }
 
-    /// The engine of a name; opens it if it is not open.
+    /// The engine of a name that loads a format; opens it if it is not open.
     ///
     /// - Throws: `ServingError` (`UNAVAILABLE`) that says how to install it.
-    public func engine(named name: EngineName) throws -> any Engine {
-        try state.withLock { state in
+    public func engine(named engine: EngineName, for format: ModelFormat) throws -> any Engine {
+        let name = Name(engine, for: format)
+        return try state.withLock { state in
             if let engine = state.namedEngines[name] { return engine }
             guard let opener = state.namedOpeners[name] else {
-                throw ServingError(.unavailable, "This node has no engine \(name.rawValue)")
+                throw ServingError(.unavailable, "This node has no engine \(engine.rawValue)")
             }
             let engine = try opener()
             state.namedEngines[name] = engine

@@ -44,7 +44,7 @@ SHIMS = {
     "COpenVINO": "MartletEngines",
     "CRapidJSON": "MartletTensors",
     "CResolver": "MartletGateway",
-    "CSpawn": "MartletOperations",
+    "CSpawn": "MartletEngines MartletOperations",
     "CStandardError": "MartletTelemetry",
     "CTensorFlow": "MartletEngines",
     "CZlib": "MartletTransport MartletRepository",

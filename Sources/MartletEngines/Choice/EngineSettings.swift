@@ -9,7 +9,7 @@ public enum EngineName: String, Sendable, Hashable, CaseIterable {
     public func loads(_ format: ModelFormat) -> Bool {
         switch self {
         case .tensorflow: format == .savedModel
-        case .openvino: format != .gguf
+        case .openvino: true
         case .litert: format == .tfLite
         case .llama: format == .gguf
         }

@@ -12,15 +12,24 @@ public struct LanguageModelFiles: Sendable, Equatable {
     /// What the file says of the model's size; it is weighed before the model is loaded.
     public var sizes: LanguageModelSizes
 
+    /// How many files it is in.
+    public var partCount: Int
+
+    /// The types in which weights are stored, such as `Q4_0`; empty if not known.
+    public var weightTypes: Set<String>
+
     /// Creates a description.
     public init(
         path: String, adapters: [String: String] = [:], cellBytes: Int,
-        sizes: LanguageModelSizes = LanguageModelSizes()
+        sizes: LanguageModelSizes = LanguageModelSizes(), partCount: Int = 1,
+        weightTypes: Set<String> = []
     ) {
         self.path = path
         self.adapters = adapters
         self.cellBytes = cellBytes
         self.sizes = sizes
+        self.partCount = partCount
+        self.weightTypes = weightTypes
     }
 }
 

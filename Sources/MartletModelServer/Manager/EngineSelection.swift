@@ -10,7 +10,7 @@ import MartletTensors
 /// and one of them is unloaded. Nothing that the other engine does fails the load.
 struct EngineSelection {
     /// The engine that is tried against those of reference.
-    private static let other = EngineName.openvino
+    static let other = EngineName.openvino
 
     let engines: EngineRegistry
     let settings: EngineSettings
@@ -42,10 +42,16 @@ struct EngineSelection {
         case .named, .automatic:
             let reference = try engines.engine(for: artifact.format)
             (servable, choice) =
-                reference.name == Self.other.rawValue || !engines.has(Self.other)
+                if reference.name == Self.other.rawValue
+                    || !engines.has(Self.other, for: artifact.format)
                     || !Self.other.loads(artifact.format)
-                ? try load(artifact, only: reference)
-                : try compare(artifact, with: reference, given: given)
+                {
+                    try load(artifact, only: reference)
+                } else if artifact.format == .gguf {
+                    try compareLanguageModel(artifact, with: reference)
+                } else {
+                    try compare(artifact, with: reference, given: given)
+                }
         }
         logger.info("engine chosen", metadata: metadata(artifact.id, choice))
         return (servable, choice)
@@ -64,8 +70,9 @@ struct EngineSelection {
         _ artifact: ModelArtifact, named name: EngineName
     ) throws -> (any Servable, EngineChoice) {
         let chosen =
-            try engines.has(name)
-            ? engines.engine(named: name) : engines.engine(for: artifact.format)
+            try engines.has(name, for: artifact.format)
+            ? engines.engine(named: name, for: artifact.format)
+            : engines.engine(for: artifact.format)
         var choice = EngineChoice(
             engine: chosen.name, precision: precision(of: artifact, in: chosen), reason: .named,
             detail: "the operator named it")
@@ -142,7 +149,7 @@ extension EngineSelection {
         }
         let other: any Engine
         do {
-            other = try engines.engine(named: Self.other)
+            other = try engines.engine(named: Self.other, for: artifact.format)
         } catch {
             return keep(.absent, "\(error)")
         }
@@ -208,7 +215,8 @@ extension EngineSelection {
     private func loadInstead(
         _ artifact: ModelArtifact, of engine: any Engine, after error: any Error
     ) throws -> (any Servable, EngineChoice) {
-        guard artifact.format == .tfLite, let other = try? engines.engine(named: Self.other),
+        guard artifact.format == .tfLite,
+            let other = try? engines.engine(named: Self.other, for: .tfLite),
             let servable = try? other.load(artifact)
         else { throw error }
         let choice = EngineChoice(

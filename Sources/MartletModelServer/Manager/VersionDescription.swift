@@ -58,7 +58,9 @@ struct VersionDescription {
                 sizes: LanguageModelSizes(
                     contextTokens: description.contextLength,
                     vocabulary: description.vocabularySize,
-                    embedding: description.embeddingLength, embeds: description.embeds))
+                    embedding: description.embeddingLength, embeds: description.embeds),
+                partCount: description.files.count,
+                weightTypes: Set(description.tensorBytes.keys.map(\.name)))
         } else {
             let description = try SavedModelDescription(
                 folder: folder, tags: options.tags, safety: options.safety)

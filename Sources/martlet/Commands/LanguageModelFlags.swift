@@ -7,6 +7,11 @@ struct LanguageModelFlags: ParsableArguments {
     var llamaPath: String?
 
     @Option(
+        name: .customLong("openvino-genai-path"),
+        help: "Folder with OpenVINO GenAI, another engine for GGUF models.")
+    var openvinoGenAIPath: String?
+
+    @Option(
         help: ArgumentHelp(
             "Most tokens of prompt and text together; 0 for what the model was trained with, at "
                 + "most \(LlamaEngine.Options.contextTokensUsual).", valueName: "tokens"))

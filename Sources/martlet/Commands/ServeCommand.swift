@@ -243,6 +243,7 @@ struct ServeCommand: AsyncParsableCommand {
             settings.litertPath = litertPath
             settings.openvinoPath = engineOptions.openvinoPath
             settings.llamaPath = languageModels.llamaPath
+            settings.openvinoGenAIPath = languageModels.openvinoGenAIPath
             settings.llama = languageModels.options(engineThreads: engineThreads)
             settings.loading.engines = try engineOptions.settings
             settings.litert.interpretersPerModel = tfliteInterpreters

@@ -16,7 +16,10 @@ struct EngineInspection {
                 let path = try TensorFlowLibrary.locate(preferred: settings.tensorflowPath)
                 return "\(try TensorFlowLibrary(directory: path).version) in \(path)"
             },
-            engine(.openvino, isNeeded: isNamed(.openvino) || formats.contains(.onnx)) {
+            engine(
+                .openvino,
+                isNeeded: isNamed(.openvino) && formats != [.gguf] || formats.contains(.onnx)
+            ) {
                 let path = try OpenVINOLibrary.locate(preferred: settings.openvinoPath)
                 return "\(try OpenVINOLibrary(directory: path).version) in \(path)"
             },
@@ -29,6 +32,15 @@ struct EngineInspection {
                 let path = try LlamaLibrary.locate(preferred: settings.llamaPath)
                 return "\(try LlamaLibrary(directory: path).version) in \(path)"
             },
+            engine(
+                .openvino, title: "openvino-genai",
+                isNeeded: isNamed(.openvino) && formats.contains(.gguf)
+            ) {
+                let path = try OpenVINOGenAIInstallation.locate(
+                    preferred: settings.openvinoGenAIPath)
+                _ = try OpenVINOGenAIInstallation(directory: path)
+                return "in \(path)"
+            },
         ]
     }
 
@@ -38,9 +50,9 @@ struct EngineInspection {
     }
 
     private func engine(
-        _ name: EngineName, isNeeded: Bool, open: () throws -> String
+        _ name: EngineName, title: String? = nil, isNeeded: Bool, open: () throws -> String
     ) -> NodeFacts.Engine {
-        var engine = NodeFacts.Engine(name: name.rawValue, isNeeded: isNeeded)
+        var engine = NodeFacts.Engine(name: title ?? name.rawValue, isNeeded: isNeeded)
         do {
             engine.found = try open()
         } catch {

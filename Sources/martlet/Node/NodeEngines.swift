@@ -1,4 +1,5 @@
 import Logging
+import MartletCore
 import MartletEngines
 import MartletModelServer
 import MartletRepository
@@ -30,7 +31,8 @@ struct NodeEngines {
                 .onnx: { try openvino.engine() },
                 .gguf: { [self] in try openLlama() },
             ],
-            named: [.openvino: { try openvino.engine() }])
+            named: [.openvino: { try openvino.engine() }],
+            language: [.openvino: { [self] in try openOpenVINOGenAI() }])
     }
 
     private func openTensorFlow() throws -> any Engine {
@@ -59,16 +61,40 @@ struct NodeEngines {
     }
 
     private func openLlama() throws -> any Engine {
+        let library = try llamaLibrary()
+        logger.info(
+            "engine opened",
+            metadata: ["llama": "\(library.version)", "uses": "\(library.systemInfo)"])
+        return try LlamaEngine(library: library, options: languageOptions)
+    }
+
+    /// Neither engine of language models does without it: it reads their vocabularies.
+    private func llamaLibrary() throws -> LlamaLibrary {
         let library = try LlamaLibrary(
             directory: LlamaLibrary.locate(preferred: settings.llamaPath))
         library.takeLog(from: .warning) { [logger] level, line in
             logger.log(level: level == .error ? .error : .warning, "llama.cpp: \(line)")
         }
-        logger.info(
-            "engine opened",
-            metadata: ["llama": "\(library.version)", "uses": "\(library.systemInfo)"])
+        return library
+    }
+
+    private var languageOptions: LlamaEngine.Options {
         var options = settings.llama
         options.threads = options.threads ?? threads
-        return try LlamaEngine(library: library, options: options)
+        return options
+    }
+
+    private func openOpenVINOGenAI() throws -> any Engine {
+        let installation = try OpenVINOGenAIInstallation(
+            directory: OpenVINOGenAIInstallation.locate(preferred: settings.openvinoGenAIPath))
+        var options = OpenVINOGenAIEngine.Options(languageOptions)
+        options.sharesPrefixes = settings.apiKeyFile == nil
+        options.log = { [logger] id, line in
+            logger.warning(
+                "worker of openvino-genai: \(line)",
+                metadata: ["model": "\(id.model)", "version": "\(id.version)"])
+        }
+        return OpenVINOGenAIEngine(
+            installation: installation, library: try llamaLibrary(), options: options)
     }
 }

@@ -49,7 +49,9 @@ struct NodeSettings {
     var openvino = OpenVINOEngine.Options()
     /// Folder with llama.cpp's libraries, if the operator named one.
     var llamaPath: String?
-    /// How llama.cpp runs models.
+    /// Folder with OpenVINO GenAI, if the operator named one.
+    var openvinoGenAIPath: String?
+    /// How language models run, by llama.cpp and as far as it has a meaning by other engines.
     var llama = LlamaEngine.Options()
     /// How versions are loaded; batching is put in by ``NodeRunner``.
     var loading = VersionLoader.Options()

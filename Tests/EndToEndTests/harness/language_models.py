@@ -11,10 +11,14 @@ CONTEXT_TOKENS = 2048
 
 
 def serve(launcher, *flags, models=None, **options):
-    """A node with the model."""
+    """A node with the model, run by llama.cpp unless the flags say otherwise: tests are to see the
+    same engine whatever is installed."""
     assert FOLDER.exists(), f"{FOLDER} is missing: scripts/setup.sh llm-models makes it"
     return launcher.serve(
-        models or {NAME: FOLDER}, "--context-tokens", CONTEXT_TOKENS, *flags, **options
+        models or {NAME: FOLDER},
+        *("--engine", f"{NAME}=llama", "--context-tokens", CONTEXT_TOKENS),
+        *flags,
+        **options,
     )
 
 

@@ -16,7 +16,15 @@ import uuid
 
 from harness.clients import GrpcClient, RestClient, assert_unharmed
 from harness.models import fixture
-from harness.paths import BINARY, FIXTURES, LITERT, LLAMA, OPENVINO, TENSORFLOW
+from harness.paths import (
+    BINARY,
+    FIXTURES,
+    LITERT,
+    LLAMA,
+    OPENVINO,
+    OPENVINO_GENAI,
+    TENSORFLOW,
+)
 from harness.waiting import await_until
 
 TOKEN = "MARTLET_TEST_PROCESS"
@@ -358,6 +366,7 @@ def process_environment(changes, token):
     environment["MARTLET_TENSORFLOW_PATH"] = str(TENSORFLOW)
     environment["MARTLET_LITERT_PATH"] = str(LITERT)
     environment["MARTLET_OPENVINO_PATH"] = str(OPENVINO)
+    environment["MARTLET_OPENVINO_GENAI_PATH"] = str(OPENVINO_GENAI)
     environment["MARTLET_LLAMA_PATH"] = str(LLAMA)
     environment[TOKEN] = token
     for variable, value in (changes or {}).items():

@@ -251,19 +251,22 @@ extension GenerationScheduler {
     private mutating func tell(_ ending: Ending, _ sequence: ScheduledSequence) {
         switch ending {
         case .finished(let reason):
-            count(reason)
+            counters.count(reason)
             events.append(SequenceEvent(id: sequence.id, kind: .finished(reason, sequence.usage)))
         case .failed(let error):
             counters.failed += 1
             events.append(SequenceEvent(id: sequence.id, kind: .failed(error, sequence.usage)))
         }
     }
+}
 
-    private mutating func count(_ reason: FinishReason) {
+extension GenerationCounters {
+    /// Counts a request that ended without an error.
+    mutating func count(_ reason: FinishReason) {
         switch reason {
-        case .stop, .length: counters.completed += 1
-        case .cancelled: counters.cancelled += 1
-        case .deadline: counters.expired += 1
+        case .stop, .length: completed += 1
+        case .cancelled: cancelled += 1
+        case .deadline: expired += 1
         }
     }
 }

@@ -99,21 +99,11 @@ struct GenerationScheduler: Sendable {
     mutating func submit(
         _ request: GenerationRequest, deadline: Duration? = nil, now: Duration
     ) throws(GenerationRefusal) -> GenerationID {
-        try check(request)
-        if let deadline, deadline <= now {
-            throw GenerationRefusal(
-                ServingError(.deadlineExceeded, "The deadline passed before the request began"))
-        }
-        let tokens = request.prompt.count
-        guard waiting.count < settings.waitingMax,
-            tokens <= settings.waitingTokensMax - waitingTokens
-        else {
+        try settings.check(request, deadline: deadline, now: now)
+        guard settings.hasRoom(for: request, behind: waiting.count, tokens: waitingTokens) else {
             counters.refused += 1
-            throw GenerationRefusal(
-                ServingError(
-                    .resourceExhausted,
-                    "The model's queue is full: \(waiting.count) requests of \(waitingTokens) "
-                        + "tokens wait. Try again later or add nodes"),
+            throw settings.full(
+                waiting.count, tokens: waitingTokens,
                 retryAfter: pace.retryAfter(waiting: waiting.count))
         }
         return enqueue(request, deadline: deadline)
@@ -140,29 +130,6 @@ struct GenerationScheduler: Sendable {
     }
 
     // MARK: Inside
-
-    private func check(_ request: GenerationRequest) throws(GenerationRefusal) {
-        let prompt = request.prompt
-        guard !prompt.isEmpty else {
-            throw GenerationRefusal(.invalidArgument("The prompt is empty"))
-        }
-        guard prompt.count <= settings.contextTokensMax else {
-            throw GenerationRefusal(
-                .invalidArgument(
-                    "The prompt has \(prompt.count) tokens; the model's context holds "
-                        + "\(settings.contextTokensMax)"))
-        }
-        if let wanted = request.newTokensMax, wanted < 1 {
-            throw GenerationRefusal(
-                .invalidArgument("\(wanted) tokens are to be generated; it must be at least 1"))
-        }
-        guard let wrong = prompt.first(where: { $0 < 0 || Int($0) >= settings.vocabularySize })
-        else { return }
-        throw GenerationRefusal(
-            .invalidArgument(
-                "The prompt has token \(wrong); the model's tokens are 0 to "
-                    + "\(settings.vocabularySize - 1)"))
-    }
 
     private mutating func enqueue(
         _ request: GenerationRequest, deadline: Duration?

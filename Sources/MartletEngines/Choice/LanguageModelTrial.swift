@@ -1,0 +1,176 @@
+internal import Dispatch
+import MartletCore
+internal import Synchronization
+
+/// Finds out, of one language model in two engines, whether both say the same and which is faster
+/// with several clients at once.
+public struct LanguageModelTrial: Sendable {
+    /// What was found.
+    public struct Record: Sendable, Equatable {
+        /// Tokens before the first difference, of all that the reference chose; 0 to 1.
+        public var agreement: Double
+        /// Tokens a second of the engine that is tried.
+        public var other: Double
+        /// Tokens a second of the reference.
+        public var reference: Double
+
+        /// Creates a record.
+        public init(agreement: Double, other: Double, reference: Double) {
+            self.agreement = agreement
+            self.other = other
+            self.reference = reference
+        }
+    }
+
+    /// An engine that computes otherwise may fall out with the reference over a close choice, and
+    /// from there on says something else: half of the tokens come before that in what is right.
+    public static let leastAgreement = 0.5
+
+    /// Sequences at once.
+    static let sequences = 8
+    static let promptTokens = 16
+    static let newTokens = 16
+    /// Rounds of the engines in turns, of which the best counts.
+    static let rounds = 3
+    private static let roundTimeout = Duration.seconds(60)
+
+    /// Creates a trial.
+    public init() {}
+
+    /// Compares what both say, and their paces; blocks.
+    ///
+    /// - Parameters:
+    ///   - other: is tried.
+    ///   - reference: is right.
+    /// - Returns: what was found.
+    /// - Throws: `ServingError` when either does not generate.
+    public func run(
+        _ other: any GenerativeModel, against reference: any GenerativeModel
+    ) throws -> Record {
+        let tokens = try reference.tokenize(
+            LlamaSampleText.english, addsBeginning: false, parsesSpecial: false)
+        var record = Record(agreement: 0, other: 0, reference: 0)
+        var (same, all) = (0, 0)
+        for round in 0..<LanguageModelTrial.rounds {
+            // Other prompts each time, that no cache has.
+            let prompts = LanguageModelTrial.prompts(tokens, round: round)
+            let expected = try generate(prompts, in: reference)
+            let found = try generate(prompts, in: other)
+            record.reference = max(record.reference, expected.pace)
+            record.other = max(record.other, found.pace)
+            for (expected, found) in zip(expected.texts, found.texts) {
+                all += expected.count
+                same += zip(expected, found).prefix { $0 == $1 }.count
+            }
+        }
+        record.agreement = all > 0 ? Double(same) / Double(all) : 0
+        return record
+    }
+
+    private static func prompts(_ tokens: [TokenID], round: Int) -> [[TokenID]] {
+        guard !tokens.isEmpty else { return [] }
+        return (0..<sequences).map { index in
+            let start = (round * sequences + index) * (promptTokens + 3)
+            return (start..<start + promptTokens).map { tokens[$0 % tokens.count] }
+        }
+    }
+
+    /// The likeliest text of each prompt, all at once, and tokens a second.
+    private func generate(
+        _ prompts: [[TokenID]], in model: any GenerativeModel
+    ) throws -> (texts: [[TokenID]], pace: Double) {
+        let collector = Collector(count: prompts.count)
+        let start = ContinuousClock.now
+        var ids: [GenerationID] = []
+        defer { for id in ids { model.cancel(id) } }
+        for (index, prompt) in prompts.enumerated() {
+            var request = GenerationRequest(
+                prompt: prompt, newTokensMax: LanguageModelTrial.newTokens)
+            request.sampling.temperature = 0
+            request.ignoresEndTokens = true
+            request.usesPrefixCache = false
+            do {
+                ids.append(try model.submit(request) { collector.take($0, index) })
+            } catch {
+                throw error.error
+            }
+        }
+        let texts = try collector.wait(for: LanguageModelTrial.roundTimeout)
+        let seconds = (ContinuousClock.now - start).seconds
+        let count = texts.reduce(0) { $0 + $1.count }
+        return (texts, seconds > 0 ? Double(count) / seconds : 0)
+    }
+}
+
+extension LanguageModelTrial.Record {
+    /// What follows for the engine that was tried.
+    ///
+    /// - Parameters:
+    ///   - engine: its name.
+    ///   - name: the reference's.
+    /// - Returns: the choice, which is either engine.
+    public func verdict(engine: String, reference name: String) -> EngineChoice {
+        let speedup = reference > 0 ? other / reference : 0
+        let figures =
+            "\(TrialRecord.text(speedup)) x with \(LanguageModelTrial.sequences) sequences, "
+            + "\(TrialRecord.text(agreement * 100)) % of the tokens alike"
+        var choice = EngineChoice(
+            engine: name, reason: .wrong, detail: "", speedup: speedup, error: 1 - agreement)
+        if agreement < LanguageModelTrial.leastAgreement {
+            choice.detail = "\(engine) says something else: \(figures)"
+        } else if speedup < TrialRecord.leastSpeedup {
+            choice.reason = .slower
+            choice.detail = "\(engine) is right and not faster: \(figures)"
+        } else {
+            choice.engine = engine
+            choice.reason = .faster
+            choice.detail = "\(engine) against \(name): \(figures)"
+        }
+        return choice
+    }
+}
+
+/// Takes the texts of several sequences.
+private final class Collector: Sendable {
+    private struct State {
+        var texts: [[TokenID]]
+        var unfinished: Int
+        var error: ServingError?
+    }
+
+    private let state: Mutex<State>
+    private let isOver = DispatchSemaphore(value: 0)
+
+    init(count: Int) {
+        state = Mutex(State(texts: Array(repeating: [], count: count), unfinished: count))
+        if count == 0 { isOver.signal() }
+    }
+
+    func take(_ event: GenerationEvent, _ index: Int) {
+        let isLast = state.withLock { state in
+            switch event {
+            case .started: return false
+            case .token(let token):
+                state.texts[index].append(token.id)
+                return false
+            case .failed(let error, _): state.error = state.error ?? error
+            case .finished: break
+            }
+            state.unfinished -= 1
+            return state.unfinished == 0
+        }
+        if isLast { isOver.signal() }
+    }
+
+    func wait(for timeout: Duration) throws -> [[TokenID]] {
+        guard isOver.wait(timeout: .now() + timeout.seconds) == .success else {
+            throw ServingError(
+                .deadlineExceeded,
+                "the trial took longer than \(timeout.components.seconds) seconds")
+        }
+        return try state.withLock { state in
+            if let error = state.error { throw error }
+            return state.texts
+        }
+    }
+}

@@ -1,0 +1,106 @@
+import MartletCore
+import MartletTensors
+internal import Synchronization
+
+/// A GGUF model whose text a worker of OpenVINO GenAI generates.
+///
+/// Texts, tokens and chats are llama.cpp's, from the vocabulary alone: they are the same whichever
+/// engine generates.
+final class GenAIServable: Servable, GenerativeModel {
+    let id: ServableID
+    let description: GenerativeModelDescription
+    let memoryBytes: Int
+    let signatures: [String: Signature] = [:]
+
+    private struct Parts {
+        let vocabulary: LlamaModel
+        let loop: GenAILoop
+    }
+
+    /// Gone once it is unloaded, and the worker with it.
+    private let parts: Mutex<Parts?>
+
+    /// Starts a worker, and waits until it has loaded the model.
+    ///
+    /// - Throws: `ServingError` with the worker's reason.
+    init(
+        id: ServableID, vocabulary: LlamaModel, scheduling: SchedulerSettings,
+        worker: GenAILoop.Settings, memoryBytes: Int
+    ) throws {
+        self.id = id
+        self.memoryBytes = memoryBytes
+        let loop = try GenAILoop(worker, scheduling: scheduling, name: id.model) { token, isShown in
+            var bytes: [UInt8] = []
+            vocabulary.append(bytesOf: token, to: &bytes, showsSpecial: isShown)
+            return bytes
+        }
+        var description = GenerativeModelDescription(
+            vocabulary, contextTokens: scheduling.contextTokensMax, embeds: false, ranks: false,
+            adapters: [])
+        description.embeddingSize = vocabulary.count(of: "embedding_length") ?? 0
+        self.description = description
+        parts = Mutex(Parts(vocabulary: vocabulary, loop: loop))
+    }
+
+    private func live() throws -> Parts {
+        guard let parts = parts.withLock({ $0 }) else {
+            throw ServingError(.unavailable, "Model \(id) is being unloaded")
+        }
+        return parts
+    }
+
+    func run(
+        _ signature: Signature, inputs: [NamedTensor], outputs: [TensorSpec]
+    ) throws -> [NamedTensor] {
+        throw ServingError(
+            .unimplemented,
+            "Model \(id) is a language model; use /v1/chat/completions or /v1/completions")
+    }
+
+    func unload() {
+        let last = parts.withLock { parts in
+            defer { parts = nil }
+            return parts
+        }
+        last?.loop.end()
+    }
+
+    func tokenize(
+        _ text: String, addsBeginning: Bool, parsesSpecial: Bool
+    ) throws -> [TokenID] {
+        try live().vocabulary.tokenize(
+            text, addsSpecial: addsBeginning, readsSpecial: parsesSpecial)
+    }
+
+    func detokenize(_ tokens: [TokenID], showsSpecial: Bool) throws -> [UInt8] {
+        try live().vocabulary.detokenize(tokens, showsSpecial: showsSpecial)
+    }
+
+    func render(_ chat: ChatPrompt) throws -> any RenderedChat {
+        try LlamaChat(model: live().vocabulary, chat)
+    }
+
+    var load: GenerationLoad { parts.withLock { $0?.loop }?.load ?? GenerationLoad() }
+
+    func submit(
+        _ request: GenerationRequest, onEvent: @escaping @Sendable (GenerationEvent) -> Void
+    ) throws(GenerationRefusal) -> GenerationID {
+        guard let loop = parts.withLock({ $0?.loop }) else {
+            throw GenerationRefusal(
+                ServingError(.unavailable, "Model \(id) is being unloaded"))
+        }
+        return try loop.submit(request, onEvent: onEvent)
+    }
+
+    func cancel(_ id: GenerationID, reason: FinishReason) {
+        parts.withLock { $0?.loop }?.cancel(id, reason: reason)
+    }
+}
+
+extension LlamaModel {
+    /// A number of the model's own architecture, such as `context_length`.
+    func count(of key: String) -> Int? {
+        guard let architecture = metadata("general.architecture") else { return nil }
+        return metadata("\(architecture).\(key)").flatMap { Int($0) }
+    }
+}

@@ -1,0 +1,49 @@
+import MartletCore
+import MartletEngines
+
+extension EngineSelection {
+    /// Loads a language model in both engines, and keeps the other where it is faster with several
+    /// clients and says the same.
+    ///
+    /// Nothing that the other engine does fails the load.
+    func compareLanguageModel(
+        _ artifact: ModelArtifact, with engine: any Engine
+    ) throws -> (any Servable, EngineChoice) {
+        let reference = try engine.load(artifact)
+        func keep(_ reason: EngineChoice.Reason, _ detail: String) -> (any Servable, EngineChoice) {
+            (reference, EngineChoice(engine: engine.name, reason: reason, detail: detail))
+        }
+        guard let known = reference as? any GenerativeModel, known.description.generates else {
+            return keep(.untried, "it generates no text")
+        }
+        let other: any Engine
+        do {
+            other = try engines.engine(named: Self.other, for: artifact.format)
+        } catch {
+            return keep(.absent, "\(error)")
+        }
+        let servable: any Servable
+        do {
+            servable = try other.load(artifact)
+        } catch {
+            return keep(.refused, "\(other.name) does not run it: \(error)")
+        }
+        guard let tried = servable as? any GenerativeModel else {
+            servable.unload()
+            return keep(.untried, "\(other.name) generates no text")
+        }
+        do {
+            let record = try LanguageModelTrial().run(tried, against: known)
+            let choice = record.verdict(engine: other.name, reference: engine.name)
+            guard choice.reason == .faster else {
+                tried.unload()
+                return (reference, choice)
+            }
+            reference.unload()
+            return (servable, choice)
+        } catch {
+            tried.unload()
+            return keep(.refused, "\(other.name) does not run it: \(error)")
+        }
+    }
+}
