@@ -31,11 +31,12 @@ build: ## Build martlet for use: .build/release/martlet
 	@$(setup) packages swift
 	swift build -c release --product martlet
 
-demo: ## Start clusters with models, and break them under load
-	@$(setup) packages swift engine litert openvino clients demo-model
+demo: ## Start clusters with models, break them under load, and talk to one
+	@$(setup) packages swift engine litert openvino llama llm-models clients demo-model
 	swift build -c release --product martlet
 	$(python) Examples/transcription/demo.py --martlet .build/release/martlet
 	$(python) Examples/front-door/demo.py --martlet .build/release/martlet
+	$(python) Examples/customer-service/demo.py --martlet .build/release/martlet
 
 test: test-swift test-end-to-end ## Run all tests
 
@@ -43,7 +44,7 @@ test: test-swift test-end-to-end ## Run all tests
 # happen within seconds does not.
 test-swift: set-up-tests ## Run the unit tests
 	swift build --build-tests
-	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=16 swift test --skip-build
+	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=16 scripts/test-swift.sh
 
 test-end-to-end: set-up-tests ## Run the tests that start the real program (built by test-swift)
 	$(python) -m pytest Tests/EndToEndTests -q

@@ -11,12 +11,10 @@ import contextlib
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from types import FrameType
 
 import machine
 import options
@@ -32,24 +30,15 @@ from peers.table import Report, ReportError
 def main() -> int:
     """Measure, print, write."""
     arguments = parse_arguments()
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGHUP, stop)
-    try:
-        report = run(arguments)
-        print(report.as_markdown(), end="")
-        write(report, arguments)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
-    except (OSError, ReportError, subprocess.SubprocessError) as error:
-        print(f"benchmark failed: {error}", file=sys.stderr)
-        return 1
+    return options.run(lambda: measure(arguments), (ReportError,))
+
+
+def measure(arguments: argparse.Namespace) -> int:
+    """All models, and the files that were asked for; the exit code."""
+    report = run(arguments)
+    print(report.as_markdown(), end="")
+    write(report, arguments)
     return 0
-
-
-def stop(number: int, frame: FrameType | None) -> None:
-    """End as Ctrl-C does, so that the servers are stopped."""
-    raise KeyboardInterrupt
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -9,23 +9,23 @@ All run on this machine with the same weights and as many threads. The servers a
 round by round, so that what disturbs the machine disturbs them alike; one that is not asked is
 idle. The run fails unless every answer is whole: so many tokens, ended by its length, token by
 token. `--soak` asks Martlet alone, with clients that hang up, and looks at its memory.
+`--endpoints` runs load B through the gateway before two nodes, by one balancing algorithm after
+the other.
 """
 
 import argparse
 import json
 import os
 import shlex
-import signal
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from types import FrameType
+from typing import Any
 
 import machine
 import options
 import report
-from llm import bench, growth, loads, subjects, table, texts
+from llm import bench, endpoints, endpoints_table, growth, loads, subjects, table, texts
 from llm.subjects import Martlet, Setup, Variant
 from measurement import LoadError
 from servers import ServerError
@@ -41,29 +41,17 @@ TITLES = {
 def main() -> int:
     """Measure, print, write."""
     arguments = parse_arguments()
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGHUP, stop)
-    try:
-        with tempfile.TemporaryDirectory(prefix="martlet-llm.") as folder:
-            setup = setup_of(arguments, Path(folder))
-            return soak(setup, arguments) if arguments.soak else compare(setup, arguments)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
-    except (
-        LoadError,
-        OSError,
-        ServerError,
-        report.ReportError,
-        subprocess.SubprocessError,
-    ) as error:
-        print(f"benchmark failed: {error}", file=sys.stderr)
-        return 1
+    failures = (LoadError, ServerError, report.ReportError)
+    return options.run(lambda: measure(arguments), failures)
 
 
-def stop(number: int, frame: FrameType | None) -> None:
-    """End as Ctrl-C does, so that the servers are stopped."""
-    raise KeyboardInterrupt
+def measure(arguments: argparse.Namespace) -> int:
+    """The loads, the soak or the two nodes; the exit code."""
+    with tempfile.TemporaryDirectory(prefix="martlet-llm.") as folder:
+        setup = setup_of(arguments, Path(folder))
+        if arguments.endpoints:
+            return balance(setup, arguments)
+        return soak(setup, arguments) if arguments.soak else compare(setup, arguments)
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -116,8 +104,19 @@ def parse_arguments() -> argparse.Namespace:
         help="of llama-server and llama-batched-bench (default: .tools/llama.cpp/bin)",
     )
     options.add_outputs(parser)
-    parser.add_argument(
+    other = parser.add_mutually_exclusive_group()
+    other.add_argument(
         "--soak", type=float, metavar="SECONDS", help="ask Martlet alone for so long"
+    )
+    other.add_argument(
+        "--endpoints", action="store_true", help="two nodes behind the gateway, and nothing else"
+    )
+    parser.add_argument(
+        "--held",
+        type=int,
+        metavar="N",
+        help="with --endpoints: conversations of load B that each node's KV memory has room for "
+        f"(default: {endpoints.HELD_SHARE * 100:.0f} %% of them)",
     )
     return checked(parser, parser.parse_args())
 
@@ -139,13 +138,16 @@ def checked(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> a
         parser.error("--rounds must be 1 to 100, --threads 1 to 512")
     if arguments.soak is not None and not 0 < arguments.soak <= 86_400:
         parser.error("--soak must be more than 0, up to 86400")
+    # A node holds no more sequences than that.
+    if arguments.held is not None and not 1 <= arguments.held <= 64:
+        parser.error("--held must be 1 to 64")
     if any("=" not in text for text in arguments.variant):
         parser.error("--variant must be TITLE=FLAGS")
-    for program in (
-        arguments.martlet,
-        arguments.llama_programs / "llama-server",
-        arguments.llama_programs / "llama-batched-bench",
-    ):
+    programs = [arguments.martlet]
+    if not arguments.endpoints:
+        names = ("llama-server", "llama-batched-bench")
+        programs += [arguments.llama_programs / name for name in names]
+    for program in programs:
         if not os.access(program, os.X_OK) or program.is_dir():
             parser.error(f"no executable at {program}; `make bench-llm` makes it")
     if arguments.update and not arguments.update.is_file():
@@ -188,31 +190,56 @@ def compare(setup: Setup, arguments: argparse.Namespace) -> int:
                 suited = [variant for variant in variants if variant.suits(load)]
                 with bench.started(setup, load, suited, ours, group) as rows:
                     bench.measure(setup, load, rows, group, arguments.rounds)
-    text = found.as_markdown()
-    print(text, end="")
-    if arguments.json:
-        arguments.json.write_text(json.dumps(found.as_json(), indent=2) + "\n", encoding="utf-8")
-    if arguments.markdown:
-        arguments.markdown.write_text(text, encoding="utf-8")
+    write(arguments, found.as_markdown(), found.as_json())
     if arguments.update:
-        report.update(arguments.update, text, table.BEGIN, table.END)
+        report.update(arguments.update, found.as_markdown(), table.BEGIN, table.END)
+    return 0
+
+
+def balance(setup: Setup, arguments: argparse.Namespace) -> int:
+    """Measure load B through the gateway, and report."""
+    load = loads.conversations(quick=arguments.quick, shuffled=True)
+    held = arguments.held or round(load.held * endpoints.HELD_SHARE)
+    rows = [endpoints_table.Row(algorithm) for algorithm in endpoints.ALGORITHMS]
+    for number in range(arguments.rounds):
+        first = number % len(rows)
+        for row in rows[first:] + rows[:first]:
+            found = endpoints.measure(setup, load, held, row.algorithm, number, arguments.rounds)
+            row.rounds.append(found)
+    whole = endpoints_table.Report(
+        machine=machine.describe_machine(),
+        settings=endpoints.settings(setup, load, held),
+        common_tokens=load.prefix_tokens,
+        rows=rows,
+    )
+    text = whole.as_markdown()
+    write(arguments, text, whole.as_json())
+    if arguments.update:
+        report.update(arguments.update, text, endpoints_table.BEGIN, endpoints_table.END)
     return 0
 
 
 def soak(setup: Setup, arguments: argparse.Namespace) -> int:
     """Ask Martlet alone; 1 if its memory grows."""
     windows = growth.measure(setup, arguments.soak)
-    text = growth.as_markdown(windows, machine.describe_machine())
-    print(text, end="")
-    if arguments.json:
-        lines = json.dumps(growth.as_json(windows), indent=2) + "\n"
-        arguments.json.write_text(lines, encoding="utf-8")
-    if arguments.markdown:
-        arguments.markdown.write_text(text, encoding="utf-8")
+    write(
+        arguments,
+        growth.as_markdown(windows, machine.describe_machine()),
+        growth.as_json(windows),
+    )
     if growth.growth_bytes(windows) > growth.GROWTH_BYTES_MAX:
         print(f"the memory grew by more than {growth.GROWTH_BYTES_MAX >> 20} MiB", file=sys.stderr)
         return 1
     return 0
+
+
+def write(arguments: argparse.Namespace, text: str, figures: Any) -> None:
+    """Print a report, and write it where it was asked for."""
+    print(text, end="")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    if arguments.markdown:
+        arguments.markdown.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

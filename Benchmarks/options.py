@@ -1,8 +1,13 @@
-"""Flags that several benchmarks have."""
+"""Flags that several benchmarks have, and how they begin and end."""
 
 import argparse
 import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 
 from peers.paths import ROOT
 
@@ -54,3 +59,32 @@ def add_outputs(
         metavar="DOCUMENT",
         help=f"write {tables} between the markers of a document, such as BENCHMARKS.md",
     )
+
+
+def run(
+    measure: Callable[[], int],
+    failures: tuple[type[Exception], ...],
+    clear: Callable[[], None] = lambda: None,
+) -> int:
+    """Measure, and tell in one line why that ended early: the exit code.
+
+    SIGTERM and SIGHUP end it as Ctrl-C does, so that what it started is stopped. Beside `failures`,
+    errors of files and of programs that were started are told without a traceback. `clear` takes
+    away what says how far it is.
+    """
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGHUP, _stop)
+    try:
+        return measure()
+    except KeyboardInterrupt:
+        clear()
+        print("interrupted", file=sys.stderr)
+        return 130
+    except (OSError, subprocess.SubprocessError, *failures) as error:
+        clear()
+        print(f"benchmark failed: {error}", file=sys.stderr)
+        return 1
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

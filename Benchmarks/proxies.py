@@ -11,12 +11,10 @@ import argparse
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
 
 import machine
 import options
@@ -35,31 +33,17 @@ IMAGE = ROOT / "docs/images/gateway-rss.svg"
 def main() -> int:
     """Measure, print, write."""
     arguments = parse_arguments()
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGHUP, stop)
-    try:
-        if arguments.soak:
-            soak(arguments)
-        else:
-            compare(arguments)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
-    except (
-        LoadError,
-        OSError,
-        ServerError,
-        report.ReportError,
-        subprocess.SubprocessError,
-    ) as error:
-        print(f"benchmark failed: {error}", file=sys.stderr)
-        return 1
+    failures = (LoadError, ServerError, report.ReportError)
+    return options.run(lambda: measure(arguments), failures)
+
+
+def measure(arguments: argparse.Namespace) -> int:
+    """The rows or the soak; the exit code."""
+    if arguments.soak:
+        soak(arguments)
+    else:
+        compare(arguments)
     return 0
-
-
-def stop(number: int, frame: FrameType | None) -> None:
-    """End as Ctrl-C does, so that the servers are stopped."""
-    raise KeyboardInterrupt
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -11,14 +11,12 @@ import contextlib
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 import machine
 import options
@@ -47,32 +45,16 @@ class Step:
 def main() -> int:
     """Measure, print, write."""
     arguments = parse_arguments()
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGHUP, stop)
-    try:
-        found = run(arguments)
-        found.print()
-        write(found, arguments)
-    except KeyboardInterrupt:
-        report.progress("")
-        print("interrupted", file=sys.stderr)
-        return 130
-    except (
-        LoadError,
-        ServerError,
-        WrongAnswerError,
-        report.ReportError,
-        subprocess.CalledProcessError,
-    ) as error:
-        report.progress("")
-        print(f"benchmark failed: {error}", file=sys.stderr)
-        return 1
+    failures = (LoadError, ServerError, WrongAnswerError, report.ReportError)
+    return options.run(lambda: measure(arguments), failures, clear=lambda: report.progress(""))
+
+
+def measure(arguments: argparse.Namespace) -> int:
+    """All rows, and the files that were asked for; the exit code."""
+    found = run(arguments)
+    found.print()
+    write(found, arguments)
     return 0
-
-
-def stop(number: int, frame: FrameType | None) -> None:
-    """End as Ctrl-C does, so that the servers are stopped."""
-    raise KeyboardInterrupt
 
 
 def parse_arguments() -> argparse.Namespace:

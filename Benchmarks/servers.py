@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 import machine
 import requests
@@ -150,10 +150,25 @@ class Node(Server):
         return totals(self.address, "martlet_requests_total", labels, "code")
 
 
-class Gateway(Server):
-    """`martlet gateway` with its default settings, apart from the access log."""
+class Listening(Protocol):
+    """What a gateway may stand before."""
 
-    def __init__(self, name: str, martlet: Path, nodes: Sequence[Node], folder: Path) -> None:
+    @property
+    def address(self) -> str:
+        """Where it listens."""
+
+
+class Gateway(Server):
+    """`martlet gateway` with its default settings, apart from the access log and flags given."""
+
+    def __init__(
+        self,
+        name: str,
+        martlet: Path,
+        nodes: Sequence[Listening],
+        folder: Path,
+        flags: Sequence[str] = (),
+    ) -> None:
         self.nodes = nodes
         self.port_file = fresh(folder / f"{name}.port")
         self.admin_port_file = fresh(folder / f"{name}.admin-port")
@@ -161,6 +176,7 @@ class Gateway(Server):
             *(martlet, "gateway", *quiet(self.port_file)),
             *("--admin-port=0", f"--admin-port-file={self.admin_port_file}"),
             *(f"--endpoint={node.address}" for node in nodes),
+            *flags,
         ]
         super().__init__(name, command, folder)
 

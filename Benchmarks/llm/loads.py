@@ -1,6 +1,7 @@
 """The loads: who asks what, and when."""
 
 import asyncio
+import random
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
@@ -97,6 +98,8 @@ class Conversations:
     question_tokens: int = 32
     output_tokens: int = 32
     context_tokens: int = 1024
+    # Whether each turn has an order of its own, and any client may go on with a conversation.
+    shuffled: bool = False
 
     @property
     def title(self) -> str:
@@ -112,18 +115,40 @@ class Conversations:
         system = {"role": "system", "content": texts.words("everybody", self.prefix_tokens)}
         talks = [[system] for _ in range(self.clients if warm_up else self.count)]
 
+        async def ask(talk: int, turn: int) -> None:
+            said = talks[talk]
+            question = texts.words(f"talk {seed} {talk} {turn}", self.question_tokens)
+            said.append({"role": "user", "content": question})
+            answer = await client.ask(Request(CHAT, {"messages": said}, self.output_tokens))
+            said.append({"role": "assistant", "content": answer.text})
+            found.streams.append(answer)
+
+        turns = range(1 if warm_up else self.turns)
+        if self.shuffled:
+            for turn in turns:
+                order = random.Random(f"order {seed} {turn}").sample(range(len(talks)), len(talks))
+                await self.in_order(order, turn, ask)
+            return found
+
         async def one(number: int) -> None:
-            for turn in range(1 if warm_up else self.turns):
+            for turn in turns:
                 for talk in range(number, len(talks), self.clients):
-                    said = talks[talk]
-                    question = texts.words(f"talk {seed} {talk} {turn}", self.question_tokens)
-                    said.append({"role": "user", "content": question})
-                    answer = await client.ask(Request(CHAT, {"messages": said}, self.output_tokens))
-                    said.append({"role": "assistant", "content": answer.text})
-                    found.streams.append(answer)
+                    await ask(talk, turn)
 
         await together(one, self.clients)
         return found
+
+    async def in_order(
+        self, order: Sequence[int], turn: int, ask: Callable[[int, int], Coroutine[Any, Any, None]]
+    ) -> None:
+        """One turn of all conversations: whichever client is free has the next."""
+        left = iter(order)
+
+        async def one(_: int) -> None:
+            for talk in left:
+                await ask(talk, turn)
+
+        await together(one, self.clients)
 
 
 @dataclass(frozen=True)
@@ -196,5 +221,12 @@ def of(letter: str, *, quick: bool, clients: Sequence[int] = CLIENTS) -> list[Lo
         # Long enough for few clients, and not too long for many.
         return [SharedPrefix(each, 1 if quick else max(4, 16 // each)) for each in clients]
     if letter == "B":
-        return [Conversations(count=8, turns=2) if quick else Conversations()]
+        return [conversations(quick=quick)]
     return [LongPrompts(count=2) if quick else LongPrompts()]
+
+
+def conversations(*, quick: bool, shuffled: bool = False) -> Conversations:
+    """Load B."""
+    if quick:
+        return Conversations(count=8, turns=2, shuffled=shuffled)
+    return Conversations(shuffled=shuffled)

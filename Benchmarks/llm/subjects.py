@@ -47,11 +47,15 @@ class Setup:
             f"{self.weights.name}; threads: {self.threads}; more flags for Martlet: {flags}",
         ]
 
-    def versions(self) -> dict[str, str]:
-        """What was measured."""
+    def martlet_version(self) -> str:
+        """Such as `0.1.0`."""
         answer = subprocess.run(
             [self.martlet, "--version"], capture_output=True, text=True, check=True
         )
+        return answer.stdout.strip()
+
+    def versions(self) -> dict[str, str]:
+        """What was measured."""
         server = subprocess.run(
             [self.programs / "llama-server", "--version"],
             capture_output=True,
@@ -61,7 +65,7 @@ class Setup:
         lines = (server.stdout + server.stderr).splitlines()
         found = next((line for line in lines if line.startswith("version:")), "version: unknown")
         return {
-            "Martlet": f"{answer.stdout.strip()} ({machine.commit(ROOT)})",
+            "Martlet": f"{self.martlet_version()} ({machine.commit(ROOT)})",
             "llama-server": found.partition(":")[2].strip(),
         }
 

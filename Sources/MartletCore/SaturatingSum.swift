@@ -8,3 +8,11 @@ extension Sequence<Int> {
         }
     }
 }
+
+extension Int {
+    /// The product with another number that is not negative either, as far as an `Int` holds it.
+    public func saturatingProduct(_ other: Int) -> Int {
+        let (product, overflow) = multipliedReportingOverflow(by: other)
+        return overflow ? .max : product
+    }
+}

@@ -13,6 +13,10 @@ public protocol Engine: Sendable {
     /// Whether it has a choice between exact and fast computing on this machine.
     var hasFastPrecision: Bool { get }
 
+    /// Bytes of memory that a version will take beside its files' size, told before it is loaded:
+    /// an estimate.
+    func workingBytes(of artifact: ModelArtifact) -> Int
+
     /// Loads a version so that it is ready to answer.
     ///
     /// - Throws: `ServingError`; a failed load leaves nothing behind.
@@ -22,6 +26,9 @@ public protocol Engine: Sendable {
 extension Engine {
     /// Most engines compute in the types that the model says.
     public var hasFastPrecision: Bool { false }
+
+    /// Most engines need little beside the weights.
+    public func workingBytes(of artifact: ModelArtifact) -> Int { artifact.fileBytes / 8 }
 }
 
 /// A version loaded in an engine and able to answer.

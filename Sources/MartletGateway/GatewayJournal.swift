@@ -25,6 +25,7 @@ final class GatewayJournal: Sendable {
     private let loadReportsIgnored: Counter
     private let probes: CounterFamily
     private let spentTokens: SpentTokens
+    private let fallbacks: FallbackCounter
     private let accessLog: AccessLog
     // Looked up once: the lookup by label values costs more than the increment.
     private let counters = Mutex<[Labels: Counter]>([:])
@@ -68,6 +69,7 @@ final class GatewayJournal: Sendable {
             help: "Endpoints asked for their load between health checks, by what came of it.",
             labelNames: ["outcome"])
         spentTokens = SpentTokens(metrics)
+        fallbacks = FallbackCounter(metrics)
         restDurations = durationFamily.with(RequestAPI.rest.rawValue)
         grpcDurations = durationFamily.with(RequestAPI.grpc.rawValue)
         retries = Dictionary(
@@ -80,6 +82,11 @@ final class GatewayJournal: Sendable {
     /// Counts the tokens of an answer.
     func didSpend(_ spend: TokenSpend, tenant: String, model: String) {
         spentTokens.add(spend, tenant: tenant, model: model)
+    }
+
+    /// Counts that a model was asked in place of another, or of another pool.
+    func didFallBack(to fallback: String, insteadOf model: String, _ reason: FallbackReason) {
+        fallbacks.add(fallback, insteadOf: model, reason)
     }
 
     func didRetry(_ failure: AttemptFailure) { retries[failure]?.increment() }

@@ -8,6 +8,10 @@ extension GatewayPolicy {
         guard let state = plan.state as? RequestState else {
             throw ForwardingRefusal(ServingError(.unavailable, "No endpoint is for the request"))
         }
+        if let shed = state.fallbacks?.shed {
+            state.noUpstream.withLock { $0 = .shed }
+            throw shed
+        }
         let directory = state.pool.directory
         let pick: EndpointDirectory.Pick
         if state.original == nil {
@@ -21,6 +25,7 @@ extension GatewayPolicy {
         switch pick {
         case .endpoint(let address): return address
         case .allFull:
+            state.noUpstream.withLock { $0 = .full }
             throw ForwardingRefusal(
                 ServingError(
                     .unavailable,
@@ -28,6 +33,7 @@ extension GatewayPolicy {
                         + "it may (breakers.requests_max)"),
                 fields: ["retry-after": "1"])
         case .none:
+            state.noUpstream.withLock { $0 = .noEndpoint }
             throw ForwardingRefusal(
                 ServingError(.unavailable, "No healthy endpoint to forward the request to"))
         }
@@ -130,7 +136,7 @@ extension GatewayPolicy {
         if state.isAdmitted {
             // What no endpoint answered, or its client did not wait for, tells nothing of them.
             let tells = !outcome.tried.isEmpty && outcome.httpStatus != 0
-            let latency = ContinuousClock.now - outcome.context.start
+            let latency = ContinuousClock.now - (state.begun ?? outcome.context.start)
             state.pool.release(latency: tells ? latency : nil, now: now)
         }
         release(state.grant)

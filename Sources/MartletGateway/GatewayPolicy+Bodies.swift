@@ -29,6 +29,7 @@ extension GatewayPolicy {
             return
         }
         let state = plan.state as? RequestState
+        let plan = GatewayPolicy.timed(plan, state?.tokenTimes, body: body)
         if let body, let prompts = state?.pool.prompts {
             let blocks = prompts.blocks(inBody: body, tenant: state?.grant?.tenant)
             state?.prompt.withLock { $0 = blocks }
@@ -43,6 +44,16 @@ extension GatewayPolicy {
             return
         }
         look(up: key, caching, state, plan, completion)
+    }
+
+    /// A plan whose times are those of the tokens that the body asks for.
+    private static func timed(
+        _ plan: ForwardingPlan, _ times: TokenTimes?, body: [UInt8]?
+    ) -> ForwardingPlan {
+        guard let times else { return plan }
+        var timed = plan
+        times.limit(&timed, for: body.flatMap { CompletionRequest($0) })
+        return timed
     }
 
     private func look(
@@ -88,15 +99,16 @@ extension GatewayPolicy {
         do throws(ForwardingRefusal) {
             let rules = current
             let model = try GatewayPolicy.model(of: request, body: body)
+            if model == nil, let grant, grant.awaitsModel, grant.identity.scope.limitsModels {
+                throw refused(.noModel)
+            }
             if let model, let before = grant, before.awaitsModel {
                 switch access?.control.admit(model: model, to: before, now: now) {
                 case .admitted(let admitted)?: grant = admitted
                 case .refused(let refusal)?:
                     // Its lease was given back.
                     grant = nil
-                    journal.didRefuse(refusal.reason)
-                    throw ForwardingRefusal(
-                        refusal.error, fields: HeaderFields(refusal.fields))
+                    throw refused(refusal)
                 case nil: break
                 }
             }
@@ -113,6 +125,11 @@ extension GatewayPolicy {
             release(grant)
             throw error
         }
+    }
+
+    private func refused(_ refusal: AccessRefusal) -> ForwardingRefusal {
+        journal.didRefuse(refusal.reason)
+        return ForwardingRefusal(refusal.error, fields: HeaderFields(refusal.fields))
     }
 
     private static func model(

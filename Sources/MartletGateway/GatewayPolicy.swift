@@ -173,7 +173,12 @@ final class GatewayPolicy: ForwardingPolicy {
             throw ForwardingRefusal(ServingError(.unavailable, "The route has no pool"))
         }
         let priority = priority(of: request, route, grant)
-        try admit(to: route, pool, priority)
+        let shed = try admit(to: route, pool, priority)
+        let fallbacks = route.fallbacks(of: request, in: pool, priority, shed: shed)
+        if let shed, fallbacks == nil {
+            route.release()
+            throw shed
+        }
         let arm = route.arm(
             of: request, call?.target ?? naming.target, random: StableHash.mixed(random))
         var plan = GatewayPolicy.basicPlan(for: request)
@@ -201,6 +206,12 @@ final class GatewayPolicy: ForwardingPolicy {
         if let bytes = pool.awaitedPromptBytes(of: request) {
             plan.awaitedBodyBytes = max(plan.awaitedBodyBytes ?? 0, bytes)
         }
+        let tokenTimes = route.tokenTimes(of: request, attempt: attemptTimeout)
+        if fallbacks != nil || tokenTimes != nil {
+            plan.awaitedBodyBytes = max(
+                plan.awaitedBodyBytes ?? 0, PromptReader.bodyBytesMax)
+            plan.mayFallBack = fallbacks != nil
+        }
         let shadow = route.shadow(of: request, naming, random: StableHash.mixed(random &+ 1))
         if let shadow {
             plan.keepsRequest = true
@@ -209,7 +220,8 @@ final class GatewayPolicy: ForwardingPolicy {
         plan.state = RequestState(
             route: route, pool: pool, arm: arm, affinityKey: pool.affinityKey(of: request),
             grant: grant, isCounted: true, caching: caching, model: naming.model,
-            isAdmitted: pool.isShedding, shadow: shadow)
+            isAdmitted: pool.isShedding && shed == nil, shadow: shadow, fallbacks: fallbacks,
+            tokenTimes: tokenTimes)
         return plan
     }
 
@@ -225,18 +237,20 @@ final class GatewayPolicy: ForwardingPolicy {
     }
 
     /// Counts a request in at its route and its pool.
+    ///
+    /// - Returns: why the pool does not take it, which leaves it counted at the route; nil where it
+    ///   does.
     private func admit(
         to route: RouteRuntime, _ pool: PoolRuntime, _ priority: RequestPriority
-    ) throws(ForwardingRefusal) {
+    ) throws(ForwardingRefusal) -> ForwardingRefusal? {
         if let refusal = route.admit(now: now) {
             let access = AccessRefusal.quota(refusal)
             throw ForwardingRefusal(access.error, fields: HeaderFields(access.fields))
         }
-        guard let retryAfter = pool.admit(priority, now: now) else { return }
-        route.release()
+        guard let retryAfter = pool.admit(priority, now: now) else { return nil }
         journal.didShed(priority)
         let seconds = Int(retryAfter.seconds.rounded(.up))
-        throw ForwardingRefusal(
+        return ForwardingRefusal(
             ServingError(
                 .resourceExhausted,
                 "Pool '\(pool.settings.name)' has as many requests of priority "

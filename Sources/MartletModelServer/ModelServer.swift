@@ -35,6 +35,7 @@ public final class ModelServer: RequestResponder {
     ///   - manager: finds the servables.
     ///   - engineThreads: run the predictions.
     ///   - limits: bounds on requests.
+    ///   - openAILimits: further bounds on requests of OpenAI's API.
     ///   - repository: loads and unloads models on request; `nil` for a node that does not.
     ///   - adminAccess: who may do that.
     ///   - sharedMemory: who may pass tensors by shared memory.
@@ -50,6 +51,7 @@ public final class ModelServer: RequestResponder {
     ///   - logger: reports errors that are not the client's.
     public init(
         manager: ModelManager, engineThreads: EngineThreads, limits: Limits,
+        openAILimits: OpenAILimits = OpenAILimits(),
         repository: ModelRepositoryControl? = nil, adminAccess: AdminAccess = .loopback,
         sharedMemory: SharedMemoryAccess = .loopback, processors: Int, metrics: MetricsRegistry,
         monitoring: MonitoringOptions = MonitoringOptions(), batching: ServableBatching? = nil,
@@ -93,7 +95,8 @@ public final class ModelServer: RequestResponder {
             ModelsRESTService(manager: manager, limits: limits, options: options),
             NodeRESTService(
                 manager: manager, health: health, metrics: metrics, monitoring: monitoring),
-            OpenAIRESTService(manager: manager, metrics: generation, limits: limits),
+            OpenAIRESTService(
+                manager: manager, metrics: generation, limits: limits, bounds: openAILimits),
             OpenInferenceRESTService(node: openInference),
             SharedMemoryRESTService(lender: openInference.sharedMemory, limits: limits),
             AdminRESTService(

@@ -223,10 +223,10 @@ def test_endpoint_that_fails_every_request_is_ejected_and_returns(martlet):
         return gateway.rest.predict("slow", {"instances": [20]}).status_code
 
     answers = []
-    while answers.count(504) < 5:
+    while not gateway.endpoints()[bad.address]["ejected"]:
         answers.append(ask())
     assert set(answers) == {200, 504}
-    assert gateway.endpoints()[bad.address]["ejected"] is True
+    assert answers.count(504) >= 5
     assert [ask() for _ in range(5)] == [200] * 5
     ejections = {"endpoint": bad.address, "cause": "consecutive_failures"}
     assert gateway.admin.metrics().total("martlet_gateway_ejections_total", **ejections) == 1

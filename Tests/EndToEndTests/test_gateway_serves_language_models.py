@@ -77,12 +77,14 @@ def origin():
 
 @pytest.fixture
 def guarded(martlet, tmp_path):
-    """Makes a gateway with one key of these quotas."""
+    """Makes a gateway with one key of these quotas and this scope."""
 
-    def make(node, quotas, **policy):
+    def make(node, quotas, scope=None, **policy):
         file = tmp_path / "credentials.yaml"
         digest = hashlib.sha256(ALICE.encode()).hexdigest()
         key = {"id": "alice", "sha256": digest, "tenant": "team-a", "quotas": quotas}
+        if scope:
+            key["scope"] = scope
         file.write_text(json.dumps({"keys": [key]}), encoding="utf-8")
         access = {"api_keys_file": str(file)}
         return follow(martlet, {"access": access, "pools": [pool("main", node)], **policy})
@@ -163,6 +165,30 @@ def test_tokens_are_counted_without_keys_too(martlet, origin):
     gateway = martlet.gateway([origin])
     assert chat(gateway.rest).status_code == 200
     assert_spent(gateway, "input", 40, tenant="anonymous", model="m")
+
+
+# What keys open
+
+EXTENSIONS = ("/v1/rerank", "/v2/rerank", "/rerank", "/tokenize", "/detokenize")
+
+
+@pytest.mark.parametrize("path", EXTENSIONS)
+def test_who_may_chat_may_rerank_and_tokenize(guarded, origin, path):
+    gateway = guarded(origin, {}, {"verbs": ["chat"], "models": ["m"]})
+    assert chat(gateway.rest, path).status_code == 200
+    other = chat(gateway.rest, path, model="other")
+    assert "'other'" in assert_openai_error(other, 403, "permission_error", "permission_denied")
+    # A node would choose the only model that it has, whichever that is.
+    unnamed = chat(gateway.rest, path, model=None)
+    assert "name one" in assert_openai_error(unnamed, 403, "permission_error", "permission_denied")
+
+
+@pytest.mark.parametrize("path", EXTENSIONS)
+def test_who_may_not_chat_may_not_tokenize(guarded, origin, path):
+    gateway = guarded(origin, {}, {"verbs": ["predict", "status"]})
+    refused = chat(gateway.rest, path)
+    assert "'chat'" in assert_openai_error(refused, 403, "permission_error", "permission_denied")
+    assert not origin.requests
 
 
 # The cache

@@ -9,6 +9,9 @@ public struct LanguageModelFiles: Sendable, Equatable {
     /// Bytes of KV memory that a token takes in half precision.
     public var cellBytes: Int
 
+    /// What the file says of the model's size; it is weighed before the model is loaded.
+    public var sizes: LanguageModelSizes
+
     /// How many files it is in.
     public var partCount: Int
 
@@ -17,13 +20,40 @@ public struct LanguageModelFiles: Sendable, Equatable {
 
     /// Creates a description.
     public init(
-        path: String, adapters: [String: String] = [:], cellBytes: Int, partCount: Int = 1,
+        path: String, adapters: [String: String] = [:], cellBytes: Int,
+        sizes: LanguageModelSizes = LanguageModelSizes(), partCount: Int = 1,
         weightTypes: Set<String> = []
     ) {
         self.path = path
         self.adapters = adapters
         self.cellBytes = cellBytes
+        self.sizes = sizes
         self.partCount = partCount
         self.weightTypes = weightTypes
+    }
+}
+
+/// Sizes of a language model that say what memory it takes to compute.
+public struct LanguageModelSizes: Sendable, Equatable {
+    /// Most tokens of a sequence that it was trained with; 0 where that is not known.
+    public var contextTokens: Int
+
+    /// The number of tokens that there are.
+    public var vocabulary: Int
+
+    /// Elements of a token's state.
+    public var embedding: Int
+
+    /// Whether it makes vectors of texts in place of further text.
+    public var embeds: Bool
+
+    /// Creates a description.
+    public init(
+        contextTokens: Int = 0, vocabulary: Int = 0, embedding: Int = 0, embeds: Bool = false
+    ) {
+        self.contextTokens = contextTokens
+        self.vocabulary = vocabulary
+        self.embedding = embedding
+        self.embeds = embeds
     }
 }

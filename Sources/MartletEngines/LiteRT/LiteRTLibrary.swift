@@ -1,13 +1,13 @@
 internal import CLiteRT
-internal import Foundation
 import MartletCore
 
 /// LiteRT's shared library, opened at run time.
 public final class LiteRTLibrary: Sendable {
     /// The environment variable that names the folder of the library.
-    public static let pathVariable = "MARTLET_LITERT_PATH"
+    public static let pathVariable = folder.pathVariable
 
-    static let fileName = "libLiteRt.so"
+    private static let folder = EngineFolder(
+        title: "LiteRT", name: "litert", fileName: "libLiteRt.so")
 
     let api: martlet_litert
     // LiteRT's settings for the whole process; never changed nor destroyed.
@@ -23,7 +23,7 @@ public final class LiteRTLibrary: Sendable {
         let status = martlet_litert_open(directory, &api, &environment, &reason, reason.count)
         guard status == 0, let environment else {
             let text = reason.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
-            throw LiteRTLibrary.missing(String(decoding: text, as: UTF8.self))
+            throw LiteRTLibrary.folder.missing(String(decoding: text, as: UTF8.self))
         }
         self.api = api
         self.environment = environment
@@ -34,29 +34,7 @@ public final class LiteRTLibrary: Sendable {
     ///
     /// - Throws: `ServingError` (`UNAVAILABLE`) that lists the places searched.
     public static func locate(preferred: String?) throws -> String {
-        let environment = ProcessInfo.processInfo.environment[pathVariable]
-        if let chosen = preferred ?? environment { return chosen }
-        let executable = Bundle.main.executableURL?.resolvingSymlinksInPath()
-            .deletingLastPathComponent().path
-        let places = [
-            executable.map { $0 + "/../lib/martlet/litert" },
-            ".engines/litert", "/usr/local/lib/martlet/litert", "/usr/lib/martlet/litert",
-        ].compactMap { $0 }
-        let found = places.first {
-            FileManager.default.fileExists(atPath: "\($0)/\(fileName)")
-        }
-        guard let found else {
-            throw missing("not found in \(places.joined(separator: ", "))")
-        }
-        return found
-    }
-
-    private static func missing(_ reason: String) -> ServingError {
-        ServingError(
-            .unavailable,
-            "The LiteRT engine cannot be opened: \(reason). To install it, run "
-                + "'scripts/setup.sh litert', or name the folder that holds \(fileName) "
-                + "with --litert-path or \(pathVariable)")
+        try folder.locate(preferred: preferred)
     }
 }
 

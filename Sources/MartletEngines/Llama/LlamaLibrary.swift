@@ -1,13 +1,13 @@
 internal import CLlama
-internal import Foundation
 import MartletCore
 
 /// llama.cpp's library with our shim over it, opened at run time.
 public final class LlamaLibrary: Sendable {
     /// The environment variable that names the folder of the libraries.
-    public static let pathVariable = "MARTLET_LLAMA_PATH"
+    public static let pathVariable = folder.pathVariable
 
-    static let fileName = "libmartlet_llama.so"
+    private static let folder = EngineFolder(
+        title: "llama.cpp", name: "llama", fileName: "libmartlet_llama.so")
 
     let api: martlet_llama
 
@@ -25,7 +25,7 @@ public final class LlamaLibrary: Sendable {
         var reason = [CChar](repeating: 0, count: 1024)
         guard martlet_llama_open(directory, &api, &reason, reason.count) == 0 else {
             let text = reason.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
-            throw LlamaLibrary.missing(String(decoding: text, as: UTF8.self))
+            throw LlamaLibrary.folder.missing(String(decoding: text, as: UTF8.self))
         }
         self.api = api
         version = api.version().map { String(cString: $0) } ?? "unknown"
@@ -37,29 +37,7 @@ public final class LlamaLibrary: Sendable {
     ///
     /// - Throws: `ServingError` (`UNAVAILABLE`) that lists the places searched.
     public static func locate(preferred: String?) throws -> String {
-        let environment = ProcessInfo.processInfo.environment[pathVariable]
-        if let chosen = preferred ?? environment { return chosen }
-        let executable = Bundle.main.executableURL?.resolvingSymlinksInPath()
-            .deletingLastPathComponent().path
-        let places = [
-            executable.map { $0 + "/../lib/martlet/llama" },
-            ".engines/llama", "/usr/local/lib/martlet/llama", "/usr/lib/martlet/llama",
-        ].compactMap { $0 }
-        let found = places.first {
-            FileManager.default.fileExists(atPath: "\($0)/\(fileName)")
-        }
-        guard let found else {
-            throw missing("not found in \(places.joined(separator: ", "))")
-        }
-        return found
-    }
-
-    private static func missing(_ reason: String) -> ServingError {
-        ServingError(
-            .unavailable,
-            "The llama.cpp engine cannot be opened: \(reason). To install it, run "
-                + "'scripts/setup.sh llama', or name the folder that holds \(fileName) "
-                + "with --llama-path or \(pathVariable)")
+        try folder.locate(preferred: preferred)
     }
 }
 

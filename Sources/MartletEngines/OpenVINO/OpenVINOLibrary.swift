@@ -1,13 +1,13 @@
 internal import COpenVINO
-internal import Foundation
 import MartletCore
 
 /// OpenVINO's shared libraries, opened at run time.
 public final class OpenVINOLibrary: Sendable {
     /// The environment variable that names the folder of the libraries.
-    public static let pathVariable = "MARTLET_OPENVINO_PATH"
+    public static let pathVariable = folder.pathVariable
 
-    static let fileName = "libopenvino_c.so"
+    private static let folder = EngineFolder(
+        title: "OpenVINO", name: "openvino", fileName: "libopenvino_c.so", allowsSuffix: true)
 
     let api: martlet_openvino
     // OpenVINO's list of devices for the whole process; thread-safe and never destroyed.
@@ -24,15 +24,15 @@ public final class OpenVINOLibrary: Sendable {
         var reason = [CChar](repeating: 0, count: 1024)
         guard martlet_openvino_open(directory, &api, &reason, reason.count) == 0 else {
             let text = reason.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
-            throw OpenVINOLibrary.missing(String(decoding: text, as: UTF8.self))
+            throw OpenVINOLibrary.folder.missing(String(decoding: text, as: UTF8.self))
         }
         var core: OpaquePointer?
         guard api.core_create(&core) == 0, let core else {
-            throw OpenVINOLibrary.missing("it does not start")
+            throw OpenVINOLibrary.folder.missing("it does not start")
         }
         // Weights that are mapped from a file end the process when somebody cuts the file short.
         guard martlet_openvino_set_property(&api, core, "ENABLE_MMAP", "NO") == 0 else {
-            throw OpenVINOLibrary.missing("it cannot be told to copy weights")
+            throw OpenVINOLibrary.folder.missing("it cannot be told to copy weights")
         }
         self.api = api
         self.core = core
@@ -53,30 +53,7 @@ public final class OpenVINOLibrary: Sendable {
     ///
     /// - Throws: `ServingError` (`UNAVAILABLE`) that lists the places searched.
     public static func locate(preferred: String?) throws -> String {
-        let environment = ProcessInfo.processInfo.environment[pathVariable]
-        if let chosen = preferred ?? environment { return chosen }
-        let executable = Bundle.main.executableURL?.resolvingSymlinksInPath()
-            .deletingLastPathComponent().path
-        let places = [
-            executable.map { $0 + "/../lib/martlet/openvino" },
-            ".engines/openvino", "/usr/local/lib/martlet/openvino", "/usr/lib/martlet/openvino",
-        ].compactMap { $0 }
-        let found = places.first { place in
-            let names = try? FileManager.default.contentsOfDirectory(atPath: place)
-            return names?.contains { $0.hasPrefix(fileName) } ?? false
-        }
-        guard let found else {
-            throw missing("not found in \(places.joined(separator: ", "))")
-        }
-        return found
-    }
-
-    private static func missing(_ reason: String) -> ServingError {
-        ServingError(
-            .unavailable,
-            "The OpenVINO engine cannot be opened: \(reason). To install it, run "
-                + "'scripts/setup.sh openvino', or name the folder that holds \(fileName) "
-                + "with --openvino-path or \(pathVariable)")
+        try folder.locate(preferred: preferred)
     }
 }
 

@@ -5,7 +5,11 @@ import MartletCore
 /// TensorFlow's shared libraries, opened at run time.
 public final class TensorFlowLibrary: Sendable {
     /// The environment variable that names the folder of the libraries.
-    public static let pathVariable = "MARTLET_TENSORFLOW_PATH"
+    public static let pathVariable = folder.pathVariable
+
+    private static let folder = EngineFolder(
+        title: "TensorFlow", name: "tensorflow", fileName: "libtensorflow_cc.so.2",
+        libraries: "libtensorflow_cc.so.2 and libtensorflow_framework.so.2", setup: "engine")
 
     let api: martlet_tf
 
@@ -33,7 +37,7 @@ public final class TensorFlowLibrary: Sendable {
         defer { free(printed) }
         guard martlet_tf_open(directory, &api, &reason, reason.count, &printed) == 0 else {
             let text = String(decoding: reason.prefix { $0 != 0 }.map(UInt8.init), as: UTF8.self)
-            throw TensorFlowLibrary.missing("\(text)")
+            throw TensorFlowLibrary.folder.missing("\(text)")
         }
         self.api = api
         version = api.Version().map { String(cString: $0) } ?? "unknown"
@@ -45,29 +49,6 @@ public final class TensorFlowLibrary: Sendable {
     ///
     /// - Throws: `ServingError` (`UNAVAILABLE`) that lists the places searched.
     public static func locate(preferred: String?) throws -> String {
-        let environment = ProcessInfo.processInfo.environment[pathVariable]
-        if let chosen = preferred ?? environment { return chosen }
-        let executable = Bundle.main.executableURL?.resolvingSymlinksInPath()
-            .deletingLastPathComponent().path
-        let places = [
-            executable.map { $0 + "/../lib/martlet/tensorflow" },
-            ".engines/tensorflow", "/usr/local/lib/martlet/tensorflow",
-            "/usr/lib/martlet/tensorflow",
-        ].compactMap { $0 }
-        let found = places.first {
-            FileManager.default.fileExists(atPath: $0 + "/libtensorflow_cc.so.2")
-        }
-        guard let found else {
-            throw missing("not found in \(places.joined(separator: ", "))")
-        }
-        return found
-    }
-
-    private static func missing(_ reason: String) -> ServingError {
-        ServingError(
-            .unavailable,
-            "The TensorFlow engine cannot be opened: \(reason). To install it, run "
-                + "'scripts/setup.sh engine', or name the folder that holds libtensorflow_cc.so.2 "
-                + "and libtensorflow_framework.so.2 with --tensorflow-path or \(pathVariable)")
+        try folder.locate(preferred: preferred)
     }
 }

@@ -18,14 +18,27 @@ enum OpenAICall: String, Sendable, CaseIterable {
     /// Reads a path without its query, literally; nil for one of another API.
     init?(path: String) { self.init(rawValue: path) }
 
-    /// Whether the body names the model always.
-    var namesModel: Bool { spendsTokens }
+    /// What a credential has to allow.
+    var accessVerb: AccessVerb { self == .embeddings ? .embeddings : .chat }
 
     /// Whether the answer tells what it has cost.
     var spendsTokens: Bool {
         switch self {
         case .chatCompletions, .completions, .embeddings, .responses: true
         case .rerank, .rerankV2, .plainRerank, .tokenize, .detokenize: false
+        }
+    }
+
+    /// Whether it is answered by text, token by token.
+    var isGenerative: Bool { self == .chatCompletions || self == .completions }
+
+    /// Whether this may be asked in its place: not another model where numbers are the answer,
+    /// which mean something else there.
+    func allows(_ fallback: TrafficPolicy.Fallback) -> Bool {
+        switch self {
+        case .chatCompletions, .completions: true
+        case .embeddings: fallback.model == nil
+        case .responses, .rerank, .rerankV2, .plainRerank, .tokenize, .detokenize: false
         }
     }
 
@@ -86,5 +99,14 @@ extension GatewayPolicy {
     ) -> [UInt8]? {
         guard OpenAICall(path: request.path) != nil else { return nil }
         return OpenAIErrorContent(error.message, status: status).bytes
+    }
+
+    func event(
+        telling error: ServingError, status: Int, to request: ForwardedRequest
+    ) -> [UInt8]? {
+        body(telling: error, status: status, to: request).map { content in
+            // It is on one line.
+            Array("data: ".utf8) + content + Array("\n\n".utf8)
+        }
     }
 }

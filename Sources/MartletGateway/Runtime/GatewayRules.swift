@@ -38,8 +38,9 @@ final class GatewayRules: Sendable {
         let byName = Dictionary(pools.map { ($0.settings.name, $0) }) { first, _ in first }
         routes = policy.routes.map { settings in
             let kept = earlier?.routes.first { route in
-                route.settings == settings
-                    && route.pools.allSatisfy { pool in pools.contains { $0 === pool } }
+                let used = route.pools + route.fallbacks.compactMap(\.pool)
+                return route.settings == settings
+                    && used.allSatisfy { pool in pools.contains { $0 === pool } }
             }
             return kept ?? RouteRuntime(settings, pools: byName, now: now)
         }
@@ -58,7 +59,7 @@ final class GatewayRules: Sendable {
     ) -> RequestState? {
         guard policy.access == nil, let route = routes.first, routes.count == 1,
             let pool = route.pools.first, pool.settings.balancing != .consistentHash,
-            pool.prompts == nil, !pool.isShedding
+            pool.prompts == nil, !pool.isShedding, !route.settings.timeouts.countsTokens
         else { return nil }
         var plain = TrafficPolicy.Route(name: route.settings.name)
         plain.pool = route.settings.pool

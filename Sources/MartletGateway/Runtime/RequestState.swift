@@ -22,6 +22,12 @@ final class RequestState: Sendable {
     let shadow: ShadowRuntime?
     /// What it is a copy of; `nil` for a client's own.
     let original: ShadowOriginal?
+    /// What may be asked in its place; `nil` for nothing.
+    let fallbacks: Fallbacks?
+    /// When its pool was asked; `nil` for when it began.
+    let begun: ContinuousClock.Instant?
+    /// How its time is limited by its tokens; `nil` for not at all.
+    let tokenTimes: TokenTimes?
 
     /// What the cache has to know of a request.
     struct Caching: Sendable {
@@ -38,6 +44,9 @@ final class RequestState: Sendable {
     /// The request's place in the cache's flights, and what it asks for.
     let flight = Mutex<(ticket: FlightTicket, key: CacheKey)?>(nil)
 
+    /// Why there was no endpoint for its first attempt; `nil` where there was one.
+    let noUpstream = Mutex<FallbackReason?>(nil)
+
     /// What its endpoint is picked by.
     var pick: PickRequest {
         guard pool.prompts != nil else { return PickRequest(affinityKey: affinityKey) }
@@ -48,7 +57,9 @@ final class RequestState: Sendable {
         route: RouteRuntime, pool: PoolRuntime, arm: CanaryController.Arm? = nil,
         affinityKey: UInt64? = nil, grant: AccessGrant? = nil, isCounted: Bool = false,
         caching: Caching? = nil, model: String? = nil, isAdmitted: Bool = false,
-        shadow: ShadowRuntime? = nil, original: ShadowOriginal? = nil
+        shadow: ShadowRuntime? = nil, original: ShadowOriginal? = nil,
+        fallbacks: Fallbacks? = nil, tokenTimes: TokenTimes? = nil,
+        begun: ContinuousClock.Instant? = nil
     ) {
         self.route = route
         self.pool = pool
@@ -61,6 +72,9 @@ final class RequestState: Sendable {
         self.isAdmitted = isAdmitted
         self.shadow = shadow
         self.original = original
+        self.fallbacks = fallbacks
+        self.tokenTimes = tokenTimes
+        self.begun = begun
     }
 }
 

@@ -24,6 +24,8 @@ final class RouteRuntime: Sendable {
     let hedging: Shared<Hedging>?
     /// Where copies go; `nil` for nowhere.
     let shadow: ShadowRuntime?
+    /// What is asked when no endpoint has room, in order.
+    let fallbacks: [FallbackTarget]
 
     /// A route to pools that are there.
     ///
@@ -57,6 +59,9 @@ final class RouteRuntime: Sendable {
             RetryBudget(
                 ratio: settings.retries.budgetShare, retriesMin: settings.retries.budgetMin))
         hedging = settings.hedging.map { Shared(Hedging(configuration: $0.configuration)) }
+        fallbacks = settings.fallbacks.map { fallback in
+            FallbackTarget(settings: fallback, pool: fallback.pool.flatMap { pools[$0] })
+        }
         shadow = settings.shadow.map {
             ShadowRuntime($0, pools: pools, seed: StableHash.hash(settings.name))
         }

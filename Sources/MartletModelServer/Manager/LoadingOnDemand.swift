@@ -60,9 +60,7 @@ extension ModelManager {
         guard let bytes = options.memoryBudget else { return }
         let id = ServableID(model: name, version: version.number)
         let budget = MemoryBudget(bytes: bytes)
-        // Engines need some memory of their own beside the weights.
-        let size = version.byteCount
-        let needed = size.addingReportingOverflow(size / 8).partialValue
+        let needed = loader.memoryBytes(of: version, id)
         while true {
             // Read before planning, so that no change in between is missed.
             let before = changeCount

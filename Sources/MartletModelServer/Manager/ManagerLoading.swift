@@ -56,6 +56,8 @@ extension ModelManager {
     func unload(_ id: ServableID) {
         let removed = models.withLock { $0[id.model]?.servables.removeValue(forKey: id.version) }
         guard let removed else { return }
+        // Before the last request is done: from now on it is not among those that answer.
+        didChange()
         retire(removed) { [self] in
             perform(id.model) { $0.lifecycle.didUnload(id.version) }
         }

@@ -51,6 +51,8 @@ public final class ModelManager: Sendable {
     let options: Options
     let roomReserved = Mutex<[ServableID: Int]>([:])
     let waiters = Mutex<[ManagerWaiter]>([])
+    /// Language models, as they were when so much had changed.
+    let languageModelsKnown = Mutex<(change: Int, models: [any GenerativeModel])?>(nil)
     let changes = Atomic<Int>(0)
     private let knowsStorage = Atomic<Bool>(false)
     let loadThreads: EngineThreads

@@ -15,6 +15,12 @@ struct VersionDescription {
     /// The files of a language model; `nil` for any other.
     private(set) var language: LanguageModelFiles?
 
+    /// Whether a folder holds a language model, and nothing that goes before it.
+    static func isLanguageModel(folder: String) -> Bool {
+        GGUFDescription.isPresent(in: folder) && !SavedModelDescription.isPresent(in: folder)
+            && !TFLiteDescription.isPresent(in: folder) && !ONNXDescription.isPresent(in: folder)
+    }
+
     /// Reads the description of the model in a folder.
     ///
     /// A SavedModel goes before the other formats where a folder holds several, unless options say
@@ -49,6 +55,10 @@ struct VersionDescription {
                 path: description.files.first ?? folder,
                 adapters: try GGUFAdapters(folder: folder).paths,
                 cellBytes: description.keyValueBytesPerToken,
+                sizes: LanguageModelSizes(
+                    contextTokens: description.contextLength,
+                    vocabulary: description.vocabularySize,
+                    embedding: description.embeddingLength, embeds: description.embeds),
                 partCount: description.files.count,
                 weightTypes: Set(description.tensorBytes.keys.map(\.name)))
         } else {

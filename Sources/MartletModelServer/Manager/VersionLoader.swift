@@ -85,6 +85,33 @@ public struct VersionLoader: Sendable {
         return loaded
     }
 
+    /// Bytes of memory that a version will take: an estimate by its files, and for a language model
+    /// by what its engine will give it to remember and to compute.
+    ///
+    /// A version that cannot be read counts by its files: its load tells what is wrong.
+    func memoryBytes(of version: ModelDirectory.Version, _ id: ServableID) -> Int {
+        let fileBytes = version.byteCount
+        var workingBytes = fileBytes / 8
+        if VersionDescription.isLanguageModel(folder: version.path),
+            let description = try? VersionDescription(folder: version.path, options: options),
+            let engine = try? engines.engine(for: description.format)
+        {
+            workingBytes = engine.workingBytes(
+                of: artifact(id, folder: version.path, description))
+        }
+        return [fileBytes, workingBytes].saturatingSum
+    }
+
+    private func artifact(
+        _ id: ServableID, folder: String, _ description: VersionDescription
+    ) -> ModelArtifact {
+        ModelArtifact(
+            id: id, path: folder, format: description.format, tags: description.tags,
+            signatures: description.signatures, fileBytes: description.fileBytes,
+            exampleSteps: description.exampleSteps, effect: description.effect,
+            language: description.language)
+    }
+
     /// With batching the largest batches count beside single requests.
     private func trialOptions(of model: String) -> EngineTrial.Options {
         var trial = options.trial
@@ -105,11 +132,7 @@ public struct VersionLoader: Sendable {
             engines: engines, settings: options.engines, trial: trialOptions(of: id.model),
             logger: logger)
         let (servable, choice) = try selection.load(
-            ModelArtifact(
-                id: id, path: folder, format: description.format, tags: description.tags,
-                signatures: description.signatures, fileBytes: description.fileBytes,
-                exampleSteps: description.exampleSteps, effect: description.effect,
-                language: description.language)
+            artifact(id, folder: folder, description)
         ) { signatures in
             (try? warmUp.trialRequests(folder: folder, signatures: signatures)) ?? []
         }

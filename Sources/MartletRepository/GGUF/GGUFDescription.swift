@@ -64,6 +64,9 @@ public struct GGUFDescription: Sendable {
     /// Bytes of all weights, which are memory once the model is loaded.
     public let weightBytes: Int
 
+    /// Whether the model makes vectors of texts, or ranks them, rather than going on with them.
+    public let embeds: Bool
+
     /// Bytes that keys and values of one token take in half precision, at most.
     public let keyValueBytesPerToken: Int
 
@@ -132,6 +135,7 @@ public struct GGUFDescription: Sendable {
         headCounts = sizes.headCounts
         keyValueHeadCounts = sizes.keyValueHeadCounts
         keyValueBytesPerToken = sizes.keyValueBytesPerToken
+        embeds = sizes.embeds
         vocabularySize = vocabulary.size
         tokenizerModel = vocabulary.model
         beginningToken = vocabulary.beginning

@@ -19,6 +19,9 @@ struct GGUFHyperparameters {
     /// Elements of a head's key, and of its value.
     let keyLength: Int
     let valueLength: Int
+    /// Whether the model makes vectors of texts: it pools outputs, or each token sees those behind
+    /// it.
+    let embeds: Bool
 
     /// Reads the sizes of a model.
     ///
@@ -38,6 +41,7 @@ struct GGUFHyperparameters {
         let share = heads > 0 ? embeddingLength / heads : 0
         keyLength = try keys.count("attention.key_length", limit: size) ?? share
         valueLength = try keys.count("attention.value_length", limit: size) ?? share
+        embeds = try keys.count("pooling_type") ?? 0 > 0 || keys.isFalse("attention.causal")
         _ = try keys.count("nextn_predict_layers", limit: layerCount)
         try GGUFHyperparameters.checkExperts(keys, layers: layerCount, limits: limits)
         let scaling = try metadata.text("\(architecture).rope.scaling.type") ?? "linear"
@@ -96,6 +100,11 @@ private struct GGUFKeys {
     func counts(_ key: String, layers: Int) throws -> [Int]? {
         try metadata.counts(
             "\(architecture).\(key)", for: layers, limit: GGUFHyperparameters.sizeMax)
+    }
+
+    func isFalse(_ key: String) -> Bool {
+        guard case .truth(false) = metadata.values["\(architecture).\(key)"] else { return false }
+        return true
     }
 
     /// A number that has to be there and to be more than nothing.

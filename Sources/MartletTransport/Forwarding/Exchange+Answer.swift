@@ -31,6 +31,7 @@ extension Exchange {
             dropRivals()
         }
         if let delivery = machine.receive(part) { pass(delivery) }
+        if stream?.isToBeWatched == true { watchStream() }
         accountForMemory()
     }
 
@@ -76,7 +77,7 @@ extension Exchange {
     private func note(_ head: Wire.ResponseHead) {
         httpStatus = Wire.httpStatus(of: head)
         grpcStatus = Wire.grpcStatus(head: head, trailers: nil)
-        if Wire.isStream(head) { machine.stopHolding() }
+        if Wire.isStream(head) { streamBegins(head) }
         plan.observer?.answerBegins(status: httpStatus, isStream: Wire.isStream(head))
         answer = plan.keptAnswerBytes.map { _ in
             HTTPResponse(status: httpStatus, headers: Wire.fields(of: head))
@@ -84,6 +85,7 @@ extension Exchange {
     }
 
     private func note(_ bytes: ByteBuffer) {
+        if stream != nil { streamContinues(bytes) }
         if let observer = plan.observer {
             bytes.withUnsafeReadableBytes { observer.answerContinues($0) }
         }
@@ -100,5 +102,6 @@ extension Exchange {
         httpStatus = 0
         grpcStatus = nil
         answer = nil
+        stream = nil
     }
 }

@@ -24,7 +24,7 @@ extension Exchange {
         policy.didEnd(
             EndedAttempt(
                 upstream: attempt.address, result: result, duration: end - attempt.start,
-                isRetry: attempt.number > 1, end: end), plan)
+                isRetry: attempt.number > triedBefore + 1, end: end), plan)
     }
 
     // MARK: One after the other
@@ -44,6 +44,10 @@ extension Exchange {
         endAttempt(.failed(failure))
         guard let next = policy.nextUpstream(after: failed(by: failure, isReplayable: isReplayable))
         else {
+            if let other = fallback(after: failure) {
+                fallBack(to: other)
+                return
+            }
             giveUp(error(for: failure), fields: failure == .full ? ["retry-after": "1"] : [:])
             return
         }
@@ -62,11 +66,12 @@ extension Exchange {
             upstream?.didFinish(isReusable: machine.requestEnded)
             return true
         }
-        guard let next = policy.nextUpstream(after: failed(by: failure, isReplayable: true))
-        else { return false }
+        let next = policy.nextUpstream(after: failed(by: failure, isReplayable: true))
+        let other = next == nil ? fallback(after: failure) : nil
+        guard next != nil || other != nil else { return false }
         endAttempt(result)
         upstream?.didFinish(isReusable: machine.requestEnded)
-        tryAgain(at: next)
+        goOn(at: next, or: other)
         return true
     }
 
@@ -84,13 +89,23 @@ extension Exchange {
     /// When the attempt that is under way is to be looked at, by ``attemptTimedOut()``; `nil` for
     /// never.
     var attemptDeadline: ContinuousClock.Instant? {
-        guard let attemptTimeout, let hedgingTime else { return attemptTimeout ?? hedgingTime }
-        return min(attemptTimeout, hedgingTime)
+        earlier(earlier(attemptTimeout, hedgingTime), stream?.deadline)
+    }
+
+    private func earlier(
+        _ one: ContinuousClock.Instant?, _ other: ContinuousClock.Instant?
+    ) -> ContinuousClock.Instant? {
+        guard let one, let other else { return one ?? other }
+        return min(one, other)
     }
 
     /// The attempt that is under way is looked at.
     func attemptTimedOut() {
         let now = ContinuousClock.now
+        if let deadline = stream?.deadline, deadline <= now {
+            streamStalled()
+            return
+        }
         if let hedgingTime, hedgingTime <= now { hedge() }
         if let attemptTimeout, attemptTimeout <= now {
             self.attemptTimeout = nil
@@ -107,11 +122,20 @@ extension Exchange {
             abandoned.upstream?.cancel()
             return
         }
-        guard let next = policy.nextUpstream(after: failed(by: failure, isReplayable: true))
-        else { return }
+        let next = policy.nextUpstream(after: failed(by: failure, isReplayable: true))
+        let other = next == nil ? fallback(after: failure) : nil
+        guard next != nil || other != nil else { return }
         endAttempt(.failed(failure))
         abandoned.upstream?.cancel()
-        tryAgain(at: next)
+        goOn(at: next, or: other)
+    }
+
+    private func goOn(at next: UpstreamAddress?, or other: FallbackForwarding?) {
+        if let next {
+            tryAgain(at: next)
+        } else if let other {
+            fallBack(to: other)
+        }
     }
 
     private func tryAgain(at next: UpstreamAddress) {
@@ -122,7 +146,7 @@ extension Exchange {
 
     private func failed(by failure: ForwardingFailure, isReplayable: Bool) -> FailedForwarding {
         FailedForwarding(
-            tried: tried, plan: plan, isReplayable: isReplayable,
+            tried: triedLately, plan: plan, isReplayable: isReplayable,
             responseStarted: machine.responseStarted, failure: failure)
     }
 
@@ -160,7 +184,7 @@ extension Exchange {
         }
         let now = ContinuousClock.now
         let decision = policy.hedge(
-            WaitingForwarding(tried: tried, plan: plan, elapsed: now - waiting.start))
+            WaitingForwarding(tried: triedLately, plan: plan, elapsed: now - waiting.start))
         switch decision {
         case .leave: return
         case .wait(let time):

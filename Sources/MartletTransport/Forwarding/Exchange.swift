@@ -6,9 +6,9 @@ import NIOCore
 final class Exchange<Wire: ForwardingWire> {
     let subject: ForwardedRequest
     /// What was decided, by the head of the request and perhaps by its body.
-    private(set) var plan: ForwardingPlan
+    var plan: ForwardingPlan
     /// Makes what an upstream gets of the head, where that is still to be done.
-    private var forwardedHead: ((ForwardingChanges?) -> Wire.RequestHead)?
+    private(set) var forwardedHead: ((ForwardingChanges?) -> Wire.RequestHead)?
     private var isHeadPending = false
     private let eventLoop: any EventLoop
     /// The longest body that is waited for to decide by it.
@@ -22,14 +22,18 @@ final class Exchange<Wire: ForwardingWire> {
     /// Earlier ones that may still answer first.
     var rivals: [Attempt] = []
     var tried: [UpstreamAddress] = []
+    /// How many of them were asked before the plan that is at hand.
+    var triedBefore = 0
     /// When the attempt that is under way has taken too long; `nil` for never.
     var attemptTimeout: ContinuousClock.Instant?
     /// When it is asked whether there is another beside it; `nil` for never.
     var hedgingTime: ContinuousClock.Instant?
+    /// The stream of events that is passed on, where its times are watched.
+    var stream: WatchedStream?
     var isStarting = false
     private var isAwaitingBody = false
     /// Bytes of an answer that no upstream gave.
-    private var ownBytes = 0
+    var ownBytes = 0
     var isAnswered = false
     /// The answer as it is told of in the end; `nil` where it is not, or no longer.
     var answer: HTTPResponse?
@@ -131,7 +135,8 @@ final class Exchange<Wire: ForwardingWire> {
             )
             isHeadPending = false
         }
-        if plan.keepsRequest { machine.keepsRequest = true } else { forwardedHead = nil }
+        if plan.keepsRequest { machine.keepsRequest = true }
+        if !plan.keepsRequest, !plan.mayFallBack { forwardedHead = nil }
         do throws(ForwardingRefusal) {
             let first = try policy.firstUpstream(plan)
             machine.beginAttempt()
@@ -139,7 +144,11 @@ final class Exchange<Wire: ForwardingWire> {
             attempt(first)
             isStarting = false
         } catch {
-            giveUp(error.error, fields: error.fields)
+            guard let other = fallback(after: nil) else {
+                giveUp(error.error, fields: error.fields)
+                return
+            }
+            fallBack(to: other)
         }
     }
 
@@ -229,6 +238,7 @@ final class Exchange<Wire: ForwardingWire> {
 
     func clientWritabilityChanged(_ isWritable: Bool) {
         current?.upstream?.setReading(isWritable)
+        if stream != nil { pauseStream(!isWritable) }
         // No more is read until some of it is written, so nobody else would let it go.
         if !isWritable { client?.flush() }
     }
@@ -281,9 +291,7 @@ final class Exchange<Wire: ForwardingWire> {
         // What a client does not wait for says nothing of the endpoint.
         endAttempt(subject.context.deadline.hasPassed() ? .abandoned : .failed(.timedOut))
         if hasStarted {
-            machine.giveUp()
-            client?.abort()
-            finish()
+            breakOff(telling: error(for: .timedOut))
         } else {
             giveUp(error(for: .timedOut))
         }

@@ -179,6 +179,13 @@ struct ExchangeMachine<Wire: ForwardingWire> {
         requestKept = part.byteCount
     }
 
+    /// Puts another head and other content in the place of those of a request that has come whole.
+    mutating func replaceRequest(by head: Wire.RequestHead, _ content: ByteBuffer) {
+        let end = request.filter { if case .end = $0 { true } else { false } }
+        request = [.head(head, isEnd: false), .body(content)] + end
+        requestKept = content.readableBytes
+    }
+
     private mutating func keep(_ part: RequestPart<Wire>) {
         request.append(part)
         requestKept += part.byteCount

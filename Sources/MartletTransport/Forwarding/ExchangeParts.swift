@@ -13,6 +13,10 @@ protocol ForwardingWire: SendableMetatype {
     /// Whether the content of a response is to be passed on as it comes, whatever its length.
     static func isStream(_ head: ResponseHead) -> Bool
 
+    /// Whether the gateway may add to the content of a response: its length is not told beforehand,
+    /// and it is not coded.
+    static func takesMore(_ head: ResponseHead) -> Bool
+
     /// The fields of a response that are for its client.
     static func fields(of head: ResponseHead) -> HeaderFields
 

@@ -59,11 +59,17 @@ public struct ForwardingChanges: Sendable, Equatable {
     /// Fields of the response.
     public var response = FieldChanges()
 
+    /// The length of the request's content in bytes, where that is put in place of another; `nil`
+    /// for the one that came.
+    public var contentLength: Int?
+
     /// Changes nothing.
     public init() {}
 
     /// Whether nothing is changed.
-    public var isEmpty: Bool { path == nil && request.isEmpty && response.isEmpty }
+    public var isEmpty: Bool {
+        path == nil && request.isEmpty && response.isEmpty && contentLength == nil
+    }
 }
 
 /// Which fields are taken away, and which are added behind the others.
@@ -122,6 +128,23 @@ public enum ForwardingDecision: Sendable {
     case refuse(ForwardingRefusal)
 }
 
+/// How an answer is watched that is a stream of events.
+public struct StreamTimes: Sendable, Equatable {
+    /// Whether its head is held back until an event with data begins, so that another upstream may
+    /// be asked until then.
+    public var awaitsFirstEvent: Bool
+
+    /// Longest time from one event with data to the next, after which the stream is ended; `nil`
+    /// for any.
+    public var betweenEvents: Duration?
+
+    /// Watches as it is told.
+    public init(awaitsFirstEvent: Bool, betweenEvents: Duration? = nil) {
+        self.awaitsFirstEvent = awaitsFirstEvent
+        self.betweenEvents = betweenEvents
+    }
+}
+
 /// What a gateway may do with a request.
 public struct ForwardingPlan: Sendable {
     /// Whether the request may run twice without harm, so that it can be sent again after it has
@@ -159,6 +182,12 @@ public struct ForwardingPlan: Sendable {
 
     /// What is sent in place of the body that was awaited; `nil` for that itself.
     public var newBody: [UInt8]?
+
+    /// Whether the policy is asked what is asked in place of a request that no upstream answers.
+    public var mayFallBack = false
+
+    /// How an answer is watched that is a stream of events; `nil` for not at all.
+    public var streamTimes: StreamTimes?
 
     /// Up to how many bytes the answer is told of in the end; `nil` for not at all.
     public var keptAnswerBytes: Int?

@@ -225,6 +225,23 @@ public protocol ForwardingPolicy: Sendable {
     /// - Returns: the content, of JSON; `nil` for the form that nodes have, `{"error": "MESSAGE"}`.
     func body(telling error: ServingError, status: Int, to request: ForwardedRequest) -> [UInt8]?
 
+    /// What is asked in place of a request that no upstream answers, and of whose answer its client
+    /// has seen nothing; `nil` for nothing.
+    ///
+    /// The attempt at what is asked instead begins with that, and what follows is told with its plan
+    /// alone. Asked of requests whose plan says ``ForwardingPlan/mayFallBack``, after
+    /// ``firstUpstream(_:)`` or ``nextUpstream(after:)`` had none.
+    func fallback(after unanswered: UnansweredForwarding) -> FallbackForwarding?
+
+    /// The event that tells a client over REST why its stream of events ends early; `nil` to break
+    /// the stream off.
+    ///
+    /// - Parameters:
+    ///   - error: what is wrong.
+    ///   - status: the HTTP status that it would have had.
+    ///   - request: the head of the request.
+    func event(telling error: ServingError, status: Int, to request: ForwardedRequest) -> [UInt8]?
+
     /// How a copy of a request is sent whose plan says that it is kept, and which was answered;
     /// `nil` for not at all.
     func copy(of outcome: ForwardedOutcome, _ plan: ForwardingPlan) -> ForwardingPlan?
@@ -233,6 +250,14 @@ public protocol ForwardingPolicy: Sendable {
 extension ForwardingPolicy {
     /// The form that nodes have: for policies that know no other.
     public func body(
+        telling error: ServingError, status: Int, to request: ForwardedRequest
+    ) -> [UInt8]? { nil }
+
+    /// Nothing: for policies whose requests are answered as they are or not at all.
+    public func fallback(after unanswered: UnansweredForwarding) -> FallbackForwarding? { nil }
+
+    /// None: for policies that know no form for it.
+    public func event(
         telling error: ServingError, status: Int, to request: ForwardedRequest
     ) -> [UInt8]? { nil }
 

@@ -14,6 +14,10 @@ enum HTTP1Wire: ForwardingWire {
     static func grpcStatus(head: HTTP1AnswerHead?, trailers: ByteBuffer?) -> StatusCode? { nil }
 
     static func isStream(_ head: HTTP1AnswerHead) -> Bool { head.isStream }
+
+    static func takesMore(_ head: HTTP1AnswerHead) -> Bool {
+        head.statedLength == nil && fields(of: head).first("content-encoding") == nil
+    }
 }
 
 extension HTTP1Wire {
@@ -60,7 +64,7 @@ final class HTTP1ForwardedHead {
         hasHost = head.hasHost && changes?.request.removed.contains("host") != true
         isHead = head.isHead
         asksForUpgrade = head.asksForUpgrade
-        framing = head.framing
+        framing = changes?.contentLength.map { .length($0) } ?? head.framing
         statesLength = head.framing == .none && !["GET", "HEAD"].contains(head.method)
     }
 

@@ -18,6 +18,10 @@ enum HTTP2Wire: ForwardingWire {
 
     static func isStream(_ head: AnswerHead) -> Bool { head.isStream }
 
+    static func takesMore(_ head: AnswerHead) -> Bool {
+        head.contentLength == nil && head.fields.first("content-encoding") == nil
+    }
+
     static func fields(of head: AnswerHead) -> HeaderFields {
         HeaderFields(head.fields.fields.filter { $0.name != "content-length" && $0.name != "date" })
     }
@@ -49,9 +53,12 @@ final class HTTP2ForwardedHead {
             block.add(":path", (changes?.path ?? head.path) + target)
         }
         if let authority = head.authority { block.add(":authority", authority) }
-        block.add(
-            head.fields, sensitive: head.sensitiveFields,
-            changedBy: changes?.request ?? FieldChanges())
+        var fields = changes?.request ?? FieldChanges()
+        if let length = changes?.contentLength {
+            fields.removed.insert("content-length")
+            fields.added.append(.init("content-length", String(length)))
+        }
+        block.add(head.fields, sensitive: head.sensitiveFields, changedBy: fields)
         if let clientAddress { block.add("x-forwarded-for", clientAddress) }
         self.block = block
         isHead = head.method == "HEAD"

@@ -86,7 +86,7 @@ struct ClusterPlan: Sendable, Equatable {
             + [
                 "--host=\(bind.host)", "--port=\(bind.port)",
                 "--engine-threads=\(cluster.nodes.engineThreads)",
-            ]
+            ] + cluster.languageModels.arguments
     }
 
     private static func addresses(

@@ -74,13 +74,24 @@ struct LanguageModelFlags: ParsableArguments {
                 + "private networks only; may be repeated.", valueName: "host:port"))
     var remoteDevices: [String] = []
 
+    /// Bounds of the flags that are whole numbers.
+    enum Range {
+        static let contextTokens = 0...(1 << 24)
+        static let maxSequences = 1...64
+        static let maxWaitingSequences = 1...1_000_000
+        static let stepTokens = 1...65_536
+        static let draftTokens = 0...64
+        static let llamaThreads = 0...512
+    }
+
     func validate() throws {
         let ranges = [
-            ("--context-tokens", contextTokens, 0...(1 << 24)),
-            ("--max-sequences", maxSequences, 1...64),
-            ("--max-waiting-sequences", maxWaitingSequences, 1...1_000_000),
-            ("--step-tokens", stepTokens, 1...65_536), ("--draft-tokens", draftTokens, 0...64),
-            ("--llama-threads", llamaThreads, 0...512),
+            ("--context-tokens", contextTokens, Range.contextTokens),
+            ("--max-sequences", maxSequences, Range.maxSequences),
+            ("--max-waiting-sequences", maxWaitingSequences, Range.maxWaitingSequences),
+            ("--step-tokens", stepTokens, Range.stepTokens),
+            ("--draft-tokens", draftTokens, Range.draftTokens),
+            ("--llama-threads", llamaThreads, Range.llamaThreads),
         ]
         for (flag, value, range) in ranges where !range.contains(value) {
             throw ValidationError(

@@ -60,6 +60,7 @@ struct ServeCommand: AsyncParsableCommand {
 
     @OptionGroup var engineOptions: EngineOptions
     @OptionGroup var languageModels: LanguageModelFlags
+    @OptionGroup var openAILimits: OpenAILimitFlags
 
     @Option(help: "TFLite requests of one model that run at once.")
     var tfliteInterpreters = 1
@@ -223,6 +224,7 @@ struct ServeCommand: AsyncParsableCommand {
             endpoint.options.tls = tlsOptions.tls
             settings.endpoints = [endpoint]
             settings.limits = limits
+            settings.openAILimits = openAILimits.limits
             settings.engineThreads = engineThreads == 0 ? nil : engineThreads
             settings.tensorflowPath = tensorflowPath
             settings.manager = managerOptions

@@ -36,7 +36,7 @@ struct ClusterConfiguration: Sendable, Equatable {
         var name: String
         /// `path`: the folder of its version folders, relative to the file (required).
         var path: String
-        /// `engine`: `auto`, `tensorflow`, `openvino` or `litert` (default `auto`).
+        /// `engine`: `auto`, `tensorflow`, `openvino`, `litert` or `llama` (default `auto`).
         var engine: EnginePreference?
         /// `precision`: `exact` or `fast` (default `exact`).
         var precision: EnginePrecision?
@@ -49,6 +49,8 @@ struct ClusterConfiguration: Sendable, Equatable {
     var gateway = Gateway()
     /// The nodes.
     var nodes = Nodes()
+    /// How every node runs language models (default: as nodes do by themselves).
+    var languageModels = ClusterLanguageModels()
     /// The models named one by one (default none).
     var models: [Model] = []
     /// `model_root`: a folder of which every sub-folder is a model, relative to the file (default

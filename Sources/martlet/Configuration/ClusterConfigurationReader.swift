@@ -6,7 +6,7 @@ import MartletModelServer
 /// Turns the nodes of a YAML file into a configuration, and notes what is wrong.
 struct ClusterConfigurationReader {
     /// What is wrong, as far as it was read.
-    private(set) var problems = ConfigurationProblems()
+    var problems = ConfigurationProblems()
 
     private let folder: URL
     private let processors: Int
@@ -27,14 +27,18 @@ struct ClusterConfigurationReader {
     /// Reads the whole file; what is wrong has its default in the result.
     mutating func cluster(_ value: ConfigurationValue) -> ClusterConfiguration {
         let root = ConfigurationSection(
-            value, keys: ["gateway", "nodes", "models", "model_root"], problems: &problems)
+            value, keys: ["gateway", "nodes", "language_models", "models", "model_root"],
+            problems: &problems)
         let gateway = root.section(
             "gateway", keys: ["host", "port", "admin_port"], problems: &problems)
         let nodes = root.section(
             "nodes", keys: ["count", "host", "first_port", "engine_threads"], problems: &problems)
+        let languageModels = root.section(
+            "language_models", keys: ClusterLanguageModels.keys, problems: &problems)
         let hadProblems = !problems.problems.isEmpty
         let cluster = ClusterConfiguration(
             gateway: self.gateway(gateway), nodes: self.nodes(nodes),
+            languageModels: self.languageModels(languageModels),
             models: root["models"].map { models($0) } ?? [],
             modelRoot: root.text("model_root", "the path of a folder", problems: &problems)
                 .map { path($0, root["model_root"]) })
@@ -175,7 +179,8 @@ struct ClusterConfigurationReader {
         return missing.isEmpty
     }
 
-    private mutating func path(_ text: String, _ value: ConfigurationValue?) -> String {
+    /// The absolute form of a path, which must be of a folder.
+    mutating func path(_ text: String, _ value: ConfigurationValue?) -> String {
         let path = URL(fileURLWithPath: text, relativeTo: folder).standardizedFileURL.path
         if !isFolder(path) {
             problems.add(

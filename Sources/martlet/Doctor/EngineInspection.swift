@@ -32,16 +32,18 @@ struct EngineInspection {
                 let path = try LlamaLibrary.locate(preferred: settings.llamaPath)
                 return "\(try LlamaLibrary(directory: path).version) in \(path)"
             },
-            engine(
-                .openvino, title: "openvino-genai",
-                isNeeded: isNamed(.openvino) && formats.contains(.gguf)
-            ) {
-                let path = try OpenVINOGenAIInstallation.locate(
-                    preferred: settings.openvinoGenAIPath)
-                _ = try OpenVINOGenAIInstallation(directory: path)
-                return "in \(path)"
-            },
-        ]
+        ] + (openVINOGenAI.map { [$0] } ?? [])
+    }
+
+    /// A second engine of language models; `nil` where nobody has it nor wants it.
+    private var openVINOGenAI: NodeFacts.Engine? {
+        let isNeeded = isNamed(.openvino) && formats.contains(.gguf)
+        let found = engine(.openvino, title: "openvino-genai", isNeeded: isNeeded) {
+            let path = try OpenVINOGenAIInstallation.locate(preferred: settings.openvinoGenAIPath)
+            _ = try OpenVINOGenAIInstallation(directory: path)
+            return "in \(path)"
+        }
+        return isNeeded || found.problem == nil ? found : nil
     }
 
     private func isNamed(_ name: EngineName) -> Bool {

@@ -55,7 +55,7 @@ struct NodeRunner {
             engineThreads: EngineThreads(
                 count: budget.count(of: .engine),
                 capacity: settings.limits.queuedRequests, name: "engine"),
-            limits: settings.limits,
+            limits: settings.limits, openAILimits: settings.openAILimits,
             repository: ModelRepositoryControl(manager: manager, source: source),
             adminAccess: settings.adminAccess, sharedMemory: settings.sharedMemory,
             processors: budget.cores, metrics: metrics,

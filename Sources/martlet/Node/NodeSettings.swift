@@ -31,6 +31,8 @@ struct NodeSettings {
     var listensOnceModelsSettled = false
     /// Bounds on requests.
     var limits = Limits()
+    /// Further bounds on requests of OpenAI's API.
+    var openAILimits = OpenAILimits()
     /// Threads that run predictions; `nil` for one per core.
     var engineThreads: Int?
     /// Folder with TensorFlow's libraries, if the operator named one.

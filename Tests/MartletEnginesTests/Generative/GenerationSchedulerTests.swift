@@ -41,6 +41,37 @@ struct GenerationSchedulerTests {
     }
 
     @Test
+    func shortPrompts_areLetInWhole_besideOthersThatDecode() throws {
+        var fixture = SchedulerFixture(step: 50) { $0.prefillShare = 0.2 }
+        let first = try fixture.submit(100..<104, new: 100)
+        fixture.step()
+        let prompts = try [300, 400, 500].map { (start: TokenID) in
+            try fixture.submit(start..<start + 20, new: 100)
+        }
+        let plan = fixture.step()
+        #expect(plan.count(first) == 1)
+        // The step has room for two; the third does not end in it, and the share is used.
+        #expect(prompts.map(plan.count) == [20, 20, 0])
+    }
+
+    @Test
+    func besideALongPrompt_shortOnesAreFirst_andItHasHalfOfItsShare() throws {
+        var fixture = SchedulerFixture(step: 100) { $0.prefillShare = 0.2 }
+        let first = try fixture.submit(1..<5, new: 100)
+        fixture.step()
+        let long = try fixture.submit(1000..<1400)
+        #expect(fixture.step().count(long) == 20)
+        let longer = try fixture.submit(2000..<2900)
+        let short = try fixture.submit(100..<130)
+        var plan = fixture.step()
+        #expect([first, long, longer, short].map(plan.count) == [1, 10, 10, 0])
+        plan = fixture.step()
+        #expect([first, long, longer, short].map(plan.count) == [1, 10, 0, 30])
+        plan = fixture.step()
+        #expect([first, long, longer, short].map(plan.count) == [1, 20, 0, 1])
+    }
+
+    @Test
     func whenNothingElseDecodes_aPromptHasTheWholeStep() throws {
         var fixture = SchedulerFixture(step: 40)
         let id = try fixture.submit(100..<200)

@@ -18,8 +18,9 @@ extension GenerationWorld {
             guard let client = clients[chunk.id] else { return require(false, "nobody's chunk") }
             check(chunk, client, plan)
             let end = Int(chunk.start) + chunk.tokens.count - chunk.drafts
-            if !decoding.contains(chunk.id) { prefill += end - Int(chunk.start) }
             let isLast = end == client.tokens.count
+            // Those that end may be more.
+            if !decoding.contains(chunk.id), !isLast { prefill += end - Int(chunk.start) }
             require(chunk.logits == (isLast ? chunk.drafts + 1 : 0), "\(chunk.logits) logits")
         }
         require(next == plan.tokens.count, "tokens belong to nobody")

@@ -4,20 +4,46 @@ import Testing
 
 @Suite("Where sequences lie in split memory")
 struct SlotPlacesTests {
-    @Test func slotsThatBegin_getTheLowestPlaces() {
+    @Test func slotsThatBegin_lieNextToOneAnother() {
         var places = SlotPlaces(count: 8)
-        #expect(places.settle([5, 7]).map { [$0.0, $0.1] } == [[5, 0], [7, 1]])
-        #expect([places[5], places[7], places[0], places[1]] == [0, 1, 5, 7])
+        #expect(places.settle([5, 7]).map { [$0.0, $0.1] } == [[7, 6]])
+        #expect([places[5], places[7], places[6]] == [5, 6, 7])
         // Those that run stay where they are.
         #expect(places.settle([5, 7]).isEmpty)
-        #expect(places.settle([7, 0]).map { [$0.0, $0.1] } == [[5, 0]])
-        #expect([places[7], places[0], places[5]] == [1, 0, 5])
+        #expect(places.settle([5, 7, 0]).map { [$0.0, $0.1] } == [[0, 7]])
+        #expect(places.settle([5, 7, 0, 1]).map { [$0.0, $0.1] } == [[1, 4]])
     }
 
-    @Test func slotThatLiesLow_isNotMoved() {
+    @Test func slotThatRunsAlone_isNotMoved() {
+        var places = SlotPlaces(count: 8)
+        #expect(places.settle([6]).isEmpty)
+        #expect(places.settle([3]).isEmpty)
+    }
+
+    @Test func slotThatLiesThere_isNotMoved() {
         var places = SlotPlaces(count: 4)
         #expect(places.settle([0, 1, 2]).isEmpty)
-        #expect(places.settle([1, 3]).map { [$0.0, $0.1] } == [[3, 0]])
+        #expect(places.settle([1, 0]).isEmpty)
+    }
+
+    @Test func gapOfOneThatLeft_isFilled() {
+        var places = SlotPlaces(count: 8)
+        #expect(places.settle([0, 1, 2]).isEmpty)
+        #expect(places.settle([0, 2, 7]).map { [$0.0, $0.1] } == [[7, 1]])
+    }
+
+    /// Of slots that all begin together, none lies apart.
+    @Test(arguments: 0..<50) func slotsOfAStep_followOneAnother(seed: UInt64) {
+        var random = SeededRandom(seed)
+        var places = SlotPlaces(count: 12)
+        for _ in 0..<20 {
+            let size = Int.random(in: 1...12, using: &random)
+            let slots = Array((0..<SlotID(12)).shuffled(using: &random).prefix(size))
+            _ = places.settle([])
+            _ = places.settle(slots)
+            let numbers = slots.map { places[$0] }.sorted()
+            #expect(numbers.last.map { $0 - numbers[0] } == SlotID(size - 1))
+        }
     }
 
     @Test func unknownSlot_isItsOwnPlace() {

@@ -27,11 +27,15 @@ struct AccessQuestionTests {
 
     @Test(arguments: [
         ("/v1/chat/completions", "chat"), ("/v1/completions", "chat"), ("/v1/responses", "chat"),
-        ("/v1/embeddings", "embeddings"),
+        ("/v1/embeddings", "embeddings"), ("/v1/rerank", "chat"), ("/v2/rerank", "chat"),
+        ("/rerank", "chat"), ("/tokenize", "chat"), ("/detokenize", "chat"),
     ])
     func openAI_namesTheModelInTheBody(path: String, verb: String) {
         let question = AccessQuestion(isGRPC: false, method: "POST", path: path)
         #expect(question.verbs.names == [verb] && question.model == .notYetKnown)
+        #expect(question.isKnown && !question.isOpen)
+        let spends = path.hasPrefix("/v1/") && path != "/v1/rerank"
+        #expect(question.spendsTokens == spends)
     }
 
     @Test(arguments: [
@@ -77,6 +81,7 @@ struct AccessQuestionTests {
     /// What nobody here understands must not be a way around a scope.
     @Test(arguments: [
         (false, "GET", "/metrics"), (false, "POST", "/v1/models/m"), (false, "GET", "/"),
+        (false, "GET", "/tokenize"), (false, "POST", "/tokenize/"), (false, "POST", "/Tokenize"),
         (false, "POST", "/v1/models/m:predict/"), (false, "POST", "/v2/models/m/generate"),
         (false, "POST", "/v2/health/live"), (false, "GET", "/healthz/live/x"),
         (true, "POST", "/tensorflow.ProfilerService/Profile"),

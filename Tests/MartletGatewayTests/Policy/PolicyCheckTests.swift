@@ -58,6 +58,56 @@ struct PolicyCheckTests {
     }
 
     @Test(arguments: [
+        ("fallbacks: [{model: s, pool: c}]", "fallbacks[0].pool: there is no pool 'c'; did you"),
+        ("fallbacks: [{model: s}, {model: s}]", "fallbacks[1]: asks what was asked before; name"),
+        ("fallbacks: [{model: s}, {model: s, pool: a}]", "fallbacks[1]: asks what was asked befo"),
+        ("fallbacks: [{pool: a}]", "fallbacks[0]: asks what was asked before; name another"),
+        ("match: {models: [m]}, fallbacks: [{model: m}]", "fallbacks[0]: asks what was asked"),
+        (
+            "match: {path_prefix: /v1/models}, fallbacks: [{model: s}]",
+            "fallbacks: is for requests by OpenAI's API whose body names the model "
+                + "(/v1/chat/completions, /v1/completions), which 'match' leaves out; remove it"
+        ),
+        (
+            "match: {path_exact: /v1/embeddings}, fallbacks: [{model: s}]",
+            "fallbacks: is for requests by OpenAI's API whose body names the model "
+        ),
+        ("match: {methods: [GET]}, fallbacks: [{model: s}]", "fallbacks: is for requests by Ope"),
+        (
+            "timeouts: {total_seconds: 1, first_token_seconds: 2}",
+            "timeouts.first_token_seconds: is above 'total_seconds'; lower it"
+        ),
+        (
+            "timeouts: {total_seconds: 1, between_tokens_seconds: 2}",
+            "timeouts.between_tokens_seconds: is above 'total_seconds'; lower it"
+        ),
+        (
+            "timeouts: {tokens_assumed: 5}",
+            "timeouts.tokens_assumed: means nothing without 'per_token_seconds'; add that"
+        ),
+        (
+            "match: {path_prefix: /v1/models}, timeouts: {per_token_seconds: 1}",
+            "timeouts.per_token_seconds: is for chats and completions by OpenAI's API, which "
+        ),
+    ])
+    func whatIsForLanguageModels_isRefusedWhereItMeansNothing(route: String, message: String) {
+        let found = faults(of: Self.pools + "routes:\n  - {name: r, pool: a, \(route)}")
+        #expect(found.count == 1, "\(found)")
+        #expect(found.first?.contains(" routes[0].\(message)") == true, "\(found)")
+    }
+
+    @Test(arguments: [
+        "match: {path_prefix: /v1}, fallbacks: [{model: 's:1'}]",
+        "match: {path_exact: /v1/embeddings}, fallbacks: [{pool: b}]",
+        "match: {models: [m, s]}, fallbacks: [{model: s}, {model: s, pool: b}, {pool: b}]",
+        "match: {path_template: '/v1/{kind}/completions'}, timeouts: {first_token_seconds: 1}",
+        "timeouts: {total_seconds: 1, first_token_seconds: 2, per_token_seconds: 0.1}",
+    ])
+    func whatIsForLanguageModels_isTaken(route: String) {
+        #expect(faults(of: Self.pools + "routes:\n  - {name: r, pool: a, \(route)}") == [])
+    }
+
+    @Test(arguments: [
         (
             "model: m, baseline: {version: 1}, candidate: {version: 1}",
             "candidate: is version 1, which is the baseline too; name another"

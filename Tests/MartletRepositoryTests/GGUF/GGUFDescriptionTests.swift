@@ -42,6 +42,7 @@ struct GGUFDescriptionTests {
         #expect(model.keyValueBytesPerToken == 2 * 2 * (4 + 4) * 2)
         #expect(model.memoryBytes(tokens: 10) == 208 + 640)
         #expect(model.memoryBytes(tokens: .max) == .max)
+        #expect(!model.embeds)
     }
 
     @Test func headsOfStatedLengths_andByLayer_count() throws {
@@ -67,6 +68,19 @@ struct GGUFDescriptionTests {
                 $0.set("llama.attention.head_count_kv", nil)
             })
         #expect(model.keyValueBytesPerToken == 0)
+    }
+
+    @Test(arguments: [
+        ("llama.pooling_type", GGUFSample.Value.uint32(1), true),
+        ("llama.pooling_type", .uint32(0), false),
+        ("llama.attention.causal", .bool(false), true),
+        ("llama.attention.causal", .bool(true), false),
+    ])
+    func aModelThatPoolsOrSeesWhatFollows_embeds(
+        key: String, value: GGUFSample.Value, embeds: Bool
+    ) throws {
+        let model = try describe(.edited { $0.set(key, value) })
+        #expect(model.embeds == embeds)
     }
 
     @Test func whatIsLeftOut_isNone() throws {

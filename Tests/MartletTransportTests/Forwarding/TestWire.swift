@@ -22,6 +22,8 @@ enum TestWire: ForwardingWire {
 
     static func isStream(_ head: TestStatus) -> Bool { false }
 
+    static func takesMore(_ head: TestStatus) -> Bool { true }
+
     static func fields(of head: TestStatus) -> HeaderFields { [:] }
 
     static func fields(behind trailers: String) -> HeaderFields? { nil }

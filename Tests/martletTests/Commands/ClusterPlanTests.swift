@@ -33,6 +33,20 @@ struct ClusterPlanTests {
         #expect(plan.gateway.healthAddress.description == "127.0.0.1:8081")
     }
 
+    @Test func keysOfLanguageModels_areFlagsOfEveryNode() throws {
+        var cluster = ClusterConfiguration()
+        cluster.nodes.count = 2
+        cluster.languageModels.set("kv_cache", "4GiB")
+        cluster.languageModels.set("max_waiting_sequences", "8")
+        let plan = try ClusterPlan(
+            cluster, nodeArguments: [], commonArguments: [], freePorts: { _, _ in [] })
+        for node in plan.nodes {
+            #expect(node.arguments.contains("--kv-cache=4GiB"))
+            #expect(node.arguments.contains("--max-waiting-sequences=8"))
+        }
+        #expect(!plan.gateway.arguments.contains { $0.hasPrefix("--kv-cache") })
+    }
+
     @Test func portsOfZero_becomeFreeOnesThatNobodyElseHas() throws {
         var cluster = ClusterConfiguration()
         cluster.nodes.count = 2

@@ -3,7 +3,7 @@ extension GenerationScheduler {
         case admitted(SlotID)
         /// Another sequence is about to decode much of its prompt.
         case deferred
-        /// There is no room for it.
+        /// There is no room for it, or the step has no tokens.
         case blocked
     }
 
@@ -11,31 +11,37 @@ extension GenerationScheduler {
     ///
     /// One that is too large for the room there is keeps those behind it waiting: else it would wait
     /// for ever.
-    mutating func admit(from index: Int, budget: Int, in draft: inout StepDraft) {
-        var budget = budget
+    mutating func admit(
+        from index: Int, _ budget: inout PromptBudget, in draft: inout StepDraft
+    ) {
         var setAside: [ScheduledSequence] = []
-        while budget > 0, setAside.count <= settings.lookahead, !holdsBack || running.isEmpty,
+        var isBlocked = false
+        while !isBlocked, setAside.count <= settings.lookahead, !holdsBack || running.isEmpty,
             let id = groups[index].queue.next(tenants), let candidate = waiting[id]
         {
-            switch admit(candidate, in: &draft) {
+            switch admit(candidate, budget, in: &draft) {
             case .admitted(let slot):
                 // Preempted sequences give their tokens back.
-                budget = min(budget, settings.stepTokensMax - draft.tokens)
-                budget -= plan(slot, budget: budget, in: &draft)
+                budget.bound(by: settings.stepTokensMax - draft.tokens)
+                let due = sequences[Int(slot)]?.due ?? 0
+                budget.take(plan(slot, budget: budget.allowance(for: due), in: &draft))
             case .deferred:
                 _ = leaveQueue(id)
                 setAside.append(candidate)
             case .blocked:
-                budget = 0
+                isBlocked = true
             }
         }
         for sequence in setAside.reversed() { wait(sequence, isFirst: true) }
     }
 
     private mutating func admit(
-        _ candidate: ScheduledSequence, in draft: inout StepDraft
+        _ candidate: ScheduledSequence, _ budget: PromptBudget, in draft: inout StepDraft
     ) -> Verdict {
         var match = match(candidate)
+        guard budget.allowance(for: candidate.tokens.count - match.length) > 0 else {
+            return .blocked
+        }
         if isWorthWaiting(candidate, beyond: match.length) { return .deferred }
         while !hasRoom(for: candidate, match) {
             guard let victim = leastStanding(),

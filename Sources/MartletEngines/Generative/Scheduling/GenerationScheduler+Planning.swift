@@ -86,27 +86,52 @@ extension GenerationScheduler {
     private mutating func draftStep(of index: Int) -> StepDraft {
         var draft = StepDraft()
         let group = groups[index].id
-        var prefilling: [(standing: Standing, slot: SlotID)] = []
+        var prompts: [SlotID] = []
         for slot in running {
             // Those before it may have preempted it.
             guard let sequence = sequences[Int(slot)], sequence.group == group else { continue }
             if sequence.isDecoding {
                 plan(slot, budget: 1, in: &draft)
             } else {
-                prefilling.append((sequence.standing, slot))
+                prompts.append(slot)
             }
         }
-        var budget = min(
-            settings.stepTokensMax - draft.tokens,
-            settings.prefillTokens(whileOthersDecode: !draft.chunks.isEmpty))
-        prefilling.sort { $0.standing < $1.standing }
-        for (standing, slot) in prefilling where budget > 0 {
-            guard sequences[Int(slot)]?.id == standing.id else { continue }
-            budget -= plan(slot, budget: budget, in: &draft)
-        }
-        if groups[index].queue.count > 0 { admit(from: index, budget: budget, in: &draft) }
+        let budget = PromptBudget(
+            settings, room: settings.stepTokensMax - draft.tokens, besides: draft.chunks.count)
+        prefill(prompts, from: index, budget, in: &draft)
         if settings.draftTokensMax > 0 { guess(in: &draft) }
         return draft
+    }
+
+    /// Plans prompts, those that have begun and those that wait.
+    ///
+    /// The oldest gets half of the budget at least, so that it ends some day. Besides it, shorter
+    /// ones are first, as the least time is waited then; longer ones that have begun are last.
+    private mutating func prefill(
+        _ prompts: [SlotID], from index: Int, _ budget: PromptBudget, in draft: inout StepDraft
+    ) {
+        var budget = budget
+        let begun = prompts.compactMap { sequences[Int($0)] }.sorted {
+            ($0.standing.priority, $0.due, $0.id) < ($1.standing.priority, $1.due, $1.id)
+        }
+        let oldest = begun.min { $0.standing < $1.standing }
+        let place = begun.firstIndex { $0.id == oldest?.id } ?? 0
+        budget.keep(for: oldest?.due ?? 0)
+        for sequence in begun[..<place] { prefill(sequence, &budget, in: &draft) }
+        if groups[index].queue.count > 0 { admit(from: index, &budget, in: &draft) }
+        budget.giveKept()
+        for sequence in begun[place...] { prefill(sequence, &budget, in: &draft) }
+    }
+
+    /// Plans a prompt that has begun, unless one before it has preempted it.
+    private mutating func prefill(
+        _ sequence: ScheduledSequence, _ budget: inout PromptBudget, in draft: inout StepDraft
+    ) {
+        guard let slot = slotsByID[sequence.id] else { return }
+        // Preempted sequences give their tokens back.
+        budget.bound(by: settings.stepTokensMax - draft.tokens)
+        let tokens = budget.allowance(for: sequence.due)
+        budget.take(plan(slot, budget: tokens, in: &draft))
     }
 
     /// Plans as many of a sequence's tokens as there are budget and cells for.

@@ -28,11 +28,11 @@ struct SchedulerSettings: Sendable, Equatable {
     /// Most sequences that run at once.
     var runningMax: Int
 
-    /// The part of a step's tokens that prompts may take while other sequences decode, 0 to 1; at
-    /// least one token.
+    /// The part of a step's tokens that long prompts may take while other sequences decode, 0 to 1;
+    /// at least one token.
     ///
     /// It bounds how long a prompt delays the next token of others.
-    var prefillShare = 0.25
+    var prefillShare = 0.125
 
     /// Cells to be free for each running sequence when another is let in, so that it need not be
     /// preempted soon.
@@ -104,7 +104,7 @@ struct SchedulerSettings: Sendable, Equatable {
         return settings
     }
 
-    /// Tokens that prompts may take of a step.
+    /// Tokens that long prompts may take of a step.
     func prefillTokens(whileOthersDecode: Bool) -> Int {
         guard whileOthersDecode else { return stepTokensMax }
         return max(1, Int(Double(stepTokensMax) * prefillShare))

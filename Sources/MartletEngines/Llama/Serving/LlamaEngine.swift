@@ -40,7 +40,7 @@ public struct LlamaEngine: Engine {
         public var stepTokens = 512
 
         /// The part of a step that prompts may take while other sequences generate, 0 to 1.
-        public var promptShare = 0.25
+        public var promptShare = 0.125
 
         /// Most requests that wait.
         public var waitingMax = 1024
@@ -77,6 +77,12 @@ public struct LlamaEngine: Engine {
         self.library = library
         self.options = options
         for endpoint in options.remoteDevices { try library.addRemoteDevices(endpoint) }
+    }
+
+    /// The KV memory that the options ask for, and what computing takes.
+    public func workingBytes(of artifact: ModelArtifact) -> Int {
+        artifact.language.map { LlamaMemoryEstimate(options, files: $0).byteCount }
+            ?? artifact.fileBytes / 8
     }
 
     /// Loads a version; see ``Engine/load(_:)``.

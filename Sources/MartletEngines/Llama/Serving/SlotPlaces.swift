@@ -2,7 +2,7 @@
 ///
 /// llama.cpp computes sequences of split memory together only where their numbers follow one
 /// another: eight that are scattered over 64 cost eight passes over the weights in place of one. So
-/// those that run are kept at the lowest numbers.
+/// those that run are kept side by side.
 struct SlotPlaces: Sendable {
     /// The engine's sequence of each slot.
     private var places: [SlotID]
@@ -22,8 +22,10 @@ struct SlotPlaces: Sendable {
         places.indices.contains(Int(slot)) ? places[Int(slot)] : slot
     }
 
-    /// Gives those slots of a step that did not run before the lowest places that none of the step
-    /// has.
+    /// Puts those slots of a step that did not run before next to those that did, or between them.
+    ///
+    /// One that lies there already, or that runs alone, stays where it is: an exchange copies all
+    /// that both have.
     ///
     /// - Parameter slots: that have a part in the step.
     /// - Returns: pairs of the engine's sequences whose cells are to be exchanged, in order.
@@ -31,16 +33,37 @@ struct SlotPlaces: Sendable {
         let wanted = Set(slots)
         defer { running = wanted }
         var exchanges: [(SlotID, SlotID)] = []
-        var lowest = 0
+        var block: ClosedRange<Int>?
+        for slot in wanted.intersection(running) { block = extend(block, with: slot) }
         for slot in slots where !running.contains(slot) && places.indices.contains(Int(slot)) {
-            while lowest < occupants.count, wanted.contains(occupants[lowest]) { lowest += 1 }
-            let place = places[Int(slot)]
-            guard lowest < place else { continue }
-            let other = SlotID(lowest)
-            exchanges.append((place, other))
-            exchange(place, other)
+            if let block, let target = target(of: slot, beside: block, wanted) {
+                exchanges.append((places[Int(slot)], target))
+                exchange(places[Int(slot)], target)
+            }
+            block = extend(block, with: slot)
         }
         return exchanges
+    }
+
+    private func extend(_ block: ClosedRange<Int>?, with slot: SlotID) -> ClosedRange<Int>? {
+        guard places.indices.contains(Int(slot)) else { return block }
+        let place = Int(places[Int(slot)])
+        guard let block else { return place...place }
+        return min(block.lowerBound, place)...max(block.upperBound, place)
+    }
+
+    /// Where a slot is to lie; `nil` if it may stay where it is.
+    ///
+    /// A place is free for it if its occupant has no part in the step, or is still to be placed.
+    private func target(
+        of slot: SlotID, beside block: ClosedRange<Int>, _ wanted: Set<SlotID>
+    ) -> SlotID? {
+        let own = Int(places[Int(slot)])
+        guard !(block.lowerBound - 1...block.upperBound + 1).contains(own) else { return nil }
+        let isTaken = { (place: Int) in wanted.contains(occupants[place]) }
+        let nearby = Array(block) + [block.upperBound + 1, block.lowerBound - 1]
+        let place = nearby.first { occupants.indices.contains($0) && !isTaken($0) }
+        return place.map { SlotID($0) }
     }
 
     private mutating func exchange(_ first: SlotID, _ second: SlotID) {

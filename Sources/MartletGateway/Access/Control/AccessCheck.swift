@@ -46,6 +46,12 @@ extension AccessScope {
 }
 
 extension AccessRefusal {
+    /// The credential is for some models, and the request names none that can be read: a node might
+    /// choose another.
+    static var noModel: AccessRefusal {
+        .scope("The credential is for some models only; name one of them as 'model'")
+    }
+
     /// The credential does not allow a model.
     static func model(_ name: String) -> AccessRefusal {
         .scope("The credential does not allow the model '\(name.prefix(128))'")

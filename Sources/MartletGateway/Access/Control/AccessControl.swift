@@ -87,6 +87,38 @@ final class AccessControl: Sendable {
         return grant.followed(by: taken, claims)
     }
 
+    /// Decides on a model that may be asked in place of the one that a grant is for.
+    ///
+    /// - Parameters:
+    ///   - model: the model.
+    ///   - asked: the model that the grant is for.
+    ///   - grant: what was decided before.
+    ///   - now: the time.
+    /// - Returns: what takes the grant's place once it is concluded; nil if the model may not be
+    ///   asked.
+    func admit(
+        fallback model: String, insteadOf asked: String, of grant: AccessGrant, now: Duration
+    ) -> FallbackGrant? {
+        let identity = grant.identity
+        guard model != asked, identity.asksForModel else { return FallbackGrant(grant) }
+        guard identity.scope.allows(model: model) else { return nil }
+        let claims = identity.claims(of: model, withTokens: grant.spendsTokens)
+        let taken = state.withLock { $0.quotas.take(claims, from: identity.pool, now: now) }
+        guard case .admitted = taken else { return nil }
+        let before = Set(identity.claims(of: asked, withTokens: grant.spendsTokens))
+        return FallbackGrant(
+            grant, without: grant.lease.claims.filter { before.contains($0) }, with: claims)
+    }
+
+    /// Gives back what a request has taken of the quotas of the model that it is not for: of the
+    /// one that was asked first where the other was asked, else of the other.
+    func conclude(_ fallback: FallbackGrant, isAsked: Bool, now: Duration) {
+        let claims = isAsked ? fallback.given : fallback.taken
+        guard !claims.isEmpty else { return }
+        let pool = fallback.grant.identity.pool
+        state.withLock { $0.quotas.revoke(claims, to: pool, now: now) }
+    }
+
     /// Charges the tokens that a request has cost, before it is released.
     func charge(_ spend: TokenSpend, to lease: AccessLease, now: Duration) {
         guard lease.claims.contains(where: { $0.key.unit.isChargedLater }) else { return }

@@ -33,9 +33,9 @@ struct AccessQuestion: Sendable, Equatable {
         case .path(let target):
             self.init(AccessVerbs(target.verb.accessVerb), model: .named(target.model))
         case .body:
-            let verb: AccessVerb = path == "/v1/embeddings" ? .embeddings : .chat
-            self.init(AccessVerbs(verb), model: .notYetKnown)
-            spendsTokens = true
+            let call = OpenAICall(path: path)
+            self.init(AccessVerbs(call?.accessVerb ?? .admin), model: .notYetKnown)
+            spendsTokens = call?.spendsTokens ?? false
         case .message:
             self.init(AccessQuestion.verbs(ofCall: path), model: .notYetKnown)
         case .nowhere:

@@ -8,7 +8,7 @@ enum AccessVerb: String, Sendable, Hashable, CaseIterable {
     case metadata
     /// Whether models are there and ready, and their list.
     case status
-    /// Texts: chats, completions, responses.
+    /// Texts: chats, completions, responses, reranking, tokens.
     case chat
     case embeddings
     /// What changes what is served, and every path that nobody knows.

@@ -117,6 +117,7 @@ struct PolicyCheck {
                 used.insert(pool)
             }
             if case .pool(let pool)? = route.shadow?.target { used.insert(pool) }
+            used.formUnion(route.fallbacks.compactMap(\.pool))
         }
         for (pool, keyPath) in zip(policy.pools, poolPaths) where !used.contains(pool.name) {
             problems.warn(at: keyPath, "no route goes to the pool '\(pool.name)'")

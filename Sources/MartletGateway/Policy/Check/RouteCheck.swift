@@ -10,6 +10,8 @@ struct RouteCheck {
     func run(_ problems: inout ConfigurationProblems) {
         checkDestination(&problems)
         checkAttempts(&problems)
+        checkTokenTimes(&problems)
+        checkFallbacks(&problems)
         checkChanges(&problems)
         if route.limits.burst != nil, route.limits.requestsPerSecond == nil {
             problems.add(
@@ -35,7 +37,7 @@ struct RouteCheck {
         }
     }
 
-    private func checkPool(
+    func checkPool(
         _ name: String, at place: String, _ problems: inout ConfigurationProblems
     ) {
         let names = check.policy.pools.map(\.name)

@@ -1,22 +1,6 @@
 import MartletConfiguration
 
 extension TrafficPolicy {
-    /// How long a request may take.
-    struct Timeouts: Sendable, Equatable {
-        var total = Keys.total.standard
-        var perTry: Duration?
-
-        enum Keys {
-            static let total = ConfigurationKey(
-                "total_seconds", .seconds(0.001...86_400), default: .seconds(300),
-                "From a request's head to the end of its answer; a client's earlier deadline "
-                    + "counts.")
-            static let perTry = ConfigurationKey(
-                "per_try_seconds", .seconds(0.001...86_400),
-                "For each attempt, from its start to the head of its answer.")
-        }
-    }
-
     /// When a request is tried again.
     struct Retries: Sendable, Equatable {
         var attemptsMax = Keys.attemptsMax.standard
@@ -95,16 +79,6 @@ extension TrafficPolicy {
             static let concurrentRequests = ConfigurationKey(
                 "concurrent_requests", .integer(1...1_000_000), "Requests under way.")
         }
-    }
-}
-
-extension TrafficPolicy.Timeouts: ConfigurationReadable {
-    static let description = ConfigurationSectionDescription(
-        "timeouts", "How long a request may take.", keys: [Keys.total, Keys.perTry])
-
-    init?(_ section: ConfigurationSection, _ problems: inout ConfigurationProblems) {
-        total = section.read(Keys.total, &problems)
-        perTry = section.read(Keys.perTry, &problems)
     }
 }
 

@@ -64,6 +64,16 @@ enum PolicyText {
         nameFault(text)
     }
 
+    /// A model as requests by OpenAI's API name it, also with a version or label, in ASCII: it goes
+    /// into bodies and header fields as it is.
+    static let requestedModel = form(
+        "a model's name in requests, in visible ASCII without '\"' and '\\'",
+        pattern: #"^[!#-\[\]-~]+$"#
+    ) { text in
+        text.utf8.allSatisfy { (0x21...0x7E).contains($0) && $0 != 0x22 && $0 != 0x5C }
+            ? nil : "has other characters"
+    }
+
     /// The label of a version.
     static let label = form(
         "a label such as stable, without '/', ':' and '=' and not a number",

@@ -34,6 +34,8 @@ extension TrafficPolicy {
         var timeouts = Timeouts()
         var retries = Retries()
         var hedging: Hedging?
+        /// What is asked instead when no node has room, one after the other.
+        var fallbacks: [Fallback] = []
         var usesCache = Keys.usesCache.standard
         var limits = RouteLimits()
         var priority = Keys.priority.standard
@@ -63,6 +65,10 @@ extension TrafficPolicy {
             static let hedging = ConfigurationKey<Hedging?>(
                 "hedging", .section(),
                 "Sends slow requests that may run twice to a second node too.")
+            static let fallbacks = ConfigurationKey<[Fallback]>(
+                "fallbacks", .list(.section(), count: 1...4), default: [],
+                "What is asked instead, one after the other, when no node has room for a request "
+                    + "by OpenAI's API.")
             static let usesCache = ConfigurationKey(
                 "cache", .boolean, default: false,
                 "Whether answers to predictions are kept and given again.")
@@ -100,8 +106,8 @@ extension TrafficPolicy.Route: ConfigurationReadable {
         "route", "Some requests, and what becomes of them.",
         keys: [
             Keys.name, Keys.match, Keys.pool, Keys.split, Keys.timeouts, Keys.retries,
-            Keys.hedging, Keys.usesCache, Keys.limits, Keys.priority, Keys.headers, Keys.rewrite,
-            Keys.canary, Keys.shadow,
+            Keys.hedging, Keys.fallbacks, Keys.usesCache, Keys.limits, Keys.priority,
+            Keys.headers, Keys.rewrite, Keys.canary, Keys.shadow,
         ],
         rules: [.atMostOne(["pool", "split"])])
 
@@ -113,6 +119,7 @@ extension TrafficPolicy.Route: ConfigurationReadable {
         timeouts = section.read(Keys.timeouts, &problems)
         retries = section.read(Keys.retries, &problems)
         hedging = section.read(Keys.hedging, &problems)
+        fallbacks = section.read(Keys.fallbacks, &problems)
         usesCache = section.read(Keys.usesCache, &problems)
         limits = section.read(Keys.limits, &problems)
         priority = section.read(Keys.priority, &problems)

@@ -44,7 +44,8 @@ struct ModelTarget: Sendable, Equatable {
 enum ModelNaming: Sendable, Equatable {
     /// In its path.
     case path(ModelTarget)
-    /// In its JSON body, as `model` (OpenAI's API).
+    /// In its JSON body, as `model` (OpenAI's API, and its extensions, some of which may leave it
+    /// out).
     case body
     /// In its gRPC message.
     case message
@@ -60,7 +61,7 @@ enum ModelNaming: Sendable, Equatable {
         {
             self = .path(target)
         } else {
-            let isCall = method == "POST" && OpenAICall(path: path)?.namesModel ?? false
+            let isCall = method == "POST" && OpenAICall(path: path) != nil
             self = isCall ? .body : .nowhere
         }
     }

@@ -2,64 +2,64 @@
 ///
 /// A request beyond a bound is refused with an error that names the field and the bound. Where
 /// OpenAI publishes a bound of its own, the default is that one.
-struct OpenAILimits: Sendable, Equatable {
+public struct OpenAILimits: Sendable, Equatable {
     /// Most messages of a conversation.
-    var messages = 2048
+    public var messages = 2048
 
     /// Most parts of one message's content.
-    var contentParts = 1024
+    public var contentParts = 1024
 
     /// Most calls of tools in one message.
-    var toolCalls = 128
+    public var toolCalls = 128
 
     /// Most tools a request may define.
-    var tools = 128
+    public var tools = 128
 
     /// Longest description of a tool, in bytes of UTF-8.
-    var descriptionBytes = 16 * 1024
+    public var descriptionBytes = 16 * 1024
 
     /// Most values (numbers, strings, lists, objects) of one JSON schema, or of the arguments of a
     /// chat template.
     ///
     /// What a grammar made of it may cost is bounded where it is made.
-    var schemaValues = 4096
+    public var schemaValues = 4096
 
     /// Most places of a schema's pattern at which a text may stand at once (see ``PatternWidth``).
-    var patternWidth = 24
+    public var patternWidth = 24
 
     /// Most answers that one request may ask for: prompts times `n`.
-    var choices = 128
+    public var choices = 128
 
     /// Most stop sequences; OpenAI takes 4, other servers more.
-    var stopSequences = 16
+    public var stopSequences = 16
 
     /// Longest stop sequence, in bytes of UTF-8.
-    var stopBytes = 1024
+    public var stopBytes = 1024
 
     /// Most tokens with a bias.
-    var logitBiases = 1024
+    public var logitBiases = 1024
 
     /// Widest window of the penalties, in tokens.
-    var penaltyWindow = 131_072
+    public var penaltyWindow = 131_072
 
     /// Most alternatives a token's log probability may be given with.
-    var topLogprobs = 20
+    public var topLogprobs = 20
 
     /// Most prompts of a completion.
-    var prompts = 128
+    public var prompts = 128
 
     /// Most texts of a request for embeddings.
-    var embeddingInputs = 2048
+    public var embeddingInputs = 2048
 
     /// Most documents of a request to rerank.
-    var documents = 2048
+    public var documents = 2048
 
     /// Most token numbers in one list.
-    var inputTokens = 1024 * 1024
+    public var inputTokens = 1024 * 1024
 
     /// Longest name of a model, a tool, a participant or an end user, in bytes of UTF-8.
-    var nameBytes = 256
+    public var nameBytes = 256
 
     /// The defaults.
-    init() {}
+    public init() {}
 }

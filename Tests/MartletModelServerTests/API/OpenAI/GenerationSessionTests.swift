@@ -16,10 +16,14 @@ struct GenerationSessionTests {
         let cancellation = Cancellation()
         private let outcomes = Mutex<[Result<HTTPResponse, any Error>]>([])
 
+        /// Makes whoever takes the answer hang up at once.
+        let hangsUp: Bool
+
         init(
-            _ body: String, path: OpenAIRoute = .chatCompletions, chat: PlainChat? = nil,
-            prepare: (ScriptedModel) -> Void = { _ in }
+            _ body: String, hangsUp: Bool = false, path: OpenAIRoute = .chatCompletions,
+            chat: PlainChat? = nil, prepare: (ScriptedModel) -> Void = { _ in }
         ) throws {
+            self.hangsUp = hangsUp
             prepare(model)
             let loaded = LoadedServable(
                 servable: model, choice: EngineChoice(engine: "fake", reason: .only, detail: ""),
@@ -40,6 +44,7 @@ struct GenerationSessionTests {
                 queueTime: metrics.histogramFamily("c", help: "c", labelNames: ["m"]).with("m"))
             GenerationSession(plan, streamBytesMax: 1 << 16, observer: observer) { result in
                 self.outcomes.withLock { $0.append(result) }
+                if self.hangsUp { self.cancellation.cancel() }
             }.start(cancellation)
         }
 
@@ -152,6 +157,14 @@ struct GenerationSessionTests {
         #expect(run.model.cancelled.count == 2)
         run.model.finish(0, .cancelled)
         #expect(run.error()?.code == .cancelled)
+    }
+
+    @Test(.timeLimit(.minutes(1))) func clientThatHangsUpAsItGetsAStream_endsTheChoice() throws {
+        let run = try Run(Self.chat + #","stream":true}"#, hangsUp: true)
+        run.model.say("a")
+        #expect(run.model.cancelled == [GenerationID(number: 1): .cancelled])
+        let (_, end) = try run.events()
+        #expect(end == .complete)
     }
 
     @Test func modelThatIsUnloaded_andDeadline_areErrors() throws {

@@ -14,9 +14,6 @@ enum ServerSentEvents {
     /// The event that ends a stream of OpenAI's API.
     static let done = [UInt8]("data: [DONE]\n\n".utf8)
 
-    /// A comment, which clients skip: keeps connections open while a request waits for its turn.
-    static let keepAlive = [UInt8](": waiting\n\n".utf8)
-
     /// An event with `json`, which must be on one line.
     static func event(_ json: [UInt8]) -> [UInt8] {
         [UInt8](opening.utf8) + json + [UInt8](ending.utf8)

@@ -19,6 +19,8 @@ final class GenerationSession: Sendable {
         var completion: Completion?
         /// Writes the events of an answer that has begun.
         var writer: ContentWriter?
+        /// The answer that has just begun, and what takes it once the lock is open.
+        var begun: (completion: Completion, content: ContentStream)?
         var isOver = false
     }
 
@@ -102,7 +104,7 @@ final class GenerationSession: Sendable {
     }
 
     private func take(_ token: GeneratedToken, choice: Int) {
-        let (toCancel, isFull) = state.withLock { state -> (GenerationID?, Bool) in
+        let (toCancel, isFull) = advance { state -> (GenerationID?, Bool) in
             guard !state.isOver, !state.choices[choice].isStopped else { return (nil, false) }
             let news = state.choices[choice].receive(token)
             let isFull = !news.isEmpty && !send(news, choice: choice, &state)
@@ -128,7 +130,7 @@ final class GenerationSession: Sendable {
             return
         case .stop, .length: break
         }
-        let isFull = state.withLock { state -> Bool in
+        let isFull = advance { state -> Bool in
             guard !state.isOver else { return false }
             let news = state.choices[choice].end(reason, usage)
             var isTaken = news.isEmpty || send(news, choice: choice, &state)
@@ -143,6 +145,19 @@ final class GenerationSession: Sendable {
     }
 
     // MARK: The answer
+
+    /// Changes the state, and gives the answer if that began it.
+    ///
+    /// Outside the lock: whoever takes the answer may end the request at once.
+    private func advance<Value: Sendable>(_ change: (inout State) -> Value) -> Value {
+        let (value, begun) = state.withLock { state in
+            let value = change(&state)
+            defer { state.begun = nil }
+            return (value, state.begun)
+        }
+        if let (completion, content) = begun { completion(.success(.events(content))) }
+        return value
+    }
 
     /// Sends what is new, where the answer streams; `false` if the client does not take it.
     private func send(
@@ -161,7 +176,7 @@ final class GenerationSession: Sendable {
             state.writer = made
             writer = made
             // Only now: what fails before has a status of its own.
-            state.completion?(.success(.events(content)))
+            state.begun = state.completion.map { ($0, content) }
             state.completion = nil
         }
         return writer.write(bytes) != .full

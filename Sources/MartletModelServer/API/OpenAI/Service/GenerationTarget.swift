@@ -1,5 +1,6 @@
 import MartletCore
 import MartletEngines
+import Synchronization
 
 /// The model, or the adapter of a model, that a request names, held for as long as it is used.
 struct GenerationTarget: Sendable {
@@ -89,7 +90,20 @@ struct GenerationTargets: Sendable {
 
 extension ModelManager {
     /// The versions of language models that are loaded, by name and version.
+    ///
+    /// They are looked for when models have come or gone, not each time somebody asks: each metric
+    /// of a scrape does, and there may be thousands of other models.
     var languageModels: [any GenerativeModel] {
-        servables().compactMap { $0.servable as? any GenerativeModel }
+        // Read before looking, so that no change in between is missed.
+        let change = changeCount
+        if let known = languageModelsKnown.withLock({ $0?.change == change ? $0?.models : nil }) {
+            return known
+        }
+        let loaded = models.withLock { models in models.values.flatMap { $0.servables.values } }
+        let found = loaded.compactMap { $0.servable as? any GenerativeModel }.sorted {
+            ($0.id.model, $0.id.version) < ($1.id.model, $1.id.version)
+        }
+        languageModelsKnown.withLock { $0 = (change, found) }
+        return found
     }
 }

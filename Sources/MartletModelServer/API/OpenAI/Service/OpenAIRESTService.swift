@@ -8,12 +8,15 @@ struct OpenAIRESTService: RESTService {
     let targets: GenerationTargets
     let metrics: GenerationMetrics
     let limits: Limits
-    var bounds = OpenAILimits()
+    let bounds: OpenAILimits
 
-    init(manager: ModelManager, metrics: GenerationMetrics, limits: Limits) {
+    init(
+        manager: ModelManager, metrics: GenerationMetrics, limits: Limits, bounds: OpenAILimits
+    ) {
         targets = GenerationTargets(manager: manager)
         self.metrics = metrics
         self.limits = limits
+        self.bounds = bounds
     }
 
     func operation(
