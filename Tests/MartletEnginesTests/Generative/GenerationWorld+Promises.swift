@@ -24,8 +24,11 @@ extension GenerationWorld {
             require(chunk.logits == (isLast ? chunk.drafts + 1 : 0), "\(chunk.logits) logits")
         }
         require(next == plan.tokens.count, "tokens belong to nobody")
-        // Who was preempted in this very step, and let in again, did not decode meanwhile.
-        let isBound = preemptions == scheduler.counters.preemptions
+        // Who was preempted in this very step, and let in again, did not decode meanwhile. Where
+        // cells are short, a prompt that was to end does not.
+        let isBound =
+            preemptions == scheduler.counters.preemptions
+            && memory.used + plan.tokens.count < memory.capacity
         if isBound, plan.chunks.contains(where: { decoding.contains($0.id) }) {
             let bound = settings.prefillTokens(whileOthersDecode: true)
             require(prefill <= bound, "\(prefill) prompt tokens keep others waiting, not \(bound)")

@@ -60,6 +60,7 @@ struct FallbackTests {
     ) throws -> ForwardingPlan {
         var all = fields
         all.add("authorization", "Bearer secret")
+        all.add("content-length", "\(body.utf8.count)")
         var plan = policy.plan(
             for: ForwardedRequest(
                 api: .rest, method: "POST", path: path, authority: "g", fields: all,

@@ -1,5 +1,6 @@
 import ArgumentParser
 import MartletConfiguration
+import MartletEngines
 import Testing
 
 @testable import martlet

@@ -24,7 +24,7 @@ extension GenerationScheduler {
                 // Preempted sequences give their tokens back.
                 budget.bound(by: settings.stepTokensMax - draft.tokens)
                 let due = sequences[Int(slot)]?.due ?? 0
-                budget.take(plan(slot, budget: budget.allowance(for: due), in: &draft))
+                budget.take(plan(slot, budget: budget.allowance(for: due), in: &draft), of: due)
             case .deferred:
                 _ = leaveQueue(id)
                 setAside.append(candidate)

@@ -131,7 +131,7 @@ extension GenerationScheduler {
         // Preempted sequences give their tokens back.
         budget.bound(by: settings.stepTokensMax - draft.tokens)
         let tokens = budget.allowance(for: sequence.due)
-        budget.take(plan(slot, budget: tokens, in: &draft))
+        budget.take(plan(slot, budget: tokens, in: &draft), of: sequence.due)
     }
 
     /// Plans as many of a sequence's tokens as there are budget and cells for.

@@ -48,10 +48,11 @@ struct PromptBudget: Sendable {
         return tokens <= fragment && tokens < due && hasAny ? 0 : max(0, tokens)
     }
 
-    /// So many tokens were planned.
-    mutating func take(_ tokens: Int) {
+    /// So many tokens were planned of a prompt of which so many were due; one that ends takes
+    /// nothing of the share.
+    mutating func take(_ tokens: Int, of due: Int) {
         room -= tokens
-        share = max(0, share - tokens)
+        if due > wholeMax || tokens < due { share = max(0, share - tokens) }
         hasAny = hasAny || tokens > 0
     }
 }

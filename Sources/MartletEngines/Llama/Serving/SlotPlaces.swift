@@ -36,6 +36,7 @@ struct SlotPlaces: Sendable {
         var block: ClosedRange<Int>?
         for slot in wanted.intersection(running) { block = extend(block, with: slot) }
         for slot in slots where !running.contains(slot) && places.indices.contains(Int(slot)) {
+            block = block.map { reach(of: $0, wanted) }
             if let block, let target = target(of: slot, beside: block, wanted) {
                 exchanges.append((places[Int(slot)], target))
                 exchange(places[Int(slot)], target)
@@ -52,9 +53,15 @@ struct SlotPlaces: Sendable {
         return min(block.lowerBound, place)...max(block.upperBound, place)
     }
 
+    /// A block with those that lie next to it already.
+    private func reach(of block: ClosedRange<Int>, _ wanted: Set<SlotID>) -> ClosedRange<Int> {
+        var (first, last) = (block.lowerBound, block.upperBound)
+        while first > 0, wanted.contains(occupants[first - 1]) { first -= 1 }
+        while last + 1 < occupants.count, wanted.contains(occupants[last + 1]) { last += 1 }
+        return first...last
+    }
+
     /// Where a slot is to lie; `nil` if it may stay where it is.
-    ///
-    /// A place is free for it if its occupant has no part in the step, or is still to be placed.
     private func target(
         of slot: SlotID, beside block: ClosedRange<Int>, _ wanted: Set<SlotID>
     ) -> SlotID? {

@@ -50,6 +50,8 @@ extension RouteCheck {
         }
         for (fallback, place) in zip(route.fallbacks, places) {
             if let pool = fallback.pool { checkPool(pool, at: "\(place).pool", &problems) }
+            // One without either was refused for that.
+            guard fallback.model != nil || fallback.pool != nil else { continue }
             let target = Target(model: fallback.model, pool: fallback.pool ?? ownPool)
             guard !asked.insert(target).inserted else { continue }
             problems.add(
