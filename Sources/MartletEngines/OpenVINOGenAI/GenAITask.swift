@@ -36,8 +36,9 @@ struct GenAITask: Sendable {
         if let count = sampling.logprobs, count > 0 {
             throw GenAITask.unsupported("'top_logprobs' above 0 ('logprobs' of a completion)")
         }
-        if sampling.hasPenalties, ![-1, SamplingParameters().penaltyWindow].contains(
-            sampling.penaltyWindow)
+        if sampling.hasPenalties,
+            ![-1, SamplingParameters().penaltyWindow].contains(
+                sampling.penaltyWindow)
         {
             throw GenAITask.unsupported("'repeat_last_n' of \(sampling.penaltyWindow)")
         }

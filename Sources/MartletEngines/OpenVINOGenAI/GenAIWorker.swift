@@ -94,6 +94,7 @@ final class GenAIWorker {
     /// - Parameters:
     ///   - timeout: how long at most.
     ///   - isBusy: whether it has something to do, so that it should say something before long.
+    /// - Returns: what was heard.
     func hear(for timeout: Duration, isBusy: Bool) -> News {
         let heard = process.hear(for: timeout, or: wake)
         for remark in heard.remarks { settings.log(remark) }

@@ -69,6 +69,7 @@ struct CompletionRequest: Sendable, Equatable {
     /// - Parameters:
     ///   - body: the body that this was read from.
     ///   - model: the other model, which needs no escapes.
+    /// - Returns: the new body.
     func body(_ body: [UInt8], asking model: String) -> [UInt8] {
         var other: [UInt8] = []
         other.reserveCapacity(body.count + model.utf8.count * modelPlaces.count)

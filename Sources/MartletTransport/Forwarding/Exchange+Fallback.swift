@@ -13,6 +13,7 @@ extension Exchange {
     /// nothing.
     ///
     /// - Parameter failure: why the last attempt failed; `nil` where there was no upstream.
+    /// - Returns: the other request; `nil` if there is none.
     func fallback(after failure: ForwardingFailure?) -> FallbackForwarding? {
         guard plan.mayFallBack, forwardedHead != nil, machine.requestEnded, machine.isReplayable,
             !machine.responseStarted

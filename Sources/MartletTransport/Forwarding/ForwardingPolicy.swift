@@ -240,6 +240,7 @@ public protocol ForwardingPolicy: Sendable {
     ///   - error: what is wrong.
     ///   - status: the HTTP status that it would have had.
     ///   - request: the head of the request.
+    /// - Returns: its bytes; `nil` to break the stream off.
     func event(telling error: ServingError, status: Int, to request: ForwardedRequest) -> [UInt8]?
 
     /// How a copy of a request is sent whose plan says that it is kept, and which was answered;

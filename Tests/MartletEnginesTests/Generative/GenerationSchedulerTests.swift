@@ -56,7 +56,9 @@ struct GenerationSchedulerTests {
 
     @Test
     func besideALongPrompt_shortOnesAreFirst_andItHasHalfOfItsShare() throws {
-        var fixture = SchedulerFixture(cells: 4000, context: 2000, step: 100) { $0.prefillShare = 0.2 }
+        var fixture = SchedulerFixture(cells: 4000, context: 2000, step: 100) {
+            $0.prefillShare = 0.2
+        }
         let first = try fixture.submit(1..<5, new: 100)
         fixture.step()
         let long = try fixture.submit(1000..<1400)

@@ -5,7 +5,9 @@ import Testing
 @Suite("How many threads decode a token fastest")
 struct LlamaThreadTrialTests {
     @Test func fastestNumberIsChosen() {
-        let times: [Int: Duration] = [1: .milliseconds(9), 2: .milliseconds(6), 4: .milliseconds(8)]
+        let times: [Int: Duration] = [
+            1: .milliseconds(9), 2: .milliseconds(6), 4: .milliseconds(8),
+        ]
         #expect(LlamaThreadTrial.best(of: times) == 2)
     }
 
