@@ -110,6 +110,11 @@ extension LlamaModel {
         library.api.token_ends(pointer, token)
     }
 
+    /// All tokens that end the text; each token is looked at.
+    var endTokens: [TokenID] {
+        (0..<TokenID(clamping: info.vocabularySize)).filter { ends($0) }
+    }
+
     /// Whether a token has a meaning in place of a text.
     public func isControl(_ token: Int32) -> Bool {
         library.api.token_is_control(pointer, token)

@@ -112,9 +112,7 @@ public struct OpenVINOGenAIEngine: Engine {
             stepTokensMax: language.stepTokens, runningMax: language.sequences)
         settings.waitingMax = language.waitingMax
         settings.vocabularySize = vocabulary.info.vocabularySize
-        settings.endTokens = (0..<Int32(clamping: vocabulary.info.vocabularySize)).filter {
-            vocabulary.ends($0)
-        }
+        settings.endTokens = vocabulary.endTokens
         settings.sharing = options.sharesPrefixes ? .byReference : .none
         return settings
     }

@@ -63,9 +63,7 @@ final class LlamaLoop: Sendable {
         var settings = layout.scheduler(
             options, limits: context.limits, isRecurrent: model.info.isRecurrent)
         settings.vocabularySize = model.info.vocabularySize
-        settings.endTokens = (0..<Int32(clamping: model.info.vocabularySize)).filter {
-            model.ends($0)
-        }
+        settings.endTokens = model.endTokens
         return settings
     }
 
