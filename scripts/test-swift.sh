@@ -10,7 +10,7 @@ outcome=0
 swift test --skip-build "$@" 2>&1 | tee "$log" || outcome=$?
 if ((outcome != 0)); then
     printf '\nWhat failed:\n'
-    # Swift Testing's mark of an issue, and what a trap says; not the arguments of cases.
-    grep -aE '^✘|Fatal error|error: ' "$log" | grep -av '^◇' | tail -n 100 | cut -c 1-1000 || true
+    # Swift Testing's mark of an issue, its further lines, and what a trap says; not the arguments of cases.
+    grep -aE '^✘|^↳|Fatal error|error: ' "$log" | grep -av '^◇' | tail -n 100 | cut -c 1-1000 || true
 fi
 exit "$outcome"
