@@ -9,6 +9,8 @@ struct SpawnedProgramTests {
         by script: String, fed text: String, variables: [String: String] = [:]
     ) throws -> String {
         let (input, output) = (Pipe(), Pipe())
+        // They close their files when they go.
+        defer { withExtendedLifetime((input, output)) {} }
         input.fileHandleForWriting.write(Data(text.utf8))
         try input.fileHandleForWriting.close()
         let pid = try SpawnedProgram(
