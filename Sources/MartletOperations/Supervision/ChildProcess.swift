@@ -1,5 +1,5 @@
 import Foundation
-internal import MartletCore
+import MartletCore
 import Synchronization
 
 /// A running child process.
