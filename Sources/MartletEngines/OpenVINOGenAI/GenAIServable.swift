@@ -2,7 +2,8 @@ import MartletCore
 import MartletTensors
 internal import Synchronization
 
-/// A GGUF model whose text a worker of OpenVINO GenAI generates; llama.cpp knows its vocabulary alone.
+/// A GGUF model whose text a worker of OpenVINO GenAI generates; llama.cpp knows its vocabulary
+/// alone.
 final class GenAIServable: Servable, LlamaTokenizing {
     let id: ServableID
     let description: GenerativeModelDescription
