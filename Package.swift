@@ -58,7 +58,9 @@ let package = Package(
     ],
     targets: [
         .target(name: "CHeap"),
-        .target(name: "MartletCore", dependencies: ["CHeap"], swiftSettings: swiftSettings),
+        .target(name: "CSpawn"),
+        .target(
+            name: "MartletCore", dependencies: ["CHeap", "CSpawn"], swiftSettings: swiftSettings),
         .target(
             name: "MartletConfiguration", dependencies: ["Yams"], swiftSettings: swiftSettings),
         .target(
@@ -87,12 +89,11 @@ let package = Package(
         // The engine's part is built by scripts/setup.sh against llama.cpp's headers.
         .target(name: "CLlama", exclude: ["engine"], linkerSettings: [.linkedLibrary("dl")]),
         .target(name: "COpenVINO", linkerSettings: [.linkedLibrary("dl")]),
-        .target(name: "CSpawn"),
         .target(
             name: "MartletEngines",
             dependencies: [
                 "MartletCore", "MartletTensors", "CTensorFlow", "CLiteRT", "CLlama", "COpenVINO",
-                "CSpawn", .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "DequeModule", package: "swift-collections"),
             ],
             // Installed by scripts/setup.sh beside the engine that it drives.
             exclude: ["OpenVINOGenAI/worker"],
@@ -129,7 +130,7 @@ let package = Package(
         .target(
             name: "MartletOperations",
             dependencies: [
-                "MartletCore", "CSpawn", "MartletTelemetry", "MartletTransport", logging, lifecycle,
+                "MartletCore", "MartletTelemetry", "MartletTransport", logging, lifecycle,
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "SwiftASN1", package: "swift-asn1"),
                 .product(name: "X509", package: "swift-certificates"),

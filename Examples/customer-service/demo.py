@@ -11,20 +11,21 @@ import argparse
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
-from types import FrameType
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import openai
 import requests
 from answers import ANSWER_TOKENS_MAX, MODEL, Answer, ask, ask_for_json, client_of
-from promises import Promises
+from common.promises import Promises
+from common.run import run_demo
+from common.terminal import DIM, coloured, heading, say, table
 from service import NODE, Service, ServiceError
 from shop import COMPLAINT, FIRST_QUESTION, SECOND_QUESTION, TICKET, TICKET_REQUEST, wrong_in
-from terminal import DIM, coloured, heading, say, table
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -37,20 +38,7 @@ FIRST_TEXT_SECONDS_MAX = 30.0
 def main() -> int:
     """Run the demo; 0 if every promise was kept."""
     arguments = parse_arguments()
-    stop_on_signals()
-    began = time.monotonic()
-    promises = Promises()
-    interrupted = False
-    try:
-        run(arguments, promises)
-    except KeyboardInterrupt:
-        interrupted = True
-        promises.fail("interrupted")
-    heading(f"Result, after {time.monotonic() - began:.0f} s")
-    promises.show()
-    if interrupted:
-        return 130
-    return 0 if promises.all_good else 1
+    return run_demo(lambda promises: run(arguments, promises))
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -86,19 +74,6 @@ def parse_arguments() -> argparse.Namespace:
     if folder.exists() and any(folder.iterdir()) and not (folder / "credentials.yaml").exists():
         parser.error(f"{folder} holds something else; name another folder")
     return arguments
-
-
-def stop_on_signals() -> None:
-    """Let every polite way to end the demo stop all processes too, once and undisturbed."""
-    stops = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        for each in stops:
-            signal.signal(each, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    for each in stops:
-        signal.signal(each, stop)
 
 
 def environment() -> dict[str, str]:

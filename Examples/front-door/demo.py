@@ -9,7 +9,6 @@ clients keep asking, and says at the end whether everything was as promised.
 import argparse
 import os
 import shutil
-import signal
 import socket
 import ssl
 import statistics
@@ -17,17 +16,19 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 import requests
+from common.promises import Promises
+from common.run import run_demo
+from common.terminal import heading, say, table
 from front_door import MODEL, FrontDoor, FrontDoorError
 from live import Live, bar
 from load import Client, Load, Reply, Sample
 from model import Model, draw, save, train
-from promises import Promises
-from terminal import heading, say, table
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -63,20 +64,7 @@ class Story:
 def main() -> int:
     """Run the demo; 0 if every promise was kept."""
     arguments = parse_arguments()
-    stop_on_signals()
-    began = time.monotonic()
-    promises = Promises()
-    interrupted = False
-    try:
-        run(arguments, promises)
-    except KeyboardInterrupt:
-        interrupted = True
-        promises.fail("interrupted")
-    heading(f"Result, after {time.monotonic() - began:.0f} s")
-    promises.show()
-    if interrupted:
-        return 130
-    return 0 if promises.all_good else 1
+    return run_demo(lambda promises: run(arguments, promises))
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -103,19 +91,6 @@ def parse_arguments() -> argparse.Namespace:
     if folder.exists() and any(folder.iterdir()) and not (folder / "models.txt").exists():
         parser.error(f"{folder} holds something else; name another folder")
     return arguments
-
-
-def stop_on_signals() -> None:
-    """Let every polite way to end the demo stop all processes too, once and undisturbed."""
-    stops = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        for each in stops:
-            signal.signal(each, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    for each in stops:
-        signal.signal(each, stop)
 
 
 def environment() -> dict[str, str]:

@@ -6,7 +6,7 @@ import sys
 from types import TracebackType
 from typing import Self
 
-from terminal import DIM, coloured, say
+from common.terminal import DIM, coloured, say
 
 BAR = 24
 

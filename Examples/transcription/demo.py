@@ -8,14 +8,14 @@ keep asking, and says at the end whether everything was as promised.
 
 import argparse
 import os
-import signal
 import statistics
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import music
 import notes
@@ -31,11 +31,12 @@ from clients import (
     read_interface,
 )
 from cluster import Cluster, ClusterError
+from common.promises import Promises
+from common.run import run_demo
+from common.terminal import heading, say, table
 from load import DIFFERENCE_MAX, Load, Sample, difference
 from outage import Outage, kill_and_watch
-from promises import Promises
 from report import show_phases, show_transcription
-from terminal import heading, say, table
 from windows import SAMPLE_RATE, FloatArray, Windowing
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,21 +61,7 @@ class Clip:
 def main() -> int:
     """Run the demo; 0 if every promise was kept."""
     arguments = parse_arguments()
-    stop_on_signals()
-    began = time.monotonic()
-    promises = Promises()
-    interrupted = False
-    try:
-        arguments.output_dir.mkdir(parents=True, exist_ok=True)
-        run(arguments, promises)
-    except KeyboardInterrupt:
-        interrupted = True
-        promises.fail("interrupted")
-    heading(f"Result, after {time.monotonic() - began:.0f} s")
-    promises.show()
-    if interrupted:
-        return 130
-    return 0 if promises.all_good else 1
+    return run_demo(lambda promises: run(arguments, promises))
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -117,21 +104,9 @@ def parse_arguments() -> argparse.Namespace:
     return arguments
 
 
-def stop_on_signals() -> None:
-    """Let every polite way to end the demo stop the cluster too, once and undisturbed."""
-    stops = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        for each in stops:
-            signal.signal(each, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    for each in stops:
-        signal.signal(each, stop)
-
-
 def run(arguments: argparse.Namespace, promises: Promises) -> None:
     """Tell the story with a cluster that is stopped at its end, however it ends."""
+    arguments.output_dir.mkdir(parents=True, exist_ok=True)
     martlet, folder = arguments.martlet.resolve(), arguments.output_dir.resolve()
     cluster = Cluster(martlet, MODEL, arguments.model_dir, folder, environment())
     try:

@@ -5,10 +5,10 @@ from itertools import pairwise
 
 import music
 import numpy as np
+from common.terminal import table
 from load import Sample
 from notes import Comparison
 from outage import Outage
-from terminal import table
 
 PHASES = {"before": "before", "during": "node down", "after": "after"}
 APIS = ("REST", "gRPC")

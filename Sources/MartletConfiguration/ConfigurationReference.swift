@@ -12,10 +12,12 @@ public struct ConfigurationReference {
         root.sections.map { section in
             let heading = section.name == root.name ? "The file" : "`\(section.name)`"
             let rows = section.keys.map(ConfigurationReference.row)
+            let sentences =
+                [section.summary] + section.rules.map(ConfigurationReference.sentence)
             return """
                 ### \(heading)
 
-                \(([section.summary] + section.rules.map(ConfigurationReference.sentence)).joined(separator: " "))
+                \(sentences.joined(separator: " "))
 
                 | key | takes | default | |
                 |---|---|---|---|

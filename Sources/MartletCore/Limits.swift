@@ -5,8 +5,8 @@ public struct Limits: Sendable, Equatable {
     /// Largest request or response body, or gRPC message, in bytes (`--max-message-bytes`).
     public var messageBytes = 64 * 1024 * 1024
 
-    /// Largest gRPC message that is sent, in bytes; `nil` for any (`grpc.max_send_message_length` of
-    /// `tensorflow_model_server`).
+    /// Largest gRPC message that is sent, in bytes; `nil` for any (`grpc.max_send_message_length`
+    /// of `tensorflow_model_server`).
     public var answerBytes: Int?
 
     /// Smallest body of an answer over REST that is compressed for a client that takes gzip, in

@@ -1,6 +1,6 @@
 extension [UInt8] {
-    /// Appends a whole number as Protocol Buffers write it: seven bits a byte, the lowest first, the
-    /// highest bit of each byte but the last set.
+    /// Appends a whole number as Protocol Buffers write it: seven bits a byte, the lowest first,
+    /// the highest bit of each byte but the last set.
     ///
     /// Source: Protocol Buffers' documentation, "Encoding", Base 128 Varints.
     @inlinable

@@ -7,8 +7,8 @@ internal import Synchronization
 /// A fixed set of threads that run blocking work in order of arrival, behind a bounded queue.
 ///
 /// Engines run here so that event loops never block. The queue is where requests wait: an engine
-/// given more concurrency than cores only gets slower (measured, see the engines' notes). A job whose
-/// turn would come too late is refused at the door, rather than run for nobody.
+/// given more concurrency than cores only gets slower (measured, see the engines' notes). A job
+/// whose turn would come too late is refused at the door, rather than run for nobody.
 public final class EngineThreads: Sendable {
     /// A piece of work.
     ///

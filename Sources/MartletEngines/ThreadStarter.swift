@@ -5,8 +5,8 @@ internal import Synchronization
 /// Starts threads that are as urgent as any, whoever asks for them.
 ///
 /// On Linux a thread is as urgent as the one that starts it, and only an administrator may make it
-/// more so later: what a loader's thread, which stands back, starts for serving would stand back for
-/// ever, and with it the threads that an engine's library starts from there.
+/// more so later: what a loader's thread, which stands back, starts for serving would stand back
+/// for ever, and with it the threads that an engine's library starts from there.
 public final class ThreadStarter: Sendable {
     /// The process's one; begins with its first use, which must be by a thread that is urgent.
     public static let shared = ThreadStarter()

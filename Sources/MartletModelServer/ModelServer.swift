@@ -8,26 +8,26 @@ internal import Synchronization
 /// A node's request handling: takes whole requests from the transport, runs them on threads that
 /// may block, and writes each down once it is answered.
 public final class ModelServer: RequestResponder {
-    private let manager: ModelManager
-    private let engineThreads: EngineThreads
+    let manager: ModelManager
+    let engineThreads: EngineThreads
     // Status, health and metrics must answer while every engine thread is busy.
-    private let controlThread: EngineThreads
-    private let restServices: [any RESTService]
-    private let grpcOperations: [String: Operation<GRPCCall, [UInt8]>]
+    let controlThread: EngineThreads
+    let restServices: [any RESTService]
+    let grpcOperations: [String: Operation<GRPCCall, [UInt8]>]
     let grpcStreams: [String: StreamOperation]
     let openStreams = Mutex(OpenStreams())
     let streamRequestsMax: Int
-    private let answerBytesMax: Int?
-    private let compressedBytesMin: Int?
-    private let runner: PredictionRunner
-    private let isBatching: Bool
-    private let runTimes = RunTimes()
-    private let options: TensorFlowServingOptions
-    private let observer: PredictionObserver
+    let answerBytesMax: Int?
+    let compressedBytesMin: Int?
+    let runner: PredictionRunner
+    let isBatching: Bool
+    let runTimes = RunTimes()
+    let options: TensorFlowServingOptions
+    let observer: PredictionObserver
     let admission: RequestAdmission
     let journal: RequestJournal
     private let health: NodeHealth
-    private let logger: Logger
+    let logger: Logger
 
     /// Creates the server of a node.
     ///
@@ -136,157 +136,6 @@ public final class ModelServer: RequestResponder {
         for stream in openStreams.withLock({ $0.startDraining() }) { stream.startDraining() }
     }
 
-    // MARK: REST
-
-    /// Answers an HTTP request; see ``RequestResponder``.
-    public func respond(to request: HTTPRequest, reply: Reply<HTTPResponse>) {
-        journal.didReceive()
-        let operation: Operation<HTTPRequest, HTTPResponse>
-        let standing: TaskStanding
-        // Without a key nobody learns which paths there are.
-        let found = Result { try restOperation(for: request) }
-        let failure = (try? found.get())?.failure
-        do {
-            let tenant = try admission.check(
-                operation: (try? found.get())?.name, headers: request.headers,
-                context: request.context)
-            operation = try found.get()
-            standing = try admission.standing(tenant: tenant, headers: request.headers)
-        } catch {
-            finish(request, RequestSubject(), .failure(error), failure, reply)
-            return
-        }
-        process(
-            request, operation, bytes: request.body.count, context: request.context,
-            standing: standing
-        ) { subject, result in
-            self.finish(request, subject, result, failure, reply)
-        }
-    }
-
-    private func restOperation(
-        for request: HTTPRequest
-    ) throws -> Operation<HTTPRequest, HTTPResponse> {
-        if options.supportsCORS, request.method == "OPTIONS" { return CrossOrigin.preflight }
-        var malformed: (any Error)?
-        for service in restServices {
-            do {
-                if let operation = try service.operation(
-                    method: request.method, path: request.path)
-                {
-                    return operation
-                }
-            } catch {
-                // Another family may know better what this path is.
-                malformed = malformed ?? error
-            }
-        }
-        throw malformed ?? ServingError.notFound("Not found: \(request.method) \(request.path)")
-    }
-
-    private func finish(
-        _ request: HTTPRequest, _ subject: RequestSubject,
-        _ result: Result<HTTPResponse, any Error>,
-        _ failure: (@Sendable (ServingError) -> HTTPResponse)?, _ reply: Reply<HTTPResponse>
-    ) {
-        let code: StatusCode
-        var response: HTTPResponse
-        switch result {
-        case .success(let answer):
-            code = answer.status == 503 ? .unavailable : .ok
-            response = answer
-            // Answers that are not errors come from threads that may take their time.
-            if let compressedBytesMin { response.compress(for: request, from: compressedBytesMin) }
-        case .failure(let error):
-            let fault = servingError(error)
-            code = fault.code
-            response =
-                failure?(fault) ?? (fault.cause is OpenAIErrorDetail ? .openAI(fault) : nil)
-                ?? HTTPResponse(
-                    status: code.httpStatus, contentType: "application/json",
-                    body: errorBody(fault.message))
-        }
-        if code == .unauthenticated { response.headers.add("www-authenticate", "Bearer") }
-        if options.supportsCORS {
-            CrossOrigin.allow(&response.headers, withKeys: admission.keys != nil)
-        }
-        if let content = response.stream {
-            content.onEnd { [self, status = response.status] isWhole, bytes in
-                note(request, subject, isWhole ? code : .cancelled, status: status, bytes: bytes)
-            }
-        } else {
-            note(
-                request, subject, code, status: response.status, bytes: response.body.count)
-        }
-        reply.send(response)
-    }
-
-    private func note(
-        _ request: HTTPRequest, _ subject: RequestSubject, _ code: StatusCode, status: Int,
-        bytes: Int
-    ) {
-        journal.didAnswer(
-            RequestRecord(
-                api: .rest, method: request.method, path: request.path, subject: subject,
-                code: code, status: .http(status), requestBytes: request.body.count,
-                responseBytes: bytes, context: request.context))
-    }
-
-    // MARK: gRPC
-
-    /// Answers a gRPC call; see ``RequestResponder``.
-    public func respond(to call: GRPCCall, reply: Reply<GRPCResponse>) {
-        journal.didReceive()
-        let operation: Operation<GRPCCall, [UInt8]>
-        let standing: TaskStanding
-        do {
-            let found = grpcOperations[call.path]
-            let tenant = try admission.check(
-                operation: found?.name, headers: call.metadata, context: call.context)
-            guard let found else {
-                throw ServingError(.unimplemented, "Unknown method \(call.path)")
-            }
-            operation = found
-            standing = try admission.standing(tenant: tenant, headers: call.metadata)
-        } catch {
-            finish(call, RequestSubject(), .failure(error), reply)
-            return
-        }
-        process(
-            call, operation, bytes: call.message.count, context: call.context, standing: standing
-        ) { subject, result in
-            self.finish(call, subject, result, reply)
-        }
-    }
-
-    private func finish(
-        _ call: GRPCCall, _ subject: RequestSubject, _ result: Result<[UInt8], any Error>,
-        _ reply: Reply<GRPCResponse>
-    ) {
-        let response: GRPCResponse
-        let code: StatusCode
-        var bytes = 0
-        switch result {
-        case .success(let message) where message.count > answerBytesMax ?? .max:
-            code = .resourceExhausted
-            response = .failure(
-                code, "Sent message larger than max (\(message.count) vs. \(answerBytesMax ?? 0))")
-        case .success(let message):
-            code = .ok
-            bytes = message.count
-            response = .message(message)
-        case .failure(let error):
-            let fault = servingError(error)
-            code = fault.code
-            response = .failure(fault.code, fault.message)
-        }
-        journal.didAnswer(
-            RequestRecord(call, subject: subject, code: code, responseBytes: bytes))
-        reply.send(response)
-    }
-
-    // MARK: Both
-
     /// How busy the node is, for those who ask to be told along with an answer.
     public var loadReport: LoadReport? { health.loadReport }
 
@@ -299,109 +148,5 @@ public final class ModelServer: RequestResponder {
                 subject: RequestSubject(), code: refusal.error.code,
                 status: isREST ? .http(refusal.httpStatus) : .grpc(refusal.error.code.name),
                 requestBytes: 0, responseBytes: 0, context: refusal.context))
-    }
-
-    /// Does an operation.
-    ///
-    /// A small request for a model that batches is read at once, by the calling thread, as what
-    /// remains to be done then is the batch threads'; all else goes to a thread that may block.
-    ///
-    /// - Parameters:
-    ///   - request: the request.
-    ///   - operation: what it asks for.
-    ///   - bytes: the size of the request.
-    ///   - context: what surrounds it.
-    ///   - standing: its place among others that wait to be run together.
-    ///   - completion: takes what is known of the request and its outcome, exactly once, on any
-    ///     thread.
-    func process<Request: TimedRequest, Response>(
-        _ request: Request, _ operation: Operation<Request, Response>, bytes: Int,
-        context: RequestContext, standing: TaskStanding,
-        completion: @escaping @Sendable (RequestSubject, Result<Response, any Error>) -> Void
-    ) {
-        let isInline =
-            isBatching && operation.lane == .engine && bytes <= PredictionRunner.inlineBytesMax
-        let submitted = ContinuousClock.now
-        let work: @Sendable () -> Void = { [self] in
-            var subject = operation.subject
-            subject.standing = standing
-            do {
-                let started = isInline ? submitted : ContinuousClock.now
-                if !isInline { try context.checkStillWanted() }
-                switch try operation.respond(request, &subject) {
-                case .ready(let response):
-                    try context.checkStillWanted()
-                    completion(subject, .success(response))
-                case .prediction(let prediction):
-                    predict(
-                        prediction, subject: subject, submitted: submitted, started: started,
-                        mayBlock: !isInline, context: context, standing: standing,
-                        completion: completion)
-                case .later(let start):
-                    let known = subject
-                    start { completion(known, $0) }
-                }
-            } catch let absent as ServableNotLoaded {
-                manager.demand(model: absent.model) { [self] failure in
-                    if let failure {
-                        completion(operation.subject, .failure(failure))
-                    } else {
-                        process(
-                            request, operation, bytes: .max, context: context, standing: standing,
-                            completion: completion)
-                    }
-                }
-            } catch {
-                completion(subject, .failure(error))
-            }
-        }
-        guard !isInline else { return work() }
-        do {
-            guard operation.lane == .engine else { return try controlThread.submit(work) }
-            let time = runTimes.estimate(for: request.timeKey)
-            try engineThreads.submit(expected: time.expected, deadline: context.deadline) {
-                time.measuring(work)
-            }
-        } catch {
-            completion(operation.subject, .failure(error))
-        }
-    }
-
-    private func predict<Response>(
-        _ prediction: Prediction<Response>, subject: RequestSubject,
-        submitted: ContinuousClock.Instant, started: ContinuousClock.Instant, mayBlock: Bool,
-        context: RequestContext, standing: TaskStanding,
-        completion: @escaping @Sendable (RequestSubject, Result<Response, any Error>) -> Void
-    ) {
-        var prediction = prediction
-        let timer = PredictionTimer(
-            prediction.lease.loaded.statistics, received: context.start, submitted: submitted,
-            started: started)
-        timer.watch(&prediction)
-        let observed = observer.observing(prediction, subject: subject)
-        runner.run(
-            observed, context: context, standing: standing, mayBlock: mayBlock
-        ) { result in
-            timer.finish(result)
-            completion(
-                subject,
-                Result {
-                    let response = try result.get()
-                    try context.checkStillWanted()
-                    return response
-                })
-        }
-    }
-
-    func servingError(_ error: any Error) -> ServingError {
-        let fault = error as? ServingError ?? ServingError(.internal, "\(error)", cause: error)
-        if fault.code == .internal || fault.code == .unknown {
-            logger.error(
-                "request failed",
-                metadata: [
-                    "error": "\(fault)", "cause": "\(fault.cause.map { "\($0)" } ?? "none")",
-                ])
-        }
-        return fault
     }
 }

@@ -94,7 +94,8 @@ public struct SavedModelDescription: Sendable {
             throw ServingError(
                 .invalidArgument, "\(file) cannot be read as a SavedModel", cause: error)
         }
-        // Which graph it is must be decided as TensorFlow does: the first with the same set of tags.
+        // Which graph it is must be decided as TensorFlow does: the first with the same set of
+        // tags.
         let wanted = Set(tags)
         guard let graph = model.metaGraphs.first(where: { Set($0.metaInfoDef.tags) == wanted })
         else {

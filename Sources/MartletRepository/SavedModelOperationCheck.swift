@@ -5,7 +5,8 @@ import MartletProtocols
 ///
 /// Operations that reach nothing outside of the session are allowed. TensorFlow's savers and its
 /// initialisers of tables do reach files, and every model has them: they are allowed where the
-/// loader alone runs them, on the files that the loader names. All others need the operator's leave.
+/// loader alone runs them, on the files that the loader names. All others need the operator's
+/// leave.
 struct SavedModelOperationCheck {
     private static let writers: Set = ["Save", "SaveSlices", "SaveV2", "MergeV2Checkpoints"]
     private static let restorers: Set = ["Restore", "RestoreSlice", "RestoreV2"]

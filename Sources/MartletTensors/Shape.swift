@@ -55,7 +55,8 @@ public struct Shape: Sendable, Hashable, CustomStringConvertible {
 
     /// The number of bytes elements of `dtype` take in this shape.
     ///
-    /// - Throws: `ServingError` (`INVALID_ARGUMENT`) when it overflows or `dtype` has no fixed size.
+    /// - Throws: `ServingError` (`INVALID_ARGUMENT`) when it overflows or `dtype` has no fixed
+    ///   size.
     public func byteCount(of dtype: DataType) throws -> Int {
         guard let size = dtype.byteSize else {
             throw ServingError.invalidArgument("Elements of type \(dtype.name) have no fixed size")

@@ -44,7 +44,7 @@ SHIMS = {
     "COpenVINO": "MartletEngines",
     "CRapidJSON": "MartletTensors",
     "CResolver": "MartletGateway",
-    "CSpawn": "MartletEngines MartletOperations",
+    "CSpawn": "MartletCore",
     "CStandardError": "MartletTelemetry",
     "CTensorFlow": "MartletEngines",
     "CZlib": "MartletTransport MartletRepository",

@@ -1,7 +1,7 @@
 import Foundation
 
-/// Searches the highest rate that a server bears within an objective: doubles the rate until it does
-/// not, then halves the gap.
+/// Searches the highest rate that a server bears within an objective: doubles the rate until it
+/// does not, then halves the gap.
 ///
 /// It is told what came of each trial and says what to try next; it sends nothing itself.
 public struct SaturationRamp: Sendable {

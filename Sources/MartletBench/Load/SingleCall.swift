@@ -12,8 +12,8 @@ enum SingleCall {
     /// Sends a request.
     ///
     /// - Returns: the content of the answer.
-    /// - Throws: `ServingError` with the server's words when it refuses, `UNAVAILABLE` when there is
-    ///   no answer.
+    /// - Throws: `ServingError` with the server's words when it refuses, `UNAVAILABLE` when there
+    ///   is no answer.
     static func send(
         _ request: LoadRequest, to server: BenchServer, on eventLoops: EventLoops
     ) async throws -> [UInt8] {

@@ -64,6 +64,13 @@ extension LlamaModel {
         }
     }
 
+    /// The bytes of a token's text; see ``append(bytesOf:to:showsSpecial:)``.
+    func bytes(of token: Int32, showsSpecial: Bool) -> [UInt8] {
+        var bytes: [UInt8] = []
+        append(bytesOf: token, to: &bytes, showsSpecial: showsSpecial)
+        return bytes
+    }
+
     private func appendLong(
         _ token: Int32, count: Int, to bytes: inout [UInt8], _ showsSpecial: Bool
     ) {

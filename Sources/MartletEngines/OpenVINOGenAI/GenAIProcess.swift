@@ -1,4 +1,3 @@
-internal import CSpawn
 internal import Foundation
 import MartletCore
 
@@ -47,12 +46,15 @@ final class GenAIProcess {
         var timeout = timeval(tv_sec: Int(max(1, sendTimeout.components.seconds)), tv_usec: 0)
         setsockopt(
             ours, SOL_SOCKET, SO_SNDTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
-        do {
-            pid = try GenAIProcess.spawn(command, input: theirs, errors: writing)
+        do throws(SpawnedProgram.Failure) {
+            pid = try SpawnedProgram(
+                executable: command.first ?? "", arguments: Array(command.dropFirst()),
+                input: theirs, output: writing
+            ).start()
         } catch {
             close(ours)
             close(reading)
-            throw error
+            throw GenAIProcess.unstarted(command, error.reason)
         }
         socket = ours
         errors = reading
@@ -163,52 +165,5 @@ final class GenAIProcess {
         ServingError(
             .unavailable,
             "The worker of OpenVINO GenAI cannot be started: \(command.first ?? ""): \(reason)")
-    }
-}
-
-// MARK: Starting
-
-extension GenAIProcess {
-    private static func spawn(
-        _ command: [String], input: Int32, errors: Int32
-    ) throws -> pid_t {
-        var attributes = posix_spawnattr_t()
-        var files = posix_spawn_file_actions_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        posix_spawn_file_actions_init(&files)
-        defer { posix_spawn_file_actions_destroy(&files) }
-        // Libraries here ignore or block signals, and a child would inherit that.
-        var defaults = sigset_t()
-        sigemptyset(&defaults)
-        for signal in [SIGTERM, SIGINT, SIGPIPE] { sigaddset(&defaults, signal) }
-        posix_spawnattr_setsigdefault(&attributes, &defaults)
-        var mask = sigset_t()
-        sigemptyset(&mask)
-        posix_spawnattr_setsigmask(&attributes, &mask)
-        // An interrupt from the terminal reaches us alone.
-        posix_spawnattr_setpgroup(&attributes, 0)
-        let flags = POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP
-        posix_spawnattr_setflags(&attributes, Int16(truncatingIfNeeded: flags))
-        posix_spawn_file_actions_adddup2(&files, input, STDIN_FILENO)
-        posix_spawn_file_actions_adddup2(&files, errors, STDOUT_FILENO)
-        posix_spawn_file_actions_adddup2(&files, errors, STDERR_FILENO)
-        let closing = martlet_spawn_close_from(&files, STDERR_FILENO + 1)
-        guard closing == 0 else {
-            throw unstarted(command, String(cString: strerror(closing)))
-        }
-        let variables = ProcessInfo.processInfo.environment.map { "\($0)=\($1)" }
-        let (arguments, environment) = (cStrings(command), cStrings(variables))
-        defer { for string in arguments + environment { free(string) } }
-        var pid: pid_t = 0
-        let code = posix_spawn(
-            &pid, command.first ?? "", &files, &attributes, arguments, environment)
-        guard code == 0 else { throw unstarted(command, String(cString: strerror(code))) }
-        return pid
-    }
-
-    /// Copies strings to where C finds them, with the null pointer that ends the list.
-    private static func cStrings(_ strings: [String]) -> [UnsafeMutablePointer<CChar>?] {
-        strings.map { strdup($0) } + [nil]
     }
 }

@@ -2,11 +2,9 @@ import MartletCore
 import MartletTensors
 internal import Synchronization
 
-/// A GGUF model whose text a worker of OpenVINO GenAI generates.
-///
-/// Texts, tokens and chats are llama.cpp's, from the vocabulary alone: they are the same whichever
-/// engine generates.
-final class GenAIServable: Servable, GenerativeModel {
+/// A GGUF model whose text a worker of OpenVINO GenAI generates; llama.cpp knows its vocabulary
+/// alone.
+final class GenAIServable: Servable, LlamaTokenizing {
     let id: ServableID
     let description: GenerativeModelDescription
     let memoryBytes: Int
@@ -30,9 +28,7 @@ final class GenAIServable: Servable, GenerativeModel {
         self.id = id
         self.memoryBytes = memoryBytes
         let loop = try GenAILoop(worker, scheduling: scheduling, name: id.model) { token, isShown in
-            var bytes: [UInt8] = []
-            vocabulary.append(bytesOf: token, to: &bytes, showsSpecial: isShown)
-            return bytes
+            vocabulary.bytes(of: token, showsSpecial: isShown)
         }
         var description = GenerativeModelDescription(
             vocabulary, contextTokens: scheduling.contextTokensMax, embeds: false, ranks: false,
@@ -42,7 +38,9 @@ final class GenAIServable: Servable, GenerativeModel {
         parts = Mutex(Parts(vocabulary: vocabulary, loop: loop))
     }
 
-    private func live() throws -> Parts {
+    func vocabulary() throws -> LlamaModel { try live().vocabulary }
+
+    private func live() throws(ServingError) -> Parts {
         guard let parts = parts.withLock({ $0 }) else {
             throw ServingError(.unavailable, "Model \(id) is being unloaded")
         }
@@ -65,30 +63,13 @@ final class GenAIServable: Servable, GenerativeModel {
         last?.loop.end()
     }
 
-    func tokenize(
-        _ text: String, addsBeginning: Bool, parsesSpecial: Bool
-    ) throws -> [TokenID] {
-        try live().vocabulary.tokenize(
-            text, addsSpecial: addsBeginning, readsSpecial: parsesSpecial)
-    }
-
-    func detokenize(_ tokens: [TokenID], showsSpecial: Bool) throws -> [UInt8] {
-        try live().vocabulary.detokenize(tokens, showsSpecial: showsSpecial)
-    }
-
-    func render(_ chat: ChatPrompt) throws -> any RenderedChat {
-        try LlamaChat(model: live().vocabulary, chat)
-    }
-
     var load: GenerationLoad { parts.withLock { $0?.loop }?.load ?? GenerationLoad() }
 
     func submit(
         _ request: GenerationRequest, onEvent: @escaping @Sendable (GenerationEvent) -> Void
     ) throws(GenerationRefusal) -> GenerationID {
-        guard let loop = parts.withLock({ $0?.loop }) else {
-            throw GenerationRefusal(
-                ServingError(.unavailable, "Model \(id) is being unloaded"))
-        }
+        let loop: GenAILoop
+        do { loop = try live().loop } catch { throw GenerationRefusal(error) }
         return try loop.submit(request, onEvent: onEvent)
     }
 

@@ -70,7 +70,9 @@ public struct OpenVINOGenAIEngine: Engine {
         worker.log = { [log = options.log] in log(id, $0) }
         return try GenAIServable(
             id: id, vocabulary: vocabulary, scheduling: scheduling, worker: worker,
-            memoryBytes: artifact.fileBytes + scheduling.cells * files.cellBytes)
+            memoryBytes: [
+                artifact.fileBytes, scheduling.cells.saturatingProduct(files.cellBytes),
+            ].saturatingSum)
     }
 
     /// Refuses what the engine cannot load, before a process is started for it.
@@ -100,13 +102,12 @@ public struct OpenVINOGenAIEngine: Engine {
         of vocabulary: LlamaModel, _ files: LanguageModelFiles
     ) -> SchedulerSettings {
         let language = options.language
-        let usual = LlamaEngine.Options.contextTokensUsual
-        let trained = max(1, vocabulary.count(of: "context_length") ?? usual)
-        let context = max(1, language.contextTokens ?? min(trained, usual))
+        let context = language.contextTokens(
+            trainedWith: vocabulary.count(of: "context_length") ?? 0)
         let block = GenAIPrefixes.blockTokens
-        let affordable = max(0, language.memoryBytes) / max(1, files.cellBytes)
+        let wanted = language.cells(ofBytes: files.cellBytes)
         // One sequence fits in any case, with a block to spare.
-        let cells = max(context + 2 * block, language.memoryTokens ?? affordable) / block * block
+        let cells = max(context + 2 * block, wanted) / block * block
         var settings = SchedulerSettings(
             cells: cells, slots: SlotSet.capacity, contextTokensMax: context,
             stepTokensMax: language.stepTokens, runningMax: language.sequences)

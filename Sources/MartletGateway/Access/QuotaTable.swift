@@ -1,9 +1,9 @@
 /// Holds each API key to its quota of each model: so much a second, so many at once.
 ///
-/// It remembers a bounded number of quotas. For a new one it forgets one that is not in use and whose
-/// bucket is full: that knows nothing a new one would not, so forgetting never grants anything. It
-/// looks at those that were used least recently, at a few of them; those that cannot be forgotten
-/// yet go to the back of the line.
+/// It remembers a bounded number of quotas. For a new one it forgets one that is not in use and
+/// whose bucket is full: that knows nothing a new one would not, so forgetting never grants
+/// anything. It looks at those that were used least recently, at a few of them; those that cannot
+/// be forgotten yet go to the back of the line.
 ///
 /// `now` is the time since an origin of the caller's choice, the same in all calls.
 struct QuotaTable: Sendable {
@@ -13,8 +13,8 @@ struct QuotaTable: Sendable {
         var quotasMax = 10_000
         /// Quotas looked at for one to forget, at least 1 (default 16).
         var searchMax = 16
-        /// The wait that a refusal asks for where nobody knows when it ends: at the limit of requests
-        /// at once (default 1 s).
+        /// The wait that a refusal asks for where nobody knows when it ends: at the limit of
+        /// requests at once (default 1 s).
         var unknownWait: Duration = .seconds(1)
     }
 
@@ -45,8 +45,8 @@ struct QuotaTable: Sendable {
     /// Admits a request and takes its cost, in tokens, or refuses it and takes nothing.
     ///
     /// The limits may differ from call to call, as after a reload. A cost below 1 counts as 1. Of a
-    /// quota that is charged later (``QuotaUnit/isChargedLater``) nothing is taken yet: a request is
-    /// admitted while anything is left.
+    /// quota that is charged later (``QuotaUnit/isChargedLater``) nothing is taken yet: a request
+    /// is admitted while anything is left.
     mutating func admit(
         _ key: QuotaKey, _ limits: QuotaLimits, cost: Int = 1, now: Duration
     ) -> QuotaDecision {
@@ -67,8 +67,8 @@ struct QuotaTable: Sendable {
             QuotaRefusal(reason: reason, wait: known, balance: balance, unit: key.unit))
     }
 
-    /// Takes what a request has cost that is not released yet, in tokens, though no more be left: the
-    /// rest is owed.
+    /// Takes what a request has cost that is not released yet, in tokens, though no more be left:
+    /// the rest is owed.
     mutating func charge(_ key: QuotaKey, _ limits: QuotaLimits, cost: Int, now: Duration) {
         guard let rate = limits.rate else { return }
         quotas.update(key) { $0.bucket.charge(cost, rate, now: now) }
@@ -79,8 +79,8 @@ struct QuotaTable: Sendable {
         quotas.update(key) { $0.inFlight = max(0, $0.inFlight - 1) }
     }
 
-    /// A request that was admitted is refused after all, for another reason: it is over, and what it
-    /// took with these limits is given back.
+    /// A request that was admitted is refused after all, for another reason: it is over, and what
+    /// it took with these limits is given back.
     mutating func revoke(_ key: QuotaKey, _ limits: QuotaLimits, cost: Int = 1) {
         quotas.update(key) { quota in
             quota.inFlight = max(0, quota.inFlight - 1)
@@ -140,8 +140,8 @@ extension QuotaTable.Quota {
         return nil
     }
 
-    /// Lets a request begin that is charged later, if anything is left; answers with why it may not,
-    /// and how long to wait.
+    /// Lets a request begin that is charged later, if anything is left; answers with why it may
+    /// not, and how long to wait.
     fileprivate mutating func begin(
         _ limits: QuotaLimits, now: Duration
     ) -> (QuotaRefusal.Reason, wait: Duration?)? {

@@ -1,5 +1,5 @@
-/// A dictionary that knows which of its keys was used least recently; every operation takes constant
-/// time.
+/// A dictionary that knows which of its keys was used least recently; every operation takes
+/// constant time.
 ///
 /// The order is a doubly linked list whose links are places in an array.
 struct RecencyMap<Key: Hashable & Sendable, Value: Sendable>: Sendable {

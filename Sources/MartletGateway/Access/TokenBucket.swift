@@ -24,8 +24,8 @@ public struct TokenRate: Sendable, Hashable {
 /// So no rounding adds up, a full bucket knows nothing that a new one would not, and the rate may
 /// change between two calls.
 ///
-/// Source: the generic cell rate algorithm in its form of virtual scheduling, ITU-T I.371; it is the
-/// token bucket seen from the other side.
+/// Source: the generic cell rate algorithm in its form of virtual scheduling, ITU-T I.371; it is
+/// the token bucket seen from the other side.
 ///
 /// `now` is the time since an origin of the caller's choice, the same in all calls.
 struct TokenBucket: Sendable {
@@ -69,8 +69,8 @@ struct TokenBucket: Sendable {
         return .granted
     }
 
-    /// Spends tokens whether it holds them or not: those that it lacks are owed, and none can be spent
-    /// until they have come.
+    /// Spends tokens whether it holds them or not: those that it lacks are owed, and none can be
+    /// spent until they have come.
     mutating func charge(_ tokens: Int, _ rate: TokenRate, now: Duration) {
         guard tokens > 0 else { return }
         fullAt = now + timeToFull(now: now) + rate.interval * tokens

@@ -9,8 +9,8 @@ import MartletCore
 ///    it does not learn of. Source: the heuristic freshness of HTTP (RFC 9111, section 4.2.2: a
 ///    tenth of the time since the last modification).
 /// 2. Of what that allows beyond the minimum, an answer gets the share of the model's recent
-///    requests that were answered from the cache. Where answers are not asked for again, a long life
-///    wins nothing, and the answers are in the way of others.
+///    requests that were answered from the cache. Where answers are not asked for again, a long
+///    life wins nothing, and the answers are in the way of others.
 /// 3. Memory pressure takes up to `pressureShare` of that away, so that room comes from what is old
 ///    before it comes from what is asked for.
 /// 4. The minimum and the maximum hold in any case.

@@ -68,8 +68,8 @@ final class AnswerCache: Sendable {
             operation: operation, input: input)
     }
 
-    /// The key of a request by OpenAI's API; `nil` if its answer may not be the same each time, or it
-    /// cannot be told when its model changes.
+    /// The key of a request by OpenAI's API; `nil` if its answer may not be the same each time, or
+    /// it cannot be told when its model changes.
     private func key(
         _ caching: RequestState.Caching, _ operation: String, completion body: [UInt8]
     ) -> CacheKey? {
@@ -114,7 +114,8 @@ final class AnswerCache: Sendable {
     ///
     /// - Parameters:
     ///   - key: what is asked for.
-    ///   - completion: takes the answer and its age, or `nil`; it may be called before this returns.
+    ///   - completion: takes the answer and its age, or `nil`; it may be called before this
+    ///     returns.
     func lookupShared(
         _ key: CacheKey,
         completion: @escaping @Sendable ((answer: HTTPResponse, age: Duration)?) -> Void

@@ -1,21 +1,22 @@
-/// What decides in the body of a chat or a completion by OpenAI's API whether its answer is the same
-/// each time.
+/// What decides in the body of a chat or a completion by OpenAI's API whether its answer is the
+/// same each time.
 ///
-/// Only the outermost members are looked at. One that is there twice counts by its last; such a body
-/// has no canonical form (``CanonicalJSON``) and so is not cacheable anyway.
+/// Only the outermost members are looked at. One that is there twice counts by its last; such a
+/// body has no canonical form (``CanonicalJSON``) and so is not cacheable anyway.
 struct CompletionBody {
     /// The model, as the request names it.
     let model: String
     /// Whether the answer is whole, one, and by the likeliest tokens.
     ///
-    /// `temperature` is 0 then, `stream` is not true, `n` and `best_of` are 1. What is absent is as by default, and the default of
-    /// `temperature` is not 0.
+    /// `temperature` is 0 then, `stream` is not true, `n` and `best_of` are 1. What is absent is as
+    /// by default, and the default of `temperature` is not 0.
     let isDeterministic: Bool
 
     /// Deepest nesting; as ``PromptReader``'s.
     private static let depthMax = 64
 
-    /// Reads a body; nil for what is no JSON object, is too deep, or names no model by a plain text.
+    /// Reads a body; nil for what is no JSON object, is too deep, or names no model by a plain
+    /// text.
     init?(_ body: [UInt8]) {
         var walk = JSONWalk(body, depthMax: CompletionBody.depthMax)
         guard case .open(true, _)? = walk.next() else { return nil }

@@ -8,8 +8,8 @@ struct FlightTicket: Hashable, Sendable {
 
 /// The answers that are under way: one asker leads and gets it, those who ask the same follow.
 ///
-/// A flight that newcomers do not join any more is detached: its followers still get its answer, but
-/// it is not to be stored. Source: the `singleflight` package of Go's groupcache (Fitzpatrick,
+/// A flight that newcomers do not join any more is detached: its followers still get its answer,
+/// but it is not to be stored. Source: the `singleflight` package of Go's groupcache (Fitzpatrick,
 /// 2013), with bounds, and with one new leader where all callers there share the failure.
 struct FlightTable: Sendable {
     /// An answer under way.

@@ -16,7 +16,8 @@ struct FrequencySketch: Sendable {
     static let ceiling = 15
     private static let rows = 4
     private static let countersPerWord = 16
-    /// Counters in each row for each key that is kept; with fewer, estimates are too high too often.
+    /// Counters in each row for each key that is kept; with fewer, estimates are too high too
+    /// often.
     private static let countersPerEntry = 4
     /// The sample, in requests for each key that is kept; that of the paper.
     private static let samplePerEntry = 10

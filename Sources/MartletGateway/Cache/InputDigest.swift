@@ -37,10 +37,10 @@ struct InputDigest: Hashable, Sendable {
 
 /// Makes digests of inputs, by the hash it is given.
 ///
-/// The gateway uses ``sha256(limits:)``. With the processor's SHA instructions that is some 0.7 ns a
-/// byte: a third of a microsecond for a small request, 0.4 ms for a tensor of 600 KB. The canonical
-/// form comes on top for JSON: 2 to 4 ns a byte of numbers, 3 µs for a small body with three objects
-/// that are out of order.
+/// The gateway uses ``sha256(limits:)``. With the processor's SHA instructions that is some 0.7 ns
+/// a byte: a third of a microsecond for a small request, 0.4 ms for a tensor of 600 KB. The
+/// canonical form comes on top for JSON: 2 to 4 ns a byte of numbers, 3 µs for a small body with
+/// three objects that are out of order.
 struct InputDigester: Sendable {
     private let hash: @Sendable ([UInt8]) -> InputDigest.Words
     private let limits: CanonicalJSON.Limits

@@ -22,12 +22,12 @@ struct ModelVersionLedger: Sendable {
         }
     }
 
-    /// The model that a request by OpenAI's API means, which may also name a version or a label of it
-    /// behind a colon.
+    /// The model that a request by OpenAI's API means, which may also name a version or a label of
+    /// it behind a colon.
     ///
     /// - Parameter name: what the request says.
-    /// - Returns: the name that endpoints report; what the request says if none has reported any; nil
-    ///   for what is no model that is known, such as an adapter: it changes without a word.
+    /// - Returns: the name that endpoints report; what the request says if none has reported any;
+    ///   nil for what is no model that is known, such as an adapter: it changes without a word.
     func model(named name: String) -> String? {
         guard !served.isEmpty else { return name }
         if isServed(name) { return name }

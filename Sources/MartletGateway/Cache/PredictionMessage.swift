@@ -8,10 +8,10 @@ import MartletCore
 /// otherwise are two inputs, which costs a hit and is never wrong.
 ///
 /// There is none, and so the answer is not cached, for a message that is compressed or broken, that
-/// has a field which is not known here, or a map with a name twice: readers take the last of two, and
-/// that would be lost with their order. Nor is there one for tensors in shared memory, of which the
-/// message tells the place alone. `MultiInference` is not among the calls: each of its tasks names a
-/// model.
+/// has a field which is not known here, or a map with a name twice: readers take the last of two,
+/// and that would be lost with their order. Nor is there one for tensors in shared memory, of which
+/// the message tells the place alone. `MultiInference` is not among the calls: each of its tasks
+/// names a model.
 struct PredictionMessage: Sendable, Hashable {
     /// The model's name.
     let model: String

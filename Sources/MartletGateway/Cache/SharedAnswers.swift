@@ -21,7 +21,8 @@ final class SharedAnswers: Sendable {
     ///
     /// - Parameters:
     ///   - key: what is asked for.
-    ///   - versions: what endpoints serve of the model; see ``ModelVersionLedger/fingerprint(of:)``.
+    ///   - versions: what endpoints serve of the model; see
+    ///     ``ModelVersionLedger/fingerprint(of:)``.
     ///   - completion: takes the answer and its age, or `nil`, within the client's limits of time.
     func find(
         _ key: CacheKey, versions: String,

@@ -20,8 +20,8 @@ enum EndpointFailure: String, Sendable, Hashable, CaseIterable {
 enum EndpointOutcome: Sendable, Hashable {
     /// It answered, and well, this long after the request was sent.
     case answered(latency: Duration)
-    /// It answered that it will not: by the client's mistake, or because it is full. It is well, and
-    /// how fast it says no tells nothing.
+    /// It answered that it will not: by the client's mistake, or because it is full. It is well,
+    /// and how fast it says no tells nothing.
     case declined
     /// It is not well.
     case failed(EndpointFailure)
@@ -40,8 +40,8 @@ enum EndpointOutcome: Sendable, Hashable {
 
     /// What a gRPC status tells.
     ///
-    /// `DEADLINE_EXCEEDED` speaks of the deadline, which is the client's: one that always sets it too
-    /// short must not cost others an endpoint.
+    /// `DEADLINE_EXCEEDED` speaks of the deadline, which is the client's: one that always sets it
+    /// too short must not cost others an endpoint.
     init(grpcStatus: StatusCode, latency: Duration) {
         switch grpcStatus {
         case .ok: self = .answered(latency: latency)

@@ -59,8 +59,8 @@ extension OutlierDetectionConfiguration.FailureShare {
 extension OutlierDetectionConfiguration.Latency {
     /// The endpoints whose median latency is too many times the median of the others' medians.
     ///
-    /// Medians, since neither a few long requests nor a second outlier must move what an endpoint is
-    /// compared with.
+    /// Medians, since neither a few long requests nor a second outlier must move what an endpoint
+    /// is compared with.
     func outliers(among tallies: [OutlierTally]) -> [Outlier] {
         let compared = tallies.filter { $0.answers >= requestsMin }
             .compactMap { tally in tally.latencyMedian.map { (id: tally.id, median: $0) } }

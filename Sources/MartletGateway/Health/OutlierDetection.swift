@@ -1,10 +1,10 @@
-/// Takes an endpoint out of use for a while when requests to it end worse than they should: it fails
-/// several in a row, or is far worse than the others by success rate or latency.
+/// Takes an endpoint out of use for a while when requests to it end worse than they should: it
+/// fails several in a row, or is far worse than the others by success rate or latency.
 ///
-/// Active checks ask whether an endpoint lives; this sees that one which does answers badly. Several
-/// failures in a row eject at once, comparisons are made once per interval. An ejection ends by
-/// itself, and each in short order lasts longer than the one before; an interval without ejection
-/// takes one back. However bad all are, some stay in use:
+/// Active checks ask whether an endpoint lives; this sees that one which does answers badly.
+/// Several failures in a row eject at once, comparisons are made once per interval. An ejection
+/// ends by itself, and each in short order lasts longer than the one before; an interval without
+/// ejection takes one back. However bad all are, some stay in use:
 /// ``OutlierDetectionConfiguration/ejectedShareMax``, and always one.
 ///
 /// Source: Envoy's outlier detection and gRFC A50; the comparison by latency is ours.

@@ -71,25 +71,11 @@ struct OpenAIErrorContent: Sendable, Equatable {
             default: ("invalid_request_error", nil)
             }
         let name = code.map { "\"\($0)\"" } ?? "null"
+        var content = Array(#"{"error":{"message":"#.utf8)
+        content.append(jsonString: message)
         // The names above need no escapes.
-        bytes =
-            Array(#"{"error":{"message":"#.utf8) + OpenAIErrorContent.text(message)
-            + Array(#","type":"\#(type)","param":null,"code":\#(name)}}"#.utf8)
-    }
-
-    /// A string of JSON (RFC 8259, section 7).
-    private static func text(_ message: String) -> [UInt8] {
-        var text: [UInt8] = [UInt8(ascii: "\"")]
-        for byte in message.utf8 {
-            switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"): text += [UInt8(ascii: "\\"), byte]
-            case ..<0x20:
-                let digits = String(byte, radix: 16)
-                text += Array("\\u\(digits.count == 1 ? "000" : "00")\(digits)".utf8)
-            default: text.append(byte)
-            }
-        }
-        return text + [UInt8(ascii: "\"")]
+        content += Array(#","type":"\#(type)","param":null,"code":\#(name)}}"#.utf8)
+        bytes = content
     }
 }
 

@@ -11,9 +11,9 @@ import MartletCore
 ///
 /// Source: the gradient of Netflix's concurrency-limits (its second version) and of Envoy's
 /// adaptive concurrency, and the square root of the latter. A baseline that follows all latencies,
-/// as in the former, takes a long overload for the normal state; so ours follows light use only, and
-/// where there is none, a window with a part of the limit makes some, much as the latter measures
-/// its minimum.
+/// as in the former, takes a long overload for the normal state; so ours follows light use only,
+/// and where there is none, a window with a part of the limit makes some, much as the latter
+/// measures its minimum.
 ///
 /// `now` is the time since an origin of the caller's choice, the same in all calls.
 struct AdaptiveConcurrency: Sendable {

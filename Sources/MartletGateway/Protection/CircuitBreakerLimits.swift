@@ -1,8 +1,8 @@
-/// How many requests the gateway may have under way at endpoints, so that one that hangs holds up no
-/// more than its part of the gateway.
+/// How many requests the gateway may have under way at endpoints, so that one that hangs holds up
+/// no more than its part of the gateway.
 ///
-/// Connections are bounded where they are made. Negative figures count as 0, which allows nothing; `Int.max` is no limit. Source: the limits of
-/// Envoy's circuit breaking.
+/// Connections are bounded where they are made. Negative figures count as 0, which allows nothing;
+/// `Int.max` is no limit. Source: the limits of Envoy's circuit breaking.
 public struct CircuitBreakerLimits: Sendable, Equatable {
     /// Requests sent and not yet answered (default 1024).
     public let requests: Int

@@ -86,8 +86,8 @@ enum HedgeDecision: Sendable, Equatable {
     }
 }
 
-/// Decides when a request that waits longer than nearly all others is sent a second time, to another
-/// endpoint.
+/// Decides when a request that waits longer than nearly all others is sent a second time, to
+/// another endpoint.
 ///
 /// Source: J. Dean and L. A. Barroso, "The tail at scale", 2013: hedged requests, sent once a
 /// request has outlasted the 95th percentile, cut the tail at about one in twenty requests more.

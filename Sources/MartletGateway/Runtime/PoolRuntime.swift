@@ -43,8 +43,8 @@ final class PoolRuntime: Sendable {
             settings.endpoints.map(\.discovered),
             configuration: settings.directoryConfiguration(own: locality), seed: seed)
         if let dns = settings.dns {
-            // Where a name leads has not changed with what else the policy says of the pool; and until
-            // it is known where another leads, the nodes from before are better than none.
+            // Where a name leads has not changed with what else the policy says of the pool; and
+            // until it is known where another leads, the nodes from before are better than none.
             let before =
                 earlier.first { $0.settings.dns == dns }
                 ?? earlier.first { $0.settings.name == settings.name }

@@ -137,7 +137,8 @@ final class RouteRuntime: Sendable {
         }
     }
 
-    /// What is changed in a copy: as in the request, but for the version, and nothing is compressed.
+    /// What is changed in a copy: as in the request, but for the version, and nothing is
+    /// compressed.
     func copyChanges(
         of outcome: ForwardedOutcome, _ plan: ForwardingPlan, _ shadow: ShadowRuntime
     ) -> ForwardingChanges {

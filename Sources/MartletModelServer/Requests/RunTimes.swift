@@ -38,8 +38,8 @@ extension HTTPRequest: TimedRequest {
 
 extension GRPCCall: TimedRequest {
     /// All messages of predictions have the model in field 1, with a length, and clients write
-    /// fields in order: `ModelSpec` in TensorFlow Serving's, the name in those of the Open Inference
-    /// Protocol.
+    /// fields in order: `ModelSpec` in TensorFlow Serving's, the name in those of the Open
+    /// Inference Protocol.
     var timeKey: RunTimes.Key {
         let subject =
             if message.count > 2, message[0] == 0x0A, message[1] < 0x80 {

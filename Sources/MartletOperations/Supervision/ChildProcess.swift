@@ -1,4 +1,5 @@
 import Foundation
+import MartletCore
 import Synchronization
 
 /// A running child process.
@@ -31,12 +32,12 @@ final class ChildProcess: Sendable {
         _ specification: ProcessSpecification, report: @escaping @Sendable (Report) -> Void
     ) {
         let thread = Thread {
-            switch spawnProcess(specification) {
-            case .failure(let error): report(.failed(reason: error.reason))
-            case .success(let pid):
-                let child = ChildProcess(pid: pid)
+            do throws(SpawnedProgram.Failure) {
+                let child = ChildProcess(pid: try specification.program.start())
                 report(.spawned(child))
                 report(.ended(child.wait()))
+            } catch {
+                report(.failed(reason: error.reason))
             }
         }
         thread.name = specification.name
@@ -66,5 +67,15 @@ final class ChildProcess: Sendable {
         // that ended it, or zero, and the next byte is the code.
         let signal = status & 0x7F
         return signal == 0 ? .exited(code: (status >> 8) & 0xFF) : .signalled(signal)
+    }
+}
+
+extension ProcessSpecification {
+    /// What is started; it is told whose child it is, so that it can end with us.
+    fileprivate var program: SpawnedProgram {
+        var variables = environment
+        variables[parentVariable] = "\(getpid())"
+        return SpawnedProgram(
+            executable: executable, arguments: arguments, environment: variables)
     }
 }

@@ -2,8 +2,8 @@ internal import SwiftProtobuf
 
 /// What is wrong with a text that the decoder refused, and where.
 ///
-/// The decoder says only what kind of mistake it met; ``RefusedField`` finds the field. A mistake in
-/// the punctuation is found without it.
+/// The decoder says only what kind of mistake it met; ``RefusedField`` finds the field. A mistake
+/// in the punctuation is found without it.
 struct ProtobufTextMistake {
     /// The line, counted from 1.
     let line: Int

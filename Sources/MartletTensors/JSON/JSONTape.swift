@@ -4,7 +4,8 @@ import MartletCore
 /// A parsed JSON document as a flat list of entries in document order.
 ///
 /// RapidJSON parses it: TensorFlow Serving uses the same library, so offsets, messages and the
-/// handling of `NaN` and `Infinity` agree. The tape is valid only inside ``withParsed(_:limits:_:)``.
+/// handling of `NaN` and `Infinity` agree. The tape is valid only inside
+/// ``withParsed(_:limits:_:)``.
 struct JSONTape {
     /// Position of a value on the tape.
     typealias Index = Int
@@ -17,8 +18,8 @@ struct JSONTape {
 
     /// Parses `bytes` and hands the tape to `body`.
     ///
-    /// - Throws: `ServingError` (`INVALID_ARGUMENT`) for a syntax error or a limit, with the offset;
-    ///   what `body` throws.
+    /// - Throws: `ServingError` (`INVALID_ARGUMENT`) for a syntax error or a limit, with the
+    ///   offset; what `body` throws.
     static func withParsed<Result>(
         _ bytes: [UInt8], limits: Limits, _ body: (JSONTape) throws -> Result
     ) throws -> Result {

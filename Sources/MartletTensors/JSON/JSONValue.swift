@@ -26,7 +26,8 @@ public enum JSONValue: Sendable, Equatable {
     /// - Parameters:
     ///   - bytes: the document.
     ///   - limits: bounds on depth and number of values.
-    /// - Throws: `ServingError` (`INVALID_ARGUMENT`) for a syntax error or a limit, with the offset.
+    /// - Throws: `ServingError` (`INVALID_ARGUMENT`) for a syntax error or a limit, with the
+    ///   offset.
     public init(parsing bytes: [UInt8], limits: Limits) throws {
         self = try JSONTape.withParsed(bytes, limits: limits) { JSONValue($0, JSONTape.root) }
     }

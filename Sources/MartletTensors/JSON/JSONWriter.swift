@@ -1,3 +1,5 @@
+import MartletCore
+
 /// Writes JSON text into bytes, in the layouts TensorFlow Serving's clients know.
 ///
 /// The caller keeps the order of calls right: `key` before each value of an object.
@@ -48,7 +50,7 @@ public struct JSONWriter {
     /// Writes the name of the member whose value comes next.
     public mutating func key(_ name: String) {
         separate()
-        appendQuoted(name.utf8)
+        appendQuoted(name)
         append(style == .compact ? ":" : ": ")
         afterKey = true
     }
@@ -56,13 +58,13 @@ public struct JSONWriter {
     /// Writes a string from UTF-8 bytes; what is not UTF-8 is written as U+FFFD.
     public mutating func string(utf8: [UInt8]) {
         separate()
-        appendQuoted(String(decoding: utf8, as: UTF8.self).utf8)
+        appendQuoted(String(decoding: utf8, as: UTF8.self))
     }
 
     /// Writes a string.
     public mutating func string(_ text: String) {
         separate()
-        appendQuoted(text.utf8)
+        appendQuoted(text)
     }
 
     /// Writes a whole number.
@@ -133,25 +135,7 @@ public struct JSONWriter {
         bytes.append(contentsOf: text.utf8)
     }
 
-    private mutating func appendQuoted(_ utf8: some Sequence<UInt8>) {
-        bytes.append(UInt8(ascii: "\""))
-        for byte in utf8 {
-            switch byte {
-            case UInt8(ascii: "\""): append("\\\"")
-            case UInt8(ascii: "\\"): append("\\\\")
-            case 0x08: append("\\b")
-            case 0x09: append("\\t")
-            case 0x0A: append("\\n")
-            case 0x0C: append("\\f")
-            case 0x0D: append("\\r")
-            case 0..<0x20:
-                let digits = Array("0123456789ABCDEF".utf8)
-                append("\\u00")
-                bytes.append(digits[Int(byte >> 4)])
-                bytes.append(digits[Int(byte & 15)])
-            default: bytes.append(byte)
-            }
-        }
-        bytes.append(UInt8(ascii: "\""))
+    private mutating func appendQuoted(_ text: String) {
+        bytes.append(jsonString: text, uppercase: true)
     }
 }

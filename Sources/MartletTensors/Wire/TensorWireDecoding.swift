@@ -4,8 +4,8 @@ extension Tensor {
     /// Reads a `TensorProto` as clients write it, straight into the tensor's memory.
     ///
     /// That is one with as many values as its shape says, each in one place. It is `nil` for
-    /// whatever is unusual or wrong; that is left to the decoder of protobuf, which knows all of the
-    /// format and has words for it.
+    /// whatever is unusual or wrong; that is left to the decoder of protobuf, which knows all of
+    /// the format and has words for it.
     ///
     /// - Parameters:
     ///   - bytes: the message.
@@ -23,8 +23,8 @@ extension Tensor {
 
 /// Takes a `TensorProto` apart, without looking at its elements before all else is known.
 private struct TensorWireReader {
-    /// Most strings that are read here: an empty one takes two bytes on the wire and many in memory,
-    /// so the other decoder weighs messages of many first.
+    /// Most strings that are read here: an empty one takes two bytes on the wire and many in
+    /// memory, so the other decoder weighs messages of many first.
     private static let stringsMax = 4096
 
     private var dtype: DataType?

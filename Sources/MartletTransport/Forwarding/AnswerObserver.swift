@@ -1,7 +1,7 @@
 /// Looks at an answer of an upstream while it passes; see ``ForwardingPlan/observer``.
 ///
-/// Called on event loops, in the order of the bytes, and by nobody else at the same time: returns at
-/// once. What comes to nothing and is asked for elsewhere begins anew.
+/// Called on event loops, in the order of the bytes, and by nobody else at the same time: returns
+/// at once. What comes to nothing and is asked for elsewhere begins anew.
 public protocol AnswerObserver: AnyObject, Sendable {
     /// An answer begins, in the place of one before where there was one.
     ///

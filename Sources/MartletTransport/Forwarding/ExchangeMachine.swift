@@ -131,8 +131,8 @@ struct ExchangeMachine<Wire: ForwardingWire> {
         requestKept = 0
     }
 
-    /// Whether another attempt can be made beside the one under way: the request was sent whole, and
-    /// nothing of its answer has come.
+    /// Whether another attempt can be made beside the one under way: the request was sent whole,
+    /// and nothing of its answer has come.
     var mayHaveRival: Bool {
         guard case .open = upstream, case .held(let parts, _) = response else { return false }
         return requestEnded && isReplayable && parts.isEmpty
@@ -263,7 +263,8 @@ struct ExchangeMachine<Wire: ForwardingWire> {
         upstream = .opening
     }
 
-    /// An attempt from before, to which the request was sent whole, takes the place of the last one.
+    /// An attempt from before, to which the request was sent whole, takes the place of the last
+    /// one.
     mutating func goOn() {
         response = isStreamingFromStart ? .streaming : .held([], bytes: 0)
         responseBytes = 0
@@ -285,8 +286,8 @@ struct ExchangeMachine<Wire: ForwardingWire> {
     /// Whether the request is kept beyond its end.
     var keepsRequest = false
 
-    /// What followed the head of the request, which is not kept any longer; `nil` where it is not all
-    /// at hand.
+    /// What followed the head of the request, which is not kept any longer; `nil` where it is not
+    /// all at hand.
     mutating func takeContent() -> [RequestPart<Wire>]? {
         defer { forgetRequest() }
         guard requestEnded, isReplayable else { return nil }

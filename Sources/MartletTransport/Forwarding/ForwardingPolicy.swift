@@ -228,8 +228,8 @@ public protocol ForwardingPolicy: Sendable {
     /// What is asked in place of a request that no upstream answers, and of whose answer its client
     /// has seen nothing; `nil` for nothing.
     ///
-    /// The attempt at what is asked instead begins with that, and what follows is told with its plan
-    /// alone. Asked of requests whose plan says ``ForwardingPlan/mayFallBack``, after
+    /// The attempt at what is asked instead begins with that, and what follows is told with its
+    /// plan alone. Asked of requests whose plan says ``ForwardingPlan/mayFallBack``, after
     /// ``firstUpstream(_:)`` or ``nextUpstream(after:)`` had none.
     func fallback(after unanswered: UnansweredForwarding) -> FallbackForwarding?
 
@@ -280,8 +280,8 @@ public struct ForwardingLimits: Sendable {
     /// Longest wait for a connection (`--connect-timeout-seconds`).
     public var connectTimeout: Duration = .seconds(1)
 
-    /// Longest time for one attempt at a request that may run twice, while there is another upstream
-    /// for it (`--attempt-timeout-seconds`); `nil` for none.
+    /// Longest time for one attempt at a request that may run twice, while there is another
+    /// upstream for it (`--attempt-timeout-seconds`); `nil` for none.
     public var attemptTimeout: Duration?
 
     /// Longest time from a request's head to the end of its response

@@ -49,7 +49,8 @@ final class HTTP2UpstreamPool: UpstreamConnector {
         }
     }
 
-    /// A connection with room, or the least loaded; `nil` where there is none and there may be none.
+    /// A connection with room, or the least loaded; `nil` where there is none and there may be
+    /// none.
     private func connection(to address: UpstreamAddress) -> HTTP2UpstreamConnection? {
         let open = connections[address, default: []]
         if let connection = open.first(where: { $0.hasRoom }) { return connection }

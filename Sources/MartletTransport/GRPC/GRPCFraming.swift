@@ -4,7 +4,8 @@ import NIOCore
 /// Takes length-prefixed messages out of a gRPC stream's bytes, decompressed.
 ///
 /// The format is a byte that tells whether the message is compressed, four bytes of length in
-/// network order, and the message: <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>.
+/// network order, and the message:
+/// <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>.
 struct GRPCMessageReader {
     static let prefixLength = 5
 

@@ -14,8 +14,8 @@ enum HTTP1AnswerEvent {
 
 /// The client's side of an HTTP/1.1 connection (RFC 9112): an upstream's bytes in, events out.
 ///
-/// It knows no socket, and is as strict as the server's side: an answer that may be read in two ways
-/// is nobody's answer. One request is answered at a time.
+/// It knows no socket, and is as strict as the server's side: an answer that may be read in two
+/// ways is nobody's answer. One request is answered at a time.
 struct HTTP1AnswerReader {
     private enum Phase {
         /// No request waits. Next: head.

@@ -33,8 +33,8 @@ final class HTTP1ServerHandler: HTTP1ConnectionHandler {
 
     override var answerDeadline: NIODeadline? { exchange?.answerDeadline }
 
-    /// The client stops waiting now, so it gets its answer, whatever the engine does, and before the
-    /// answer of whoever is cancelled.
+    /// The client stops waiting now, so it gets its answer, whatever the engine does, and before
+    /// the answer of whoever is cancelled.
     override func expire() {
         guard let exchange, case .responding = exchange.state else { return }
         self.exchange = nil

@@ -3,8 +3,8 @@ internal import Synchronization
 /// The content of an answer that comes in pieces, such as server-sent events.
 ///
 /// A responder makes a pair of this, which it puts into its ``HTTPResponse``, and a
-/// ``ContentWriter``, by which any thread writes. The transport sends pieces as they come, as far as
-/// the client takes them.
+/// ``ContentWriter``, by which any thread writes. The transport sends pieces as they come, as far
+/// as the client takes them.
 public final class ContentStream: Sendable {
     /// How content ends.
     enum End: Sendable, Equatable {

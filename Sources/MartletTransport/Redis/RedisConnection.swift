@@ -3,7 +3,8 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 
-/// One connection to a Redis server: the handshake, and bytes made of commands and replies of bytes.
+/// One connection to a Redis server: the handshake, and bytes made of commands and replies of
+/// bytes.
 ///
 /// Which reply belongs to which command is the business of its ``RedisLink``.
 final class RedisConnection: ChannelInboundHandler {

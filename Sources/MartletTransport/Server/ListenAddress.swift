@@ -3,8 +3,8 @@ public enum ListenAddress: Sendable, Hashable, CustomStringConvertible {
     /// A TCP port; 0 lets the system choose one.
     case tcp(host: String, port: Int)
 
-    /// A TCP port of all addresses of the machine: those of IPv6 and of IPv4, or of IPv4 alone where
-    /// there is no IPv6.
+    /// A TCP port of all addresses of the machine: those of IPv6 and of IPv4, or of IPv4 alone
+    /// where there is no IPv6.
     case anyTCP(port: Int)
 
     /// A Unix domain socket at a path, absolute or relative to the working directory.

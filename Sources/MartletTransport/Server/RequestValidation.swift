@@ -21,19 +21,8 @@ struct RequestValidation {
 
 /// The JSON object that TensorFlow Serving's REST API answers errors with.
 public func errorBody(_ message: String) -> [UInt8] {
-    var text = "{\n    \"error\": \""
-    for scalar in message.unicodeScalars {
-        switch scalar {
-        case "\"": text += "\\\""
-        case "\\": text += "\\\\"
-        case "\n": text += "\\n"
-        case "\r": text += "\\r"
-        case "\t": text += "\\t"
-        case "\u{0}"..<"\u{20}":
-            let hexadecimal = String(scalar.value, radix: 16, uppercase: true)
-            text += "\\u" + String(repeating: "0", count: 4 - hexadecimal.count) + hexadecimal
-        default: text.unicodeScalars.append(scalar)
-        }
-    }
-    return Array((text + "\"\n}").utf8)
+    var body = Array("{\n    \"error\": ".utf8)
+    body.append(jsonString: message, uppercase: true)
+    body.append(contentsOf: "\n}".utf8)
+    return body
 }

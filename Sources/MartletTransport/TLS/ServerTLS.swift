@@ -28,9 +28,9 @@ public struct ServerTLS: Sendable, Hashable {
     /// Clients that show one of those are turned away. Each list is signed by one of the clients'
     /// authorities. Where clients stay anonymous they mean nothing.
     ///
-    /// A list past its time is used all the same, and complained of once a day: it says less than it
-    /// should, but nothing wrong. To trust nobody instead would turn a missed renewal, or whoever
-    /// holds it up, into an outage for all.
+    /// A list past its time is used all the same, and complained of once a day: it says less than
+    /// it should, but nothing wrong. To trust nobody instead would turn a missed renewal, or
+    /// whoever holds it up, into an outage for all.
     public var revocationLists: PEMSource?
 
     /// The oldest version of TLS.

@@ -11,8 +11,8 @@ extension LoadedTLS {
     ///
     /// A client that takes up an earlier session shows no certificate: it goes by the one of that
     /// session, which was verified at its beginning and may have expired since (RFC 8446, section
-    /// 2.2). What signed the certificate, and what is revoked, belongs to the context, and with it to
-    /// the session: see ``makeHandler()``.
+    /// 2.2). What signed the certificate, and what is revoked, belongs to the context, and with it
+    /// to the session: see ``makeHandler()``.
     ///
     /// - Throws: ``ExpiredClientCertificate``; the connection is to be closed then, before anything
     ///   that came over it is looked at.

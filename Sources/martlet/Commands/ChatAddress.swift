@@ -13,7 +13,8 @@ struct ChatAddress: Sendable, Hashable, ExpressibleByArgument, CustomStringConve
         speaksTLS = false
     }
 
-    /// Reads an address; nil unless it has both a host and a port, or a scheme that has a usual one.
+    /// Reads an address; nil unless it has both a host and a port, or a scheme that has a usual
+    /// one.
     init?(argument: String) {
         var text = argument[...]
         if text.hasSuffix("/") { text = text.dropLast() }

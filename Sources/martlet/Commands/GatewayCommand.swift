@@ -41,8 +41,9 @@ struct GatewayCommand: AsyncParsableCommand {
     var port: Int?
 
     @Option(
-        help:
-            "Port for metrics, health and status; 0 for any free one. (default: 8081, or the policy's)"
+        help: ArgumentHelp(
+            "Port for metrics, health and status; 0 for any free one. "
+                + "(default: 8081, or the policy's)")
     )
     var adminPort: Int?
 
@@ -107,7 +108,8 @@ struct GatewayCommand: AsyncParsableCommand {
         guard endpoints.isEmpty != (config == nil) else {
             throw ValidationError(
                 config == nil
-                    ? "Name at least one node with --endpoint HOST:PORT, or a policy with --config FILE"
+                    ? "Name at least one node with --endpoint HOST:PORT, or a policy with "
+                        + "--config FILE"
                     : "--config has the endpoints; --endpoint cannot be given beside it")
         }
         if let repeated = endpoints.first(where: { one in

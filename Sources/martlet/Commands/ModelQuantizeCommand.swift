@@ -7,8 +7,8 @@ import MartletRepository
 import MartletTelemetry
 import Synchronization
 
-/// `martlet model quantize`: writes a GGUF model in another type of weights, and says what became of
-/// it.
+/// `martlet model quantize`: writes a GGUF model in another type of weights, and says what became
+/// of it.
 struct ModelQuantizeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "quantize",

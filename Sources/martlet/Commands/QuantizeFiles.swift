@@ -20,8 +20,8 @@ struct QuantizeFiles {
     /// - Parameters:
     ///   - input: a GGUF file, a version's folder, or a model's, of which the highest version
     ///     counts.
-    ///   - output: a file `NAME.gguf`; a version's folder, which is a number; else a model's folder,
-    ///     which gets the next version.
+    ///   - output: a file `NAME.gguf`; a version's folder, which is a number; else a model's
+    ///     folder, which gets the next version.
     /// - Throws: `ServingError`: `NOT_FOUND` without such a model, `INVALID_ARGUMENT` for what is
     ///   none, `ALREADY_EXISTS` for an output that is there: nothing is ever overwritten.
     init(input: String, output: String) throws {

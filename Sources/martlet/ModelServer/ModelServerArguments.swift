@@ -42,7 +42,8 @@ struct ModelServerArguments {
                 guard let given = value ?? rest.popFirst() else {
                     throw ServingError.invalidArgument("--\(name) needs a value: --\(name)=VALUE")
                 }
-                // ArgumentParser knows no empty value behind `=`, nor a dash that begins an argument.
+                // ArgumentParser knows no empty value behind `=`, nor a dash that begins an
+                // argument.
                 result += given.isEmpty ? ["--\(name)", ""] : ["--\(name)=\(given)"]
             } else if plain.contains(name), value == nil {
                 result.append(argument)

@@ -54,7 +54,8 @@ struct ModelServerCommand: AsyncParsableCommand {
         Foundation.exit(code.isSuccess ? code.rawValue : ModelServerFlags.failure.rawValue)
     }
 
-    /// What flags and files say; what is wrong with them is told in the words that scripts look for.
+    /// What flags and files say; what is wrong with them is told in the words that scripts look
+    /// for.
     private func settle() throws -> (ModelServerSettings, NodeSettings) {
         do {
             let settings = try ModelServerSettings(flags)

@@ -9,8 +9,8 @@ extension GenerationScheduler {
 
     /// Lets in requests of a group, in their order, as long as the step has tokens for them.
     ///
-    /// One that is too large for the room there is keeps those behind it waiting: else it would wait
-    /// for ever.
+    /// One that is too large for the room there is keeps those behind it waiting: else it would
+    /// wait for ever.
     mutating func admit(
         from index: Int, _ budget: inout PromptBudget, in draft: inout StepDraft
     ) {
@@ -21,10 +21,9 @@ extension GenerationScheduler {
         {
             switch admit(candidate, budget, in: &draft) {
             case .admitted(let slot):
-                // Preempted sequences give their tokens back.
-                budget.bound(by: settings.stepTokensMax - draft.tokens)
                 let due = sequences[Int(slot)]?.due ?? 0
-                budget.take(plan(slot, budget: budget.allowance(for: due), in: &draft), of: due)
+                let tokens = budget.allowance(for: due, beside: draft)
+                budget.take(plan(slot, budget: tokens, in: &draft), of: due)
             case .deferred:
                 _ = leaveQueue(id)
                 setAside.append(candidate)
@@ -39,9 +38,8 @@ extension GenerationScheduler {
         _ candidate: ScheduledSequence, _ budget: PromptBudget, in draft: inout StepDraft
     ) -> Verdict {
         var match = match(candidate)
-        guard budget.allowance(for: candidate.tokens.count - match.length) > 0 else {
-            return .blocked
-        }
+        guard budget.allowance(for: candidate.tokens.count - match.length, beside: draft) > 0
+        else { return .blocked }
         if isWorthWaiting(candidate, beyond: match.length) { return .deferred }
         while !hasRoom(for: candidate, match) {
             guard let victim = leastStanding(),

@@ -96,9 +96,7 @@ extension GenerationScheduler {
                 prompts.append(slot)
             }
         }
-        let budget = PromptBudget(
-            settings, room: settings.stepTokensMax - draft.tokens, besides: draft.chunks.count)
-        prefill(prompts, from: index, budget, in: &draft)
+        prefill(prompts, from: index, PromptBudget(settings, beside: draft), in: &draft)
         if settings.draftTokensMax > 0 { guess(in: &draft) }
         return draft
     }
@@ -116,7 +114,7 @@ extension GenerationScheduler {
         }
         let oldest = begun.min { $0.standing < $1.standing }
         let place = begun.firstIndex { $0.id == oldest?.id } ?? 0
-        budget.keep(for: oldest?.due ?? 0)
+        budget.keep(for: oldest?.due ?? 0, beside: draft)
         for sequence in begun[..<place] { prefill(sequence, &budget, in: &draft) }
         if groups[index].queue.count > 0 { admit(from: index, &budget, in: &draft) }
         budget.giveKept()
@@ -128,9 +126,7 @@ extension GenerationScheduler {
         _ sequence: ScheduledSequence, _ budget: inout PromptBudget, in draft: inout StepDraft
     ) {
         guard let slot = slotsByID[sequence.id] else { return }
-        // Preempted sequences give their tokens back.
-        budget.bound(by: settings.stepTokensMax - draft.tokens)
-        let tokens = budget.allowance(for: sequence.due)
+        let tokens = budget.allowance(for: sequence.due, beside: draft)
         budget.take(plan(slot, budget: tokens, in: &draft), of: sequence.due)
     }
 

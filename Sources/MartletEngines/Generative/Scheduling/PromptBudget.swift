@@ -1,12 +1,12 @@
 /// Tokens of a step that prompts may take beside the sequences that decode.
 ///
-/// A step's length delays the next token of each sequence that decodes. So long prompts have a part of
-/// it only. One that a step ends is worth more: it is let in whole while the step has room, as its
+/// A step's length delays the next token of each sequence that decodes. So long prompts have a part
+/// of it only. One that a step ends is worth more: it is let in whole while the step has room, as its
 /// first token comes at once, and as there are never more of them than sequences that end.
 struct PromptBudget: Sendable {
-    /// Tokens of the step that nobody has.
-    private(set) var room: Int
-    /// Of them, those that prompts may take which do not end.
+    /// Most tokens of the step.
+    private let stepTokensMax: Int
+    /// Of those that nobody has, those that prompts may take which do not end.
     private(set) var share: Int
     /// Of these, those kept for the oldest prompt.
     private(set) var kept = 0
@@ -20,29 +20,29 @@ struct PromptBudget: Sendable {
     ///
     /// - Parameters:
     ///   - settings: whose share it is.
-    ///   - room: tokens of the step that nobody has.
-    ///   - decoding: sequences that decode in it.
-    init(_ settings: SchedulerSettings, room: Int, besides decoding: Int) {
-        let share = settings.prefillTokens(whileOthersDecode: decoding > 0)
-        self.room = max(0, room)
-        self.share = min(share, self.room)
+    ///   - draft: the sequences that decode in it.
+    init(_ settings: SchedulerSettings, beside draft: StepDraft) {
+        let share = settings.prefillTokens(whileOthersDecode: !draft.chunks.isEmpty)
+        stepTokensMax = settings.stepTokensMax
+        self.share = min(share, max(0, stepTokensMax - draft.tokens))
         wholeMax = share * 2
         fragment = share / 4
     }
 
     /// Keeps half of it for a prompt that does not end in this step, or what one needs that does.
-    mutating func keep(for due: Int) {
-        kept = due <= wholeMax ? min(due, room) : share / 2
+    mutating func keep(for due: Int, beside draft: StepDraft) {
+        kept = due <= wholeMax ? min(due, room(beside: draft)) : share / 2
     }
 
     /// What was kept is for all.
     mutating func giveKept() { kept = 0 }
 
-    /// No more room than that.
-    mutating func bound(by room: Int) { self.room = min(self.room, max(0, room)) }
+    /// Tokens of the step that nobody has; preempted sequences give theirs back.
+    private func room(beside draft: StepDraft) -> Int { max(0, stepTokensMax - draft.tokens) }
 
     /// How many tokens of a prompt may be planned, of so many that are due.
-    func allowance(for due: Int) -> Int {
+    func allowance(for due: Int, beside draft: StepDraft) -> Int {
+        let room = room(beside: draft)
         if due <= wholeMax, due <= room - kept { return due }
         let tokens = min(due, share - kept, room - kept)
         return tokens <= fragment && tokens < due && hasAny ? 0 : max(0, tokens)
@@ -51,7 +51,6 @@ struct PromptBudget: Sendable {
     /// So many tokens were planned of a prompt of which so many were due; one that ends takes
     /// nothing of the share.
     mutating func take(_ tokens: Int, of due: Int) {
-        room -= tokens
         if due > wholeMax || tokens < due { share = max(0, share - tokens) }
         hasAny = hasAny || tokens > 0
     }

@@ -32,15 +32,12 @@ struct LlamaLayout: Sendable, Equatable {
     ///   - model: what the engine says of it.
     init(_ options: LlamaEngine.Options, files: LanguageModelFiles, model: LlamaModelInfo) {
         self.init(
-            options, trainingContext: max(1, model.trainingContext),
-            cellBytes: files.cellBytes)
+            options, trainingContext: model.trainingContext, cellBytes: files.cellBytes)
     }
 
     init(_ options: LlamaEngine.Options, trainingContext: Int, cellBytes: Int) {
-        let usual = min(trainingContext, LlamaEngine.Options.contextTokensUsual)
-        contextTokens = max(1, options.contextTokens ?? usual)
-        let affordable = max(0, options.memoryBytes) / max(1, cellBytes)
-        let wanted = options.memoryTokens ?? affordable
+        contextTokens = options.contextTokens(trainedWith: trainingContext)
+        let wanted = options.cells(ofBytes: cellBytes)
         let whole = wanted / contextTokens
         let isSplit =
             switch options.layout {
@@ -90,5 +87,20 @@ struct LlamaLayout: Sendable, Equatable {
         settings.draftTokensMax = isRecurrent ? 0 : options.draftTokens
         settings.sharing = isRecurrent ? .none : limits.isUnified ? .byReference : .byCopy
         return settings
+    }
+}
+
+extension LlamaEngine.Options {
+    /// Most tokens of one sequence of a model, for any engine.
+    ///
+    /// - Parameter training: tokens that the model was trained with; 0 if nobody knows.
+    func contextTokens(trainedWith training: Int) -> Int {
+        let usual = LlamaEngine.Options.contextTokensUsual
+        return max(1, contextTokens ?? (training > 0 ? min(training, usual) : usual))
+    }
+
+    /// KV cells that are wanted for all sequences together, or that memory is there for.
+    func cells(ofBytes cellBytes: Int) -> Int {
+        memoryTokens ?? max(0, memoryBytes) / max(1, cellBytes)
     }
 }

@@ -6,7 +6,7 @@ internal import Synchronization
 /// A GGUF model that is loaded and generates, embeds or ranks.
 ///
 /// It is a ``Servable`` without signatures, so that it has the life of any other version.
-final class LlamaServable: Servable, GenerativeModel {
+final class LlamaServable: Servable, LlamaTokenizing {
     let id: ServableID
     let description: GenerativeModelDescription
     let memoryBytes: Int
@@ -87,16 +87,9 @@ final class LlamaServable: Servable, GenerativeModel {
 
     // MARK: Text
 
-    func tokenize(
-        _ text: String, addsBeginning: Bool, parsesSpecial: Bool
-    ) throws -> [TokenID] {
-        try live().model.tokenize(text, addsSpecial: addsBeginning, readsSpecial: parsesSpecial)
-    }
+    func vocabulary() throws -> LlamaModel { try live().model }
 
-    func detokenize(_ tokens: [TokenID], showsSpecial: Bool) throws -> [UInt8] {
-        try live().model.detokenize(tokens, showsSpecial: showsSpecial)
-    }
-
+    /// Chats are for those that generate.
     func render(_ chat: ChatPrompt) throws -> any RenderedChat {
         try LlamaChat(model: generating().model, chat)
     }
@@ -166,8 +159,7 @@ extension GenerativeModelDescription {
     ) {
         let info = model.info
         func text(_ token: Int32?) -> String {
-            var bytes: [UInt8] = []
-            if let token { model.append(bytesOf: token, to: &bytes, showsSpecial: true) }
+            let bytes = token.map { model.bytes(of: $0, showsSpecial: true) } ?? []
             return String(decoding: bytes, as: UTF8.self)
         }
         self.init(

@@ -185,9 +185,7 @@ final class LlamaStepper: Sendable {
     }
 
     private func bytes(of token: TokenID, isShown: Bool) -> [UInt8] {
-        var bytes: [UInt8] = []
-        context.model.append(bytesOf: token, to: &bytes, showsSpecial: isShown)
-        return bytes
+        context.model.bytes(of: token, showsSpecial: isShown)
     }
 
     // MARK: Telling

@@ -67,9 +67,12 @@ struct SlotPlaces: Sendable {
     ) -> SlotID? {
         let own = Int(places[Int(slot)])
         guard !(block.lowerBound - 1...block.upperBound + 1).contains(own) else { return nil }
-        let isTaken = { (place: Int) in wanted.contains(occupants[place]) }
-        let nearby = Array(block) + [block.upperBound + 1, block.lowerBound - 1]
-        let place = nearby.first { occupants.indices.contains($0) && !isTaken($0) }
+        func isFree(_ place: Int) -> Bool {
+            occupants.indices.contains(place) && !wanted.contains(occupants[place])
+        }
+        let place =
+            block.first(where: isFree)
+            ?? [block.upperBound + 1, block.lowerBound - 1].first(where: isFree)
         return place.map { SlotID($0) }
     }
 

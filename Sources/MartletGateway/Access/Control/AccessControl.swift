@@ -3,12 +3,12 @@ import Synchronization
 /// Decides who may ask the gateway for what.
 ///
 /// A request is let in by what it shows: an API key, a token, or the client's certificate. Then by
-/// what that allows: verbs, priority, model. Last by its quotas. Without credentials at all everybody
-/// is let in, as the tenant `anonymous`.
+/// what that allows: verbs, priority, model. Last by its quotas. Without credentials at all
+/// everybody is let in, as the tenant `anonymous`.
 ///
-/// Decisions return at once, on event loops too. The lock is held for look-ups and counts alone, not
-/// while digests are computed or signatures verified. A token is verified once; then it is found by
-/// its digest until it expires. That needs no waiting either, see ``TokenKeys``.
+/// Decisions return at once, on event loops too. The lock is held for look-ups and counts alone,
+/// not while digests are computed or signatures verified. A token is verified once; then it is
+/// found by its digest until it expires. That needs no waiting either, see ``TokenKeys``.
 ///
 /// `now` is the time since an origin of the caller's choice, the same in all calls.
 final class AccessControl: Sendable {

@@ -18,8 +18,8 @@ struct AccessGrant: Sendable {
     let lease: AccessLease
     /// Whether its model is still to be decided on: the head does not name it, and it matters.
     ///
-    /// ``AccessControl/admit(model:to:now:)`` decides when the body has named it; until then nothing
-    /// of the request may go to a node.
+    /// ``AccessControl/admit(model:to:now:)`` decides when the body has named it; until then
+    /// nothing of the request may go to a node.
     let awaitsModel: Bool
     /// What is left of the rate of which least is left; nil without any.
     let balance: QuotaBalance?
@@ -142,8 +142,8 @@ extension AccessRefusal {
 }
 
 extension QuotaBalance {
-    /// What is left, in the fields that gateways commonly send (draft-ietf-httpapi-ratelimit-headers,
-    /// up to its sixth version).
+    /// What is left, in the fields that gateways commonly send
+    /// (draft-ietf-httpapi-ratelimit-headers, up to its sixth version).
     fileprivate var fields: [(name: String, value: String)] {
         [
             ("ratelimit-limit", String(limit)), ("ratelimit-remaining", String(remaining)),

@@ -64,8 +64,8 @@ final class CredentialIndex: Sendable {
     ///
     /// Whoever measures how long that takes learns nothing that helps to make a key. Digests are
     /// found by their first bytes in a hash table whose order is another in each process, and these
-    /// say nothing of a random key; then whole digests are compared in constant time: all that begin
-    /// so, and one where there are none.
+    /// say nothing of a random key; then whole digests are compared in constant time: all that
+    /// begin so, and one where there are none.
     func key(digest: SecretDigest) -> (entry: KeyEntry?, comparisons: Int) {
         var found: KeyEntry?
         var comparisons = 0

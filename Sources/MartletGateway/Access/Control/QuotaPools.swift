@@ -1,5 +1,5 @@
-/// The quotas of all, each tenant's in a table of its own: one that uses up its table, by asking for
-/// ever other models, is refused alone.
+/// The quotas of all, each tenant's in a table of its own: one that uses up its table, by asking
+/// for ever other models, is refused alone.
 ///
 /// `now` is the time since an origin of the caller's choice, the same in all calls.
 struct QuotaPools: Sendable {
@@ -34,8 +34,8 @@ struct QuotaPools: Sendable {
         places[pool].map { pools[$0].table.inFlight(key) } ?? 0
     }
 
-    /// Takes one request out of all these quotas, or out of none; those that are charged later it has
-    /// to find not used up.
+    /// Takes one request out of all these quotas, or out of none; those that are charged later it
+    /// has to find not used up.
     ///
     /// - Parameters:
     ///   - claims: the quotas.
@@ -67,8 +67,8 @@ struct QuotaPools: Sendable {
         return .admitted(least)
     }
 
-    /// Charges what a request has cost that has not released these quotas yet, to those of them that
-    /// count that.
+    /// Charges what a request has cost that has not released these quotas yet, to those of them
+    /// that count that.
     mutating func charge(
         _ spend: TokenSpend, to claims: [QuotaClaim], in pool: String, now: Duration
     ) {

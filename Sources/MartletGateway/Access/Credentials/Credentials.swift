@@ -2,8 +2,8 @@ import MartletConfiguration
 
 /// Who may ask the gateway for what: the content of the file of credentials, checked.
 ///
-/// These are plain values. What a value means stands with its key, and in the reference. Secrets are
-/// not among them, only their digests.
+/// These are plain values. What a value means stands with its key, and in the reference. Secrets
+/// are not among them, only their digests.
 struct Credentials: Sendable, Equatable {
     /// All tenants that there are; empty if the file does not list them.
     var tenants: [Tenant] = []

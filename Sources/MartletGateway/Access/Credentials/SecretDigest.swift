@@ -2,8 +2,8 @@ internal import Crypto
 
 /// The SHA-256 digest of a secret, which is all that is kept of one.
 struct SecretDigest: Sendable, Hashable {
-    // No vector: values that want more than 16 bytes of alignment cannot be returned by asynchronous
-    // functions (Swift 6.3).
+    // No vector: values that want more than 16 bytes of alignment cannot be returned by
+    // asynchronous functions (Swift 6.3).
     private let first, second, third, fourth: UInt64
 
     /// The digest of a secret (FIPS 180-4).

@@ -1,7 +1,7 @@
 /// A moment as people write it: `2027-01-31`, `2027-01-31T18:00:00Z` or `...+02:00` (RFC 3339).
 ///
-/// A day alone means its beginning in UTC; years begin with 1970. The value is the time since 1970 began, in UTC, without
-/// leap seconds, as system clocks have it.
+/// A day alone means its beginning in UTC; years begin with 1970. The value is the time since 1970
+/// began, in UTC, without leap seconds, as system clocks have it.
 struct Timestamp: Sendable, Hashable {
     /// The time since the beginning of 1970.
     let sinceEpoch: Duration

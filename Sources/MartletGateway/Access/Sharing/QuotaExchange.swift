@@ -6,9 +6,10 @@
 /// admitted only until the next exchange, and is then owed: a bucket that owes tokens spends none
 /// until they have come.
 ///
-/// Tokens are told late, by up to an exchange's time. Were they taken out of the common bucket as if
-/// they were spent then, a full bucket would lose what had come back meanwhile, and a gateway alone
-/// would get less than its limit. So a report says since when: what was spent counts from there.
+/// Tokens are told late, by up to an exchange's time. Were they taken out of the common bucket as
+/// if they were spent then, a full bucket would lose what had come back meanwhile, and a gateway
+/// alone would get less than its limit. So a report says since when: what was spent counts from
+/// there.
 ///
 /// A report that fails is forgotten, not told again: whether it was taken is not known. Then
 /// gateways admit more for a while, by what each may admit alone.

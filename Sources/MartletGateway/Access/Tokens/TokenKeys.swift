@@ -9,8 +9,8 @@ import MartletCore
 /// verified on the path of its request without waiting. JWTKit's own collection of keys is not used
 /// beyond that: asked for a key that it does not know it takes another.
 ///
-/// A key is good for exactly the algorithms that its type and curve allow, whatever a token says: an
-/// RSA key never verifies an HMAC.
+/// A key is good for exactly the algorithms that its type and curve allow, whatever a token says:
+/// an RSA key never verifies an HMAC.
 struct TokenKeys: Sendable {
     /// The bounds of a set.
     enum Bounds {
@@ -78,8 +78,8 @@ struct TokenKeys: Sendable {
 
     /// The key that may have signed a token; nil if there is none.
     ///
-    /// A token that does not name a key can only be of one that is alone for its algorithm: no token
-    /// costs more than one verification.
+    /// A token that does not name a key can only be of one that is alone for its algorithm: no
+    /// token costs more than one verification.
     func key(id: String?, algorithm: TokenAlgorithm) -> Key? {
         let candidates = keys.filter { $0.algorithm == algorithm }
         guard let id else { return candidates.count == 1 ? candidates.first : nil }

@@ -101,8 +101,8 @@ struct TokenVerifier: Sendable {
 extension AccessScope {
     /// What the words of a token's scope allow.
     ///
-    /// There are verbs such as `predict`, `model:` with a pattern, and `priority:` with the priority
-    /// that matters most. Without a verb nothing is allowed; other words mean nothing.
+    /// There are verbs such as `predict`, `model:` with a pattern, and `priority:` with the
+    /// priority that matters most. Without a verb nothing is allowed; other words mean nothing.
     init(words: [String]) {
         var verbs: AccessVerbs = []
         var patterns: [GlobPattern] = []

@@ -4,9 +4,9 @@ public import MartletCore
 /// Finds endpoints by DNS, again and again.
 ///
 /// A name is resolved anew after each refresh interval, and not when its records' time to live says
-/// so: a name server near by keeps records as long as they say, and the operator knows best how fast
-/// changes must be followed. No failure of DNS, and no name that has vanished from it, empties a
-/// set: the last one stays until another is found, and health checks tell which of its endpoints
+/// so: a name server near by keeps records as long as they say, and the operator knows best how
+/// fast changes must be followed. No failure of DNS, and no name that has vanished from it, empties
+/// a set: the last one stays until another is found, and health checks tell which of its endpoints
 /// live.
 public struct DNSDiscovery: Discovery {
     /// What is looked up, and how.

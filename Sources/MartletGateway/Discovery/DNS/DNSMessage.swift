@@ -2,8 +2,8 @@ import Foundation
 
 /// What an answer of a name server says (RFC 1035, section 4; RFC 2782; RFC 3596).
 ///
-/// Who answers may be anyone, so every length and every pointer is checked. The resolver has seen to
-/// it that this is the answer to what was asked.
+/// Who answers may be anyone, so every length and every pointer is checked. The resolver has seen
+/// to it that this is the answer to what was asked.
 struct DNSMessage: Sendable, Hashable {
     /// The addresses that answer the question, by way of whatever aliases.
     private(set) var addresses: [String] = []

@@ -10,9 +10,9 @@ struct DNSFinding: Sendable, Hashable {
 
 /// The endpoints behind a name, as lookup after lookup tells of them.
 ///
-/// Only an answer takes an endpoint away. Where a lookup is of many questions, what one of them told
-/// before stays until it is answered again; where nothing is answered, or nothing is left, there is
-/// no new set.
+/// Only an answer takes an endpoint away. Where a lookup is of many questions, what one of them
+/// told before stays until it is answered again; where nothing is answered, or nothing is left,
+/// there is no new set.
 struct DNSResolution: Sendable {
     /// What is asked for.
     enum Record: Sendable, Hashable {

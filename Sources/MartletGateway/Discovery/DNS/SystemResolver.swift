@@ -29,8 +29,8 @@ struct NameServer: Sendable, Hashable {
 /// Resolves names by the C library.
 ///
 /// Addresses are asked for as every program of the machine does (`getaddrinfo`), so `/etc/hosts`,
-/// search domains and other sources of `nsswitch.conf` count: names of containers, of Kubernetes and
-/// of a machine's own network resolve as their operators know them. Services are in DNS alone;
+/// search domains and other sources of `nsswitch.conf` count: names of containers, of Kubernetes
+/// and of a machine's own network resolve as their operators know them. Services are in DNS alone;
 /// `getaddrinfo` has no word for them, so the name servers of `resolv.conf` are asked.
 ///
 /// With a name server of its own it is asked for all records, and names are taken as full names.

@@ -9,9 +9,9 @@
 /// It is worse if the lowest credible error rate of its own is above the highest credible one of
 /// the baseline by more than the increase allowed; the same holds for the share of its answers that
 /// take longer than the 99th percentile allowed, which should be one hundredth. Bounds are
-/// those of ``BinomialBound`` with a risk of 1 in 100,000 each, so that a candidate which is as good
-/// as the baseline is wrongly taken back in less than 3 runs of 100 even if all looks were to err
-/// independently: some fifty looks, two figures with two bounds each, ten steps.
+/// those of ``BinomialBound`` with a risk of 1 in 100,000 each, so that a candidate which is as
+/// good as the baseline is wrongly taken back in less than 3 runs of 100 even if all looks were to
+/// err independently: some fifty looks, two figures with two bounds each, ten steps.
 ///
 /// A step is *passed* at the end of its interval if both versions have had enough requests and the
 /// figures as they are keep the thresholds. It is *held* if they do not, or if there are too few

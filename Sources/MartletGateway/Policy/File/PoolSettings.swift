@@ -69,8 +69,8 @@ extension TrafficPolicy {
                 "nearness", .section(), default: Nearness(), "Whether near nodes come first.")
             static let panicShare = ConfigurationKey(
                 "panic_percent", .percent(), default: 0,
-                "Below this share of usable nodes those are used too that are ejected, or that fail "
-                    + "their checks but can be connected to, since health is then perhaps "
+                "Below this share of usable nodes those are used too that are ejected, or that "
+                    + "fail their checks but can be connected to, since health is then perhaps "
                     + "misjudged; 0 never.")
             static let connectTimeout = ConfigurationKey(
                 "connect_timeout_seconds", .seconds(0.001...60), default: .seconds(1),

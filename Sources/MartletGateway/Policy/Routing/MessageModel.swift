@@ -11,8 +11,8 @@ enum MessageModel {
 
     /// The model of a gRPC call, by the frame that its message comes in.
     ///
-    /// - Throws: `ServingError`: `UNIMPLEMENTED` for a compressed message, `INVALID_ARGUMENT` for one
-    ///   that is broken, names no model, or names several.
+    /// - Throws: `ServingError`: `UNIMPLEMENTED` for a compressed message, `INVALID_ARGUMENT` for
+    ///   one that is broken, names no model, or names several.
     static func model(inCall path: String, frame: [UInt8]) throws(ServingError) -> String {
         guard frame.count >= 5 else { throw .invalidArgument("The call has no message") }
         guard frame[0] == 0 else {

@@ -2,9 +2,9 @@ import MartletCore
 
 /// The fields of a message in Protocol Buffers' wire format, one after the other.
 ///
-/// Nodes read messages by libraries of several makers, so this refuses what those differ on, such as
-/// the number of a field that has more bits than it may: else a client could show one model to the
-/// gateway, and another to the node. Source: Protocol Buffers' documentation, "Encoding".
+/// Nodes read messages by libraries of several makers, so this refuses what those differ on, such
+/// as the number of a field that has more bits than it may: else a client could show one model to
+/// the gateway, and another to the node. Source: Protocol Buffers' documentation, "Encoding".
 struct ProtobufFields {
     /// A field.
     struct Field {

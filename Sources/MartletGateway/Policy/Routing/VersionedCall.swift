@@ -79,9 +79,9 @@ struct VersionedCall: Sendable, Equatable {
 
     /// The frame of the same call of another version of the model.
     ///
-    /// The version is written behind the message, which is neither decoded nor copied a second time:
-    /// readers of Protocol Buffers merge what is there twice, and of two alternatives, or two texts,
-    /// take the last.
+    /// The version is written behind the message, which is neither decoded nor copied a second
+    /// time: readers of Protocol Buffers merge what is there twice, and of two alternatives, or two
+    /// texts, take the last.
     ///
     /// - Parameters:
     ///   - version: the version to ask.

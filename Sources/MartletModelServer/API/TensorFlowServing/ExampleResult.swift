@@ -12,7 +12,8 @@ enum ExampleResult: Equatable {
     /// Reads the outputs of a run.
     ///
     /// - Parameters:
-    ///   - outputs: the outputs that ``ExampleMethod/outputNames(of:checksName:definition:)`` named.
+    ///   - outputs: the outputs that ``ExampleMethod/outputNames(of:checksName:definition:)``
+    ///     named.
     ///   - method: what was run.
     ///   - count: how many examples went in.
     /// - Throws: `ServingError` (`INVALID_ARGUMENT`) with TensorFlow Serving's messages when types

@@ -4,9 +4,9 @@ import MartletCore
 /// answer within a target latency.
 ///
 /// When a thread is free it takes what waits, up to the size that the target allows and that pays;
-/// ``FillingWait`` says when it waits for more. Those of the highest priority go first, tenants take
-/// turns, and of a tenant's tasks that which is due first. A task whose answer would come too late
-/// is refused when it comes, unless nothing is in its way.
+/// ``FillingWait`` says when it waits for more. Those of the highest priority go first, tenants
+/// take turns, and of a tenant's tasks that which is due first. A task whose answer would come too
+/// late is refused when it comes, unless nothing is in its way.
 ///
 /// It knows no threads and no other queues. It is a class because it is large: a structure would be
 /// copied each time its owner looks at it.

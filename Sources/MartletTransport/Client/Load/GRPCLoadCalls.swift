@@ -10,8 +10,8 @@ struct GRPCLoadCalls: Sendable {
 
     /// Puts the calls of a target into bytes.
     ///
-    /// - Throws: `ServingError` (`INVALID_ARGUMENT`) for calls that differ in more than the message,
-    ///   and for what cannot be sent.
+    /// - Throws: `ServingError` (`INVALID_ARGUMENT`) for calls that differ in more than the
+    ///   message, and for what cannot be sent.
     init(_ target: LoadTarget) throws {
         guard let first = target.requests.first else {
             throw ServingError.invalidArgument("There is nothing to be sent")

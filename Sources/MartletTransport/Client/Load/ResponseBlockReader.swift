@@ -32,8 +32,8 @@ struct GRPCResponseFields: Sendable, Equatable {
 
 /// Decodes header blocks of a server, and knows again those that came before.
 ///
-/// As ``HeaderBlockReader`` does for a server: a block that leaves the table alone means the same as
-/// long as the table stays as it is.
+/// As ``HeaderBlockReader`` does for a server: a block that leaves the table alone means the same
+/// as long as the table stays as it is.
 struct ResponseBlockReader {
     private struct Known {
         let block: [UInt8]

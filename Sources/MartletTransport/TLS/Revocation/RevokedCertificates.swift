@@ -18,8 +18,8 @@ struct RevokedCertificates: Sendable {
     /// - Parameters:
     ///   - source: one list or more; what two of one authority revoke is revoked.
     ///   - authorities: those that sign clients' certificates, each of which should have a list.
-    /// - Throws: `ServingError` that names the file and what is wrong with it: a list that is broken,
-    ///   or that none of the authorities signed.
+    /// - Throws: `ServingError` that names the file and what is wrong with it: a list that is
+    ///   broken, or that none of the authorities signed.
     init(_ source: PEMSource, authorities: [Certificate]) throws {
         let lists = try RevokedCertificates.lists(source)
         for list in lists where !authorities.contains(where: list.isSigned(by:)) {

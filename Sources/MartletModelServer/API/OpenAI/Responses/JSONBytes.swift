@@ -1,3 +1,4 @@
+import MartletCore
 import MartletTensors
 
 /// JSON written straight into bytes: an answer that streams writes an object for each token.
@@ -6,19 +7,17 @@ import MartletTensors
 extension [UInt8] {
     /// Appends a JSON string, or `null`.
     mutating func appendJSON(_ text: String?) {
-        guard var text else {
+        if let text {
+            append(jsonString: text)
+        } else {
             append(contentsOf: "null".utf8)
-            return
         }
-        append(UInt8(ascii: "\""))
-        text.withUTF8 { appendEscaped($0) }
-        append(UInt8(ascii: "\""))
     }
 
     /// Appends a JSON string of bytes that are UTF-8.
     mutating func appendJSON(utf8: [UInt8]) {
         append(UInt8(ascii: "\""))
-        utf8.withUnsafeBufferPointer { appendEscaped($0) }
+        utf8.withUnsafeBufferPointer { append(jsonEscaped: $0) }
         append(UInt8(ascii: "\""))
     }
 
@@ -88,40 +87,6 @@ extension [UInt8] {
                 appendJSON(member.value)
             }
             append(UInt8(ascii: "}"))
-        }
-    }
-
-    // MARK: Escapes
-
-    /// Appends what stands between the quotes: runs that need no escape as they are.
-    private mutating func appendEscaped(_ utf8: UnsafeBufferPointer<UInt8>) {
-        var clean = 0
-        for index in utf8.indices {
-            let byte = utf8[index]
-            guard byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") else {
-                continue
-            }
-            append(contentsOf: UnsafeBufferPointer(rebasing: utf8[clean..<index]))
-            appendEscape(of: byte)
-            clean = index + 1
-        }
-        append(contentsOf: UnsafeBufferPointer(rebasing: utf8[clean...]))
-    }
-
-    private mutating func appendEscape(of byte: UInt8) {
-        append(UInt8(ascii: "\\"))
-        switch byte {
-        case 0x08: append(UInt8(ascii: "b"))
-        case 0x09: append(UInt8(ascii: "t"))
-        case 0x0A: append(UInt8(ascii: "n"))
-        case 0x0C: append(UInt8(ascii: "f"))
-        case 0x0D: append(UInt8(ascii: "r"))
-        case 0..<0x20:
-            append(contentsOf: "u00".utf8)
-            append(byte < 0x10 ? UInt8(ascii: "0") : UInt8(ascii: "1"))
-            let low = byte & 15
-            append(low < 10 ? UInt8(ascii: "0") + low : UInt8(ascii: "a") + low - 10)
-        default: append(byte)
         }
     }
 }

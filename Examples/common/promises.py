@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from terminal import verdict
+from common.terminal import verdict
 
 
 @dataclass

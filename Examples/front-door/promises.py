@@ -1,1 +1,0 @@
-../transcription/promises.py

@@ -1,1 +1,0 @@
-../transcription/terminal.py
