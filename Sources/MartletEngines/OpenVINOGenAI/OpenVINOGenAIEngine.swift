@@ -61,7 +61,7 @@ public struct OpenVINOGenAIEngine: Engine {
         vocabularyOptions.isVocabularyOnly = true
         let vocabulary = try LlamaModel(
             library: library, path: files.path, options: vocabularyOptions)
-        guard (vocabulary.count(of: "pooling_type") ?? 0) == 0 else {
+        guard !files.sizes.embeds, (vocabulary.count(of: "pooling_type") ?? 0) == 0 else {
             throw OpenVINOGenAIEngine.unsuitable("it makes embeddings")
         }
         let scheduling = scheduling(of: vocabulary, files)

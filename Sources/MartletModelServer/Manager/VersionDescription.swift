@@ -45,6 +45,7 @@ struct VersionDescription {
             fileBytes = description.fileBytes
         } else if GGUFDescription.isPresent(in: folder), !hasSavedModel {
             let description = try GGUFDescription(folder: folder, safety: options.safety)
+            try description.requireServable()
             format = .gguf
             exampleSteps = nil
             tags = []

@@ -136,6 +136,7 @@ public struct GGUFDescription: Sendable {
         keyValueHeadCounts = sizes.keyValueHeadCounts
         keyValueBytesPerToken = sizes.keyValueBytesPerToken
         embeds = sizes.embeds
+        if sizes.embeds { try sizes.checkVectors(parts, architecture: architecture) }
         vocabularySize = vocabulary.size
         tokenizerModel = vocabulary.model
         beginningToken = vocabulary.beginning

@@ -8,6 +8,9 @@ struct GGUFHyperparameters {
     /// Most elements of one token's state, heads or parts of a head.
     static let sizeMax = 1 << 24
 
+    /// The ways to pool vectors have numbers from 0, for none, to this one, for ranking.
+    static let poolingRank = 4
+
     private static let ropeScalings: Set<String> = ["none", "linear", "yarn", "longrope"]
 
     let contextLength: Int
@@ -19,9 +22,11 @@ struct GGUFHyperparameters {
     /// Elements of a head's key, and of its value.
     let keyLength: Int
     let valueLength: Int
-    /// Whether the model makes vectors of texts: it pools outputs, or each token sees those behind
-    /// it.
+    /// Whether the model makes vectors of texts: it pools outputs, each token sees those behind it,
+    /// or it is of a kind that does nothing else.
     let embeds: Bool
+    /// Whether it makes numbers for ranking of its vectors.
+    let ranks: Bool
 
     /// Reads the sizes of a model.
     ///
@@ -41,7 +46,11 @@ struct GGUFHyperparameters {
         let share = heads > 0 ? embeddingLength / heads : 0
         keyLength = try keys.count("attention.key_length", limit: size) ?? share
         valueLength = try keys.count("attention.value_length", limit: size) ?? share
-        embeds = try keys.count("pooling_type") ?? 0 > 0 || keys.isFalse("attention.causal")
+        let pooling = try keys.count("pooling_type", limit: GGUFHyperparameters.poolingRank) ?? 0
+        ranks = pooling == GGUFHyperparameters.poolingRank
+        embeds =
+            pooling > 0 || keys.isFalse("attention.causal")
+            || GGUFArchitecture.encoders.contains(architecture)
         _ = try keys.count("nextn_predict_layers", limit: layerCount)
         try GGUFHyperparameters.checkExperts(keys, layers: layerCount, limits: limits)
         let scaling = try metadata.text("\(architecture).rope.scaling.type") ?? "linear"

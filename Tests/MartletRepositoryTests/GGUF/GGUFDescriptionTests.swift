@@ -138,6 +138,7 @@ struct GGUFDescriptionTests {
         ),
         ("llama.attention.head_count", .float32(8), "is a number, not a whole number"),
         ("llama.nextn_predict_layers", .uint32(3), "0 to 2 are possible"),
+        ("llama.pooling_type", .uint32(5), "'llama.pooling_type' is 5; 0 to 4 are possible"),
         ("llama.expert_count", .uint32(1025), "0 to 1024 are possible"),
         ("llama.expert_count", .uint32(8), "8 experts of which 0 are used"),
         ("llama.expert_used_count", .uint32(2), "0 experts of which 2 are used"),

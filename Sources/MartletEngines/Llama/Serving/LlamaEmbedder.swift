@@ -17,7 +17,11 @@ final class LlamaEmbedder: Sendable {
     /// Whether a model is made for that: an encoder, or one whose file says how its vectors are
     /// pooled.
     static func isMeant(for model: LlamaModel) -> Bool {
-        guard model.info.hasDecoder else { return true }
+        !model.info.hasDecoder || pools(model)
+    }
+
+    /// Whether a model's file says how vectors of tokens become one of a text.
+    private static func pools(_ model: LlamaModel) -> Bool {
         let architecture = model.metadata("general.architecture") ?? ""
         let pooling = model.metadata("\(architecture).pooling_type").flatMap { Int($0) }
         return (pooling ?? 0) > 0
@@ -36,6 +40,8 @@ final class LlamaEmbedder: Sendable {
         options.threads = threads
         options.batchThreads = threads
         options.givesEmbeddings = true
+        // One vector a text is what clients ask for; the mean is what most encoders are trained for.
+        options.pooling = LlamaEmbedder.pools(model) ? nil : .mean
         let context = try LlamaContext(model: model, options: options)
         self.model = model
         limits = context.limits

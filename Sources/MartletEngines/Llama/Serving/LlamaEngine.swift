@@ -100,6 +100,6 @@ public struct LlamaEngine: Engine {
         return try LlamaServable(
             id: artifact.id, model: model, adapters: adapters,
             layout: LlamaLayout(options, files: files, model: model.info), options: options,
-            fileBytes: artifact.fileBytes)
+            embeds: files.sizes.embeds, fileBytes: artifact.fileBytes)
     }
 }

@@ -23,40 +23,65 @@ final class LlamaServable: Servable, LlamaTokenizing {
 
     /// Takes the memory, tries how many threads are best, and begins to generate.
     ///
+    /// - Parameters:
+    ///   - id: which version it is.
+    ///   - model: its weights.
+    ///   - adapters: its LoRA adapters, by name.
+    ///   - layout: how its sequences lie in memory.
+    ///   - options: what the operator wants.
+    ///   - embeds: whether its file says that it makes vectors of texts; that it does not is no
+    ///     proof that it can generate.
+    ///   - fileBytes: bytes of its files.
     /// - Throws: `ServingError`, as when the memory is not to be had.
     init(
         id: ServableID, model: LlamaModel, adapters: [String: LlamaAdapter], layout: LlamaLayout,
-        options: LlamaEngine.Options, fileBytes: Int
+        options: LlamaEngine.Options, embeds: Bool = false, fileBytes: Int
     ) throws {
+        // Such a model's first text goes to the encoder; without it the engine ends the process.
+        guard !(model.info.hasEncoder && model.info.hasDecoder) else {
+            throw ServingError(
+                .unimplemented,
+                "Model \(id) has an encoder and a decoder (\(model.info.summary)); the engine "
+                    + "generates with decoders alone, and embeds with encoders alone")
+        }
         self.id = id
         let threads = max(1, options.threads ?? ProcessInfo.processInfo.activeProcessorCount)
-        let embeds = LlamaEmbedder.isMeant(for: model)
-        var bytes = 0
-        var contextTokens = layout.contextTokens
-        var ranks = false
-        if embeds {
-            let embedder = try LlamaEmbedder(
-                model: model, contextTokens: layout.contextTokens, threads: threads)
-            bytes = embedder.limits.byteCount
-            contextTokens = embedder.limits.microBatch
-            ranks = embedder.limits.pooling == .rank
-            parts = Mutex(Parts(model: model, loop: nil, embedder: embedder))
-        } else {
-            let context = try LlamaContext(
-                model: model,
-                options: layout.context(options, threads: threads, embeds: false))
-            bytes = context.limits.byteCount
+        let context: LlamaContext? =
+            embeds || LlamaEmbedder.isMeant(for: model)
+            ? nil
+            : try LlamaServable.generatingContext(model, layout, options, threads: threads)
+        let bytes: Int
+        if let context {
             let settings = LlamaLoop.settings(layout, options, context)
-            contextTokens = settings.contextTokensMax
             let loop = try LlamaLoop(
                 context: context, adapters: adapters, settings: settings, threads: threads,
                 name: id.model)
+            bytes = context.limits.byteCount
             parts = Mutex(Parts(model: model, loop: loop, embedder: nil))
+            description = GenerativeModelDescription(
+                model, contextTokens: settings.contextTokensMax, embeds: false, ranks: false,
+                adapters: adapters.keys.sorted())
+        } else {
+            let embedder = try LlamaEmbedder(
+                model: model, contextTokens: layout.contextTokens, threads: threads)
+            bytes = embedder.limits.byteCount
+            parts = Mutex(Parts(model: model, loop: nil, embedder: embedder))
+            // None is applied to vectors: a name that does nothing would mislead.
+            description = GenerativeModelDescription(
+                model, contextTokens: embedder.limits.microBatch, embeds: true,
+                ranks: embedder.limits.pooling == .rank, adapters: [])
         }
         memoryBytes = max(bytes, fileBytes)
-        description = GenerativeModelDescription(
-            model, contextTokens: contextTokens, embeds: embeds, ranks: ranks,
-            adapters: adapters.keys.sorted())
+    }
+
+    /// The memory of a model that generates; `nil` for one that turns out to keep none of the
+    /// tokens before, so that it cannot go on with a text.
+    private static func generatingContext(
+        _ model: LlamaModel, _ layout: LlamaLayout, _ options: LlamaEngine.Options, threads: Int
+    ) throws -> LlamaContext? {
+        let context = try LlamaContext(
+            model: model, options: layout.context(options, threads: threads, embeds: false))
+        return context.limits.memoryBytes > 0 ? context : nil
     }
 
     private func live() throws -> Parts {
