@@ -100,6 +100,26 @@ def test_tokens_are_as_good_as_text(node, client):
         client.embeddings.create(model="mean", input=[10**6])
 
 
+def test_a_text_that_is_too_long_is_named(client):
+    with pytest.raises(openai.BadRequestError) as refusal:
+        client.embeddings.create(model="mean", input=["cat", "cat " * tiny_models.CONTEXT])
+    assert refusal.value.code == "context_length_exceeded"
+    assert refusal.value.param == "input[1]"
+    assert "reads 128 at once" in str(refusal.value)
+
+
+def test_tokens_of_texts_are_counted(node, client):
+    def counted(name):
+        return node.rest.metrics().total(name, model="first", version="1")
+
+    before = counted("martlet_prompt_tokens_total")
+    steps = counted("martlet_generation_steps_total")
+    usage = client.embeddings.create(model="first", input=TEXTS * 20).usage
+    assert counted("martlet_prompt_tokens_total") - before == usage.prompt_tokens > 0
+    assert counted("martlet_generation_steps_total") - steps > 1
+    assert counted("martlet_sequences_running") == counted("martlet_sequences_waiting") == 0
+
+
 def test_an_encoder_generates_nothing(client):
     for name in ENCODERS:
         with pytest.raises(openai.BadRequestError) as refusal:

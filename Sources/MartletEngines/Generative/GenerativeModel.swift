@@ -62,16 +62,22 @@ public protocol GenerativeModel: Sendable {
     ///   - reason: what its last event says.
     func cancel(_ id: GenerationID, reason: FinishReason)
 
-    /// How well each document answers a query, the higher the better; blocks.
+    /// What a model that ranks reads to say how well a document answers a query; ``embed(_:checking:)``
+    /// gives one number for it, the higher the better.
     ///
     /// - Throws: `ServingError`; `UNIMPLEMENTED` for a model that cannot.
-    func rank(_ documents: [String], for query: String) throws -> (scores: [Float], tokens: Int)
+    func rankingPrompt(query: String, document: String) throws -> [TokenID]
 
     /// One vector for each prompt, of ``GenerativeModelDescription/embeddingSize`` numbers,
     /// pooled as the model wants it and not normalised; blocks.
     ///
-    /// - Throws: `ServingError`; `UNIMPLEMENTED` for a model that cannot.
-    func embed(_ prompts: [[TokenID]]) throws -> [[Float]]
+    /// - Parameters:
+    ///   - prompts: the tokens of each, at most ``GenerativeModelDescription/contextTokensMax``.
+    ///   - check: asked before each part of the work, which an error of it ends.
+    /// - Throws: `ServingError`; `UNIMPLEMENTED` for a model that cannot; what `check` throws.
+    func embed(
+        _ prompts: [[TokenID]], checking check: () throws -> Void
+    ) throws -> [[Float]]
 
     /// Takes no more requests, ends those there are as cancelled, and gives the memory back;
     /// blocks.
@@ -85,14 +91,14 @@ extension GenerativeModel {
     }
 
     /// Few models rank.
-    public func rank(
-        _ documents: [String], for query: String
-    ) throws -> (scores: [Float], tokens: Int) {
+    public func rankingPrompt(query: String, document: String) throws -> [TokenID] {
         throw ServingError(.unimplemented, "Model \(id) ranks no documents")
     }
 
     /// Most models that generate do not embed.
-    public func embed(_ prompts: [[TokenID]]) throws -> [[Float]] {
+    public func embed(
+        _ prompts: [[TokenID]], checking check: () throws -> Void
+    ) throws -> [[Float]] {
         throw ServingError(.unimplemented, "Model \(id) makes no embeddings")
     }
 }

@@ -106,9 +106,11 @@ def _word_pieces(writer):
     return len(tokens)
 
 
-def bert(path, pooling=None, causal=False, seed=1, **keys):
+def bert(path, pooling=None, causal=False, seed=1, templates=None, **keys):
     """An encoder; without `pooling` its file does not say how its vectors are pooled, and with
-    `causal` of None not even that each token sees what follows it. `keys` are set in the end."""
+    `causal` of None not even that each token sees what follows it.
+
+    `templates` are named chat templates, and `keys` further numbers of the architecture."""
     writer = _writer(path, "bert")
     _sizes(writer)
     writer.add_layer_norm_eps(1e-12)
@@ -116,6 +118,9 @@ def bert(path, pooling=None, causal=False, seed=1, **keys):
         writer.add_causal_attention(causal)
     if pooling is not None:
         keys = {"pooling_type": int(pooling), **keys}
+    for name, template in (templates or {}).items():
+        if template is not None:
+            writer.add_string(f"tokenizer.chat_template.{name}", template)
     for key, value in keys.items():
         writer.add_uint32(f"bert.{key}", value)
     count = _word_pieces(writer)

@@ -242,8 +242,10 @@ extension EngineTests {
         @Test func whatAGeneratingModelCannot_isSaid() throws {
             let servable = try load()
             defer { servable.unload() }
-            #expect(throws: ServingError.self) { try servable.embed([[1]]) }
-            #expect(throws: ServingError.self) { try servable.rank(["a"], for: "b") }
+            #expect(throws: ServingError.self) { try servable.embed([[1]]) {} }
+            #expect(throws: ServingError.self) {
+                try servable.rankingPrompt(query: "a", document: "b")
+            }
             #expect(servable.description.generates)
             #expect(!servable.description.embeds)
             #expect(servable.description.contextTokensMax == 256)

@@ -3,10 +3,13 @@ internal import Synchronization
 
 /// Makes vectors of texts, or numbers that say how well a document answers a query.
 ///
-/// One batch is computed at a time: an encoder sees all tokens of a text at once.
+/// One batch is computed at a time: an encoder sees all tokens of a text at once. Requests take
+/// turns between batches, so that one of thousands of texts keeps none of a few waiting.
 final class LlamaEmbedder: Sendable {
     private let model: LlamaModel
     private let context: Mutex<LlamaContext>
+    private let template: LlamaRerankPrompt?
+    private let loadNow = Mutex(GenerationLoad())
 
     /// What the context has.
     let limits: LlamaContextLimits
@@ -44,38 +47,64 @@ final class LlamaEmbedder: Sendable {
         options.pooling = LlamaEmbedder.pools(model) ? nil : .mean
         let context = try LlamaContext(model: model, options: options)
         self.model = model
+        template = context.limits.pooling == .rank ? try LlamaRerankPrompt(of: model) : nil
         limits = context.limits
         self.context = Mutex(context)
     }
 
-    /// One vector for each prompt.
+    /// What it is busy with, each text counted as a sequence.
+    var load: GenerationLoad { loadNow.withLock { $0 } }
+
+    /// One vector for each prompt, or one number where the model ranks.
     ///
-    /// - Throws: `ServingError`: `INVALID_ARGUMENT` for a prompt that is too long or empty.
-    func embed(_ prompts: [[TokenID]]) throws -> [[Float]] {
-        for prompt in prompts { try check(prompt) }
-        return try context.withLock { context in
-            var vectors: [[Float]] = []
-            vectors.reserveCapacity(prompts.count)
-            var rest = prompts[...]
-            while !rest.isEmpty {
+    /// - Parameters:
+    ///   - prompts: the tokens of each.
+    ///   - check: asked before each batch; ends the work by an error.
+    /// - Throws: `ServingError`: `INVALID_ARGUMENT` for a prompt that is too long or empty; what
+    ///   `check` throws.
+    func embed(
+        _ prompts: [[TokenID]], checking check: () throws -> Void
+    ) throws -> [[Float]] {
+        for prompt in prompts { try self.check(prompt) }
+        var vectors: [[Float]] = []
+        vectors.reserveCapacity(prompts.count)
+        var rest = prompts[...]
+        loadNow.withLock { $0.waiting += prompts.count }
+        defer { loadNow.withLock { $0.waiting -= rest.count } }
+        while !rest.isEmpty {
+            try context.withLock { context in
+                // Who waited for others may be wanted no more.
+                try check()
                 let group = nextGroup(of: rest)
-                vectors += try compute(group, in: context)
                 rest = rest.dropFirst(group.count)
+                begin(group)
+                defer { loadNow.withLock { $0.running -= group.count } }
+                vectors += try compute(group, in: context)
             }
-            return vectors
+        }
+        return vectors
+    }
+
+    private func begin(_ group: ArraySlice<[TokenID]>) {
+        loadNow.withLock { load in
+            load.waiting -= group.count
+            load.running += group.count
+            load.counters.promptTokens += group.reduce(0) { $0 + $1.count }
+            load.counters.steps += 1
         }
     }
 
-    /// How well each document answers a query.
+    /// What the model reads to say how well a document answers a query.
     ///
     /// - Throws: `ServingError`; `UNIMPLEMENTED` for a model that ranks nothing.
-    func rank(_ documents: [String], for query: String) throws -> (scores: [Float], tokens: Int) {
+    func rankingPrompt(query: String, document: String) throws -> [TokenID] {
         guard limits.pooling == .rank else {
             throw ServingError(.unimplemented, "The model makes embeddings; it ranks nothing")
         }
-        let prompts = try documents.map { try pair(query, $0) }
-        let vectors = try embed(prompts)
-        return (vectors.map { $0.first ?? .nan }, prompts.reduce(0) { $0 + $1.count })
+        guard let template else { return try pair(query, document) }
+        return try template.tokens(query: query, document: document) { text in
+            try model.tokenize(text, addsSpecial: false, readsSpecial: false)
+        }
     }
 
     /// What cross-encoders read: the query and the document, each with its end.

@@ -121,7 +121,10 @@ final class LlamaServable: Servable, LlamaTokenizing {
 
     // MARK: Generating
 
-    var load: GenerationLoad { parts.withLock { $0?.loop }?.load ?? GenerationLoad() }
+    var load: GenerationLoad {
+        let parts = parts.withLock { $0 }
+        return parts?.loop?.load ?? parts?.embedder?.load ?? GenerationLoad()
+    }
 
     func submit(
         _ request: GenerationRequest, onEvent: @escaping @Sendable (GenerationEvent) -> Void
@@ -152,14 +155,14 @@ final class LlamaServable: Servable, LlamaTokenizing {
 
     // MARK: Embedding
 
-    func embed(_ prompts: [[TokenID]]) throws -> [[Float]] {
-        try embedding().embed(prompts)
+    func embed(
+        _ prompts: [[TokenID]], checking check: () throws -> Void
+    ) throws -> [[Float]] {
+        try embedding().embed(prompts, checking: check)
     }
 
-    func rank(
-        _ documents: [String], for query: String
-    ) throws -> (scores: [Float], tokens: Int) {
-        try embedding().rank(documents, for: query)
+    func rankingPrompt(query: String, document: String) throws -> [TokenID] {
+        try embedding().rankingPrompt(query: query, document: document)
     }
 
     private func embedding() throws -> LlamaEmbedder {

@@ -44,10 +44,23 @@ final class GenerationMetrics: Sendable {
 
     private static let version = ["model", "version"]
 
+    /// What is also known of models that make vectors of texts; each text is a sequence.
+    private static let ofEncoders: Set<String> = [
+        "martlet_sequences_running", "martlet_sequences_waiting", "martlet_prompt_tokens_total",
+        "martlet_generation_steps_total",
+    ]
+
+    /// The models that have a metric.
+    private static func models(
+        of metric: String, in manager: ModelManager
+    ) -> [any GenerativeModel] {
+        manager.languageModels.filter { $0.description.generates || ofEncoders.contains(metric) }
+    }
+
     private static func registerLoad(in metrics: MetricsRegistry, manager: ModelManager) {
         let gauges: [(String, String, @Sendable (GenerationLoad) -> Double)] = [
             (
-                "martlet_sequences_running", "Sequences that are being generated.",
+                "martlet_sequences_running", "Sequences that are being generated or embedded.",
                 { Double($0.running) }
             ),
             ("martlet_sequences_waiting", "Sequences that wait.", { Double($0.waiting) }),
@@ -64,7 +77,7 @@ final class GenerationMetrics: Sendable {
         ]
         for (name, help, value) in gauges {
             metrics.collector(name, help: help, labelNames: version) { samples in
-                for model in manager.languageModels where model.description.generates {
+                for model in models(of: name, in: manager) {
                     samples.add(
                         value(model.load), labels: model.id.model, String(model.id.version))
                 }
@@ -102,11 +115,14 @@ final class GenerationMetrics: Sendable {
                 "martlet_draft_tokens_accepted_total",
                 "Tokens guessed ahead that the model agreed with.", { $0.draftsAccepted }
             ),
-            ("martlet_generation_steps_total", "Steps of the decode loop.", { $0.steps }),
+            (
+                "martlet_generation_steps_total",
+                "Steps of the decode loop; batches of a model that embeds.", { $0.steps }
+            ),
         ]
         for (name, help, value) in counters {
             metrics.collector(name, help: help, kind: .counter, labelNames: version) { samples in
-                for model in manager.languageModels where model.description.generates {
+                for model in models(of: name, in: manager) {
                     samples.add(
                         Double(value(model.load.counters)), labels: model.id.model,
                         String(model.id.version))

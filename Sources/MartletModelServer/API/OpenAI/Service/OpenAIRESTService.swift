@@ -58,7 +58,7 @@ struct OpenAIRESTService: RESTService {
 
     // MARK: Generating
 
-    private func planner(
+    func planner(
         of model: String, _ request: HTTPRequest, _ subject: inout RequestSubject,
         generates: Bool = true
     ) throws -> GenerationPlanner {
@@ -83,50 +83,6 @@ struct OpenAIRESTService: RESTService {
                 plan, streamBytesMax: bytesMax, observer: observer, completion: completion
             ).start(request.context.cancellation)
         }
-    }
-
-    // MARK: Vectors
-
-    private func embed(
-        _ request: HTTPRequest, _ subject: inout RequestSubject
-    ) throws -> HTTPResponse {
-        let wanted = try EmbeddingRequest(decoding: request.body, limits: limits, bounds: bounds)
-        let planner = try planner(of: wanted.model, request, &subject, generates: false)
-        let model = planner.target.model
-        guard model.description.embeds else {
-            throw ServingError.unsuitableModel(wanted.model, "makes no embeddings")
-        }
-        let size = model.description.embeddingSize
-        if let dimensions = wanted.dimensions, dimensions > size {
-            throw ServingError.invalidField(
-                "dimensions", .wrongValue,
-                "'dimensions' is \(dimensions); the model's embeddings have \(size)")
-        }
-        let prompts = try wanted.inputs.map { try planner.tokens(of: $0) }
-        let vectors = try model.embed(prompts).map { vector in
-            vector.prefix(wanted.dimensions ?? size).normalized
-        }
-        return .json(
-            EmbeddingAnswer.encode(
-                vectors, as: wanted.encoding, model: wanted.model,
-                promptTokens: prompts.reduce(0) { $0 + $1.count }))
-    }
-
-    private func rank(
-        _ request: HTTPRequest, _ subject: inout RequestSubject
-    ) throws -> HTTPResponse {
-        let wanted = try RerankRequest(decoding: request.body, limits: limits, bounds: bounds)
-        let target = try targets.target(of: wanted.model, &subject)
-        guard target.model.description.ranks else {
-            throw ServingError.unsuitableModel(wanted.model, "ranks no documents")
-        }
-        let (scores, tokens) = try target.model.rank(wanted.documents, for: wanted.query)
-        var random = SystemRandomNumberGenerator()
-        let identity = AnswerIdentity(
-            .rerank, created: Int(Date().timeIntervalSince1970), model: wanted.model,
-            using: &random)
-        return .json(
-            RerankAnswer.encode(identity, request: wanted, scores: scores, promptTokens: tokens))
     }
 
     // MARK: Tokens
@@ -176,14 +132,5 @@ extension HTTPResponse {
             response.headers.add("retry-after", String(seconds))
         }
         return response
-    }
-}
-
-extension Sequence<Float> {
-    /// The same direction with length 1, as OpenAI's embeddings have; nothing stays nothing.
-    fileprivate var normalized: [Float] {
-        let length = reduce(into: Double(0)) { $0 += Double($1) * Double($1) }.squareRoot()
-        guard length > 0, length.isFinite else { return Array(self) }
-        return map { Float(Double($0) / length) }
     }
 }
