@@ -166,6 +166,9 @@ struct ModelLifecycle {
         !isAvailable && residency != .removed && !aspired.isEmpty
     }
 
+    /// Where the versions are that would be loaded if somebody asked for the model.
+    var comingPaths: [String] { mayCome ? aspired.compactMap { versions[$0]?.path } : [] }
+
     /// Whether a version is being loaded.
     var isLoading: Bool { versions.values.contains { $0.state == .loading || $0.isReloading } }
 

@@ -53,6 +53,8 @@ public final class ModelManager: Sendable {
     let waiters = Mutex<[ManagerWaiter]>([])
     /// Language models, as they were when so much had changed.
     let languageModelsKnown = Mutex<(change: Int, models: [any GenerativeModel])?>(nil)
+    /// LoRA adapters by name, as they were when so much had changed.
+    let adaptersKnown = Mutex<(change: Int, owners: [String: [AdapterOwner]])?>(nil)
     let changes = Atomic<Int>(0)
     private let knowsStorage = Atomic<Bool>(false)
     let loadThreads: EngineThreads

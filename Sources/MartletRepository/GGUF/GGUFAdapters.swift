@@ -9,6 +9,15 @@ public struct GGUFAdapters: Sendable {
     /// The path of each adapter, by its name.
     public let paths: [String: String]
 
+    /// The names of the adapters of a version, without a look into their files.
+    ///
+    /// - Parameter folder: the folder of the version.
+    /// - Returns: the names, in no order; none where the folder cannot be listed.
+    public static func names(folder: String) -> [String] {
+        GGUFModelFiles.names(in: "\(folder)/\(folderName)")
+            .map { String($0.dropLast(GGUFModelFiles.suffix.count)) }
+    }
+
     /// Looks for the adapters of a version.
     ///
     /// - Parameters:
@@ -30,11 +39,7 @@ public struct GGUFAdapters: Sendable {
     /// Refuses before native code sees it what its header shows to be wrong.
     private static func check(_ path: String, limits: GGUFLimits) throws {
         do {
-            let parts = try GGUFParts([path], limits: limits)
-            let kind = try parts.metadata.text("general.type") ?? ""
-            guard kind == "adapter" else {
-                throw GGUFFault.unsound("it is of type '\(kind.shown)', not an adapter")
-            }
+            try GGUFAdapterCheck(GGUFParts([path], limits: limits)).run()
         } catch let fault as GGUFFault {
             throw fault.error(of: path)
         }

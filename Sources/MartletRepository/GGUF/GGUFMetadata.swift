@@ -40,7 +40,7 @@ struct GGUFMetadata {
         case .string: return try text(&reader, of: key)
         case .bool: return .truth(try whole(&reader, .bool, of: key) == 1)
         case .float32: return .float(Double(Float(bitPattern: try reader.number())))
-        case .float64: return .float(Double(bitPattern: try reader.number()))
+        case .float64: return .double(Double(bitPattern: try reader.number()))
         case .uint64:
             let number = try reader.number(UInt64.self)
             return Int64(exactly: number).map { .integer($0, type) } ?? .huge(number)

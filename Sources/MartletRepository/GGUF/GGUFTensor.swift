@@ -11,6 +11,8 @@ struct GGUFTensor {
 
     let name: String
     let type: GGUFTensorType
+    /// Its dimensions, the one that lies together in memory first.
+    let sizes: [Int]
     /// The product of its sizes.
     let elementCount: Int
     /// Bytes of its data.
@@ -29,6 +31,7 @@ struct GGUFTensor {
             throw GGUFFault.unsound("\(shown) is of the unknown type \(number)", at: start)
         }
         self.type = type
+        self.sizes = sizes
         guard (sizes.first ?? 1).isMultiple(of: type.blockElements) else {
             throw GGUFFault.unsound(
                 "\(shown) has rows of \(sizes.first ?? 1) elements, no multiple of the "

@@ -29,7 +29,10 @@ enum GGUFValue: Equatable {
     case integer(Int64, GGUFValueType)
     /// One that is beyond 63 bits.
     case huge(UInt64)
+    /// One of 32 bits.
     case float(Double)
+    /// One of 64 bits.
+    case double(Double)
     case truth(Bool)
     case text(String)
     /// A text that is no UTF-8, or longer than what is kept.
@@ -41,7 +44,7 @@ enum GGUFValue: Equatable {
         switch self {
         case .integer: "a whole number"
         case .huge: "a number beyond 63 bits"
-        case .float: "a number"
+        case .float, .double: "a number"
         case .truth: "a truth value"
         case .text: "text"
         case .bytes(let count, true): "a text of \(count) bytes, which is too long"

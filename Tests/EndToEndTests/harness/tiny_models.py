@@ -193,20 +193,34 @@ def _unigrams(writer):
     return len(tokens)
 
 
-def smollm2_adapter(path, seed=3, strength=1.0, layers=SMOLLM2_LAYERS, **changes):
-    """A LoRA adapter of SmolLM2-135M, of rank 4.
+def adapter(
+    path,
+    architecture="llama",
+    width=SMOLLM2_WIDTH,
+    layers=SMOLLM2_LAYERS,
+    strength=0.05,
+    seed=3,
+    **changes,
+):
+    """A LoRA adapter of rank 4 of a model's queries; SmolLM2-135M's unless told otherwise.
 
-    `changes` spoil it: `architecture`, `kind`, `general_type`, `width`, `lacks_b`, `place`.
+    `changes` spoil it: `kind`, `method`, `alpha` (writes that key), `place`, `numbers` (their
+    type), `ranks` (of both halves), `halves`.
     """
-    width = changes.get("width", SMOLLM2_WIDTH)
-    writer = gguf.GGUFWriter(path, changes.get("architecture", "llama"))
-    writer.add_type(changes.get("general_type", gguf.GGUFType.ADAPTER))
-    writer.add_string("adapter.type", changes.get("kind", "lora"))
-    writer.add_float32("adapter.lora.alpha", 4.0)
-    tensors = _Tensors(writer, seed)
+    writer = gguf.GGUFWriter(path, architecture)
+    writer.add_type(changes.get("kind", gguf.GGUFType.ADAPTER))
+    writer.add_string("adapter.type", changes.get("method", "lora"))
+    changes.get("alpha", lambda writer, key: writer.add_float32(key, 4.0))(
+        writer, "adapter.lora.alpha"
+    )
+    ranks = changes.get("ranks", (4, 4))
+    random = numpy.random.default_rng(seed)
     for layer in range(layers):
-        name = f"blk.{layer}.{changes.get('place', 'attn_q')}.weight"
-        tensors.matrix(f"{name}.lora_a", width, 4, scale=0.2)
-        if not changes.get("lacks_b"):
-            tensors.matrix(f"{name}.lora_b", 4, width, scale=strength)
+        halves = {
+            "lora_a": random.normal(0, 0.2, (ranks[0], width)),
+            "lora_b": random.normal(0, strength, (width, ranks[1])),
+        }
+        for half in changes.get("halves", halves):
+            name = f"blk.{layer}.{changes.get('place', 'attn_q')}.weight.{half}"
+            writer.add_tensor(name, halves[half].astype(changes.get("numbers", numpy.float32)))
     _close(writer)

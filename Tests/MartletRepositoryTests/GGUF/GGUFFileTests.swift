@@ -26,7 +26,7 @@ struct GGUFFileTests {
         (.text("é\n"), .text("é\n")), (.text(""), .text("")),
         (.uint64(1 << 62), .integer(1 << 62, .uint64)), (.uint64(.max), .huge(.max)),
         (.int64(.min), .integer(.min, .int64)),
-        (.float64(-0.25), .float(-0.25)),
+        (.float64(-0.25), .double(-0.25)),
         (
             GGUFSample.Value(type: 8, bytes: GGUFSample.text([0xFF])),
             .bytes(count: 1, isTooLong: false)

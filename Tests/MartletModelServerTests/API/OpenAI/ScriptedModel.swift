@@ -7,11 +7,10 @@ import Synchronization
 
 /// A language model that says what a test tells it to, when it is told to.
 final class ScriptedModel: GenerativeModel, Servable {
-    let id = ServableID(model: "m", version: 1)
+    let id: ServableID
     let signatures: [String: Signature] = [:]
     let memoryBytes = 1
-    let description = GenerativeModelDescription(
-        contextTokensMax: 100, vocabularySize: 1000, embeddingSize: 4)
+    let description: GenerativeModelDescription
 
     private struct State {
         var requests: [GenerationRequest] = []
@@ -22,6 +21,12 @@ final class ScriptedModel: GenerativeModel, Servable {
     }
 
     private let state = Mutex(State())
+
+    init(id: ServableID = ServableID(model: "m", version: 1), adapters: [String] = []) {
+        self.id = id
+        description = GenerativeModelDescription(
+            contextTokensMax: 100, vocabularySize: 1000, embeddingSize: 4, adapters: adapters)
+    }
 
     var requests: [GenerationRequest] { state.withLock { $0.requests } }
     var cancelled: [GenerationID: FinishReason] { state.withLock { $0.cancelled } }

@@ -19,15 +19,16 @@ struct GenerationTarget: Sendable {
 struct GenerationTargets: Sendable {
     let manager: ModelManager
 
-    /// The target of a name: a model (its latest version), `MODEL:VERSION`, `MODEL:LABEL`, or an
-    /// adapter of a loaded model.
+    /// The target of a name: a model (its latest version), `MODEL:VERSION` or `MODEL:LABEL`; an
+    /// adapter, alone where one model has it, else behind the model's name or version and a colon.
     ///
     /// - Parameters:
     ///   - name: what the client wrote.
     ///   - subject: learns what was found.
     /// - Returns: the target, which holds the version.
     /// - Throws: `ServingError`: `NOT_FOUND` for an unknown name, `INVALID_ARGUMENT` for a model
-    ///   that is no language model; what the manager throws for a version that is not there.
+    ///   that is no language model, or an adapter of several; what the manager throws for a version
+    ///   that is not there.
     func target(of name: String, _ subject: inout RequestSubject) throws -> GenerationTarget {
         let (model, version, adapter) = try parse(name)
         subject.model = model
@@ -39,6 +40,9 @@ struct GenerationTargets: Sendable {
                 "the model '\(model.prefix(128))' is no language model; use /v1/models/\(model)"
                     + ":predict",
                 cause: OpenAIErrorDetail(param: "model", code: "model_not_supported"))
+        }
+        if let adapter, !generative.description.adapters.contains(adapter) {
+            throw ServingError.unknownModel(name)
         }
         subject.version = generative.id.version
         return GenerationTarget(lease: lease, model: generative, adapter: adapter)
@@ -70,21 +74,51 @@ struct GenerationTargets: Sendable {
         return try target(of: only, &subject)
     }
 
-    private func parse(
-        _ name: String
-    ) throws -> (model: String, version: VersionChoice, adapter: String?) {
+    private typealias Named = (model: String, version: VersionChoice, adapter: String?)
+
+    private func parse(_ name: String) throws -> Named {
         if manager.knows(model: name) { return (name, .latest, nil) }
-        if let colon = name.lastIndex(of: ":") {
-            let model = String(name[..<colon])
-            let version = String(name[name.index(after: colon)...])
-            if manager.knows(model: model), !version.isEmpty {
-                return (model, Int64(version).map { .number($0) } ?? .label(version), nil)
+        let owners = manager.adapterOwners
+        if let (before, last) = halves(of: name) {
+            if manager.knows(model: before) { return part(last, of: before, owners) }
+            // An adapter of a version.
+            if let (model, version) = halves(of: before), manager.knows(model: model) {
+                return (model, choice(version), last)
             }
         }
-        // Of several models with such an adapter the first by name.
-        let owner = manager.languageModels.first { $0.description.adapters.contains(name) }
-        guard let owner else { throw ServingError.unknownModel(name) }
-        return (owner.id.model, .latest, name)
+        guard let found = owners[name], let owner = found.first else {
+            throw ServingError.unknownModel(name)
+        }
+        guard found.count == 1 else {
+            let names = found.prefix(8).map { "\($0.model.prefix(128)):\(name)" }
+            throw ServingError.invalidField(
+                "model", .wrongValue,
+                "several models have an adapter '\(name.prefix(128))'; ask for one of "
+                    + names.joined(separator: ", "))
+        }
+        return (owner.model, owner.version, name)
+    }
+
+    /// What stands behind a model's name and a colon: a version, a label or an adapter.
+    private func part(
+        _ text: String, of model: String, _ owners: [String: [AdapterOwner]]
+    ) -> Named {
+        let version = choice(text)
+        guard case .label = version, manager.labels(of: model)[text] == nil,
+            let owner = owners[text]?.first(where: { $0.model == model })
+        else { return (model, version, nil) }
+        return (model, owner.version, text)
+    }
+
+    private func choice(_ text: String) -> VersionChoice {
+        Int64(text).map { .number($0) } ?? .label(text)
+    }
+
+    /// What is before the last colon, and what is behind it; `nil` where one of both is empty.
+    private func halves(of name: String) -> (before: String, last: String)? {
+        guard let colon = name.lastIndex(of: ":") else { return nil }
+        let (before, last) = (name[..<colon], name[name.index(after: colon)...])
+        return before.isEmpty || last.isEmpty ? nil : (String(before), String(last))
     }
 }
 
