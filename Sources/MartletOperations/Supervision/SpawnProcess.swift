@@ -52,9 +52,8 @@ func spawnProcess(_ specification: ProcessSpecification) -> Result<ProcessID, Sp
     #endif
     posix_spawnattr_setflags(&attributes, Int16(truncatingIfNeeded: flags))
 
-    var environment = ProcessInfo.processInfo.environment
-    environment.merge(specification.environment) { $1 }
-    environment[parentVariable] = "\(getpid())"
+    let environment = childEnvironment(
+        of: specification, inherited: ProcessInfo.processInfo.environment)
     let arguments = cStrings([specification.executable] + specification.arguments)
     let variables = cStrings(environment.map { "\($0)=\($1)" })
     defer { for string in arguments + variables { free(string) } }
@@ -62,6 +61,21 @@ func spawnProcess(_ specification: ProcessSpecification) -> Result<ProcessID, Sp
     let code = posix_spawn(
         &pid, specification.executable, &files, &attributes, arguments, variables)
     return code == 0 ? .success(pid) : .failure(SpawnError(code: code))
+}
+
+/// The variables of a child: those it inherits, and its own over them.
+///
+/// A process that crashes keeps its connections until Swift's runtime has written its stack, if the
+/// runtime has the tool for that, and whoever waits for an answer waits on. Addresses are written at
+/// once; to find the names of a program of this size takes half a minute on a busy machine.
+func childEnvironment(
+    of specification: ProcessSpecification, inherited: [String: String]
+) -> [String: String] {
+    var environment = ["SWIFT_BACKTRACE": "symbolicate=off"]
+    environment.merge(inherited) { $1 }
+    environment.merge(specification.environment) { $1 }
+    environment[parentVariable] = "\(getpid())"
+    return environment
 }
 
 /// Copies strings to where C finds them, with the null pointer that ends the list.
