@@ -12,6 +12,10 @@ def number(key, value):
     return text(key) + struct.pack("<II", 4, value)
 
 
+def fraction(key, value):
+    return text(key) + struct.pack("<If", 6, value)
+
+
 def words(key, values):
     return (
         text(key)
@@ -20,7 +24,7 @@ def words(key, values):
     )
 
 
-def tiny(file_type=0, rows=2, name="Tiny"):
+def tiny(file_type=0, rows=2, name="Tiny", tokenizer="gpt2", tokens=None, more=()):
     """A model of one layer with `rows` tokens of 32 numbers, in 32 bits."""
     keys = [
         text("general.architecture") + struct.pack("<I", 8) + text("llama"),
@@ -31,8 +35,9 @@ def tiny(file_type=0, rows=2, name="Tiny"):
         number("llama.block_count", 1),
         number("llama.attention.head_count", 4),
         number("llama.attention.head_count_kv", 4),
-        text("tokenizer.ggml.model") + struct.pack("<I", 8) + text("gpt2"),
-        words("tokenizer.ggml.tokens", [f"t{row}" for row in range(rows)]),
+        text("tokenizer.ggml.model") + struct.pack("<I", 8) + text(tokenizer),
+        words("tokenizer.ggml.tokens", tokens or [f"t{row}" for row in range(rows)]),
+        *more,
     ]
     head = b"GGUF" + struct.pack("<IQQ", 3, 1, len(keys)) + b"".join(keys)
     head += text("token_embd.weight") + struct.pack("<IQQIQ", 2, 32, rows, 0, 0)
