@@ -68,13 +68,17 @@ struct NodeRESTService: RESTService {
     private static let started = Date()
 
     private func ready() -> HTTPResponse {
-        let (status, text, missing): (Int, String, [String]) =
-            switch health.readiness {
-            case .starting: (503, "starting", [])
-            case .ready: (200, "ready", [])
-            case .unavailable(let models): (503, "unavailable", models)
-            case .draining: (503, "draining", [])
-            }
+        var reason: String?
+        let (status, text, missing): (Int, String, [String])
+        switch health.readiness {
+        case .starting: (status, text, missing) = (503, "starting", [])
+        case .ready: (status, text, missing) = (200, "ready", [])
+        case .unavailable(let models): (status, text, missing) = (503, "unavailable", models)
+        case .stalled(let stalls):
+            (status, text, missing) = (503, "stalled", stalls.map(\.id.model))
+            reason = stalls.map(\.description).joined(separator: ", ")
+        case .draining: (status, text, missing) = (503, "draining", [])
+        }
         var writer = JSONWriter()
         writer.beginObject()
         writer.key("status")
@@ -83,6 +87,10 @@ struct NodeRESTService: RESTService {
         writer.beginArray()
         for name in missing { writer.string(name) }
         writer.endArray()
+        if let reason {
+            writer.key("reason")
+            writer.string("not ready: \(reason)")
+        }
         writer.endObject()
         var response = HTTPResponse.json(writer.bytes + Array("\n".utf8))
         response.status = status
