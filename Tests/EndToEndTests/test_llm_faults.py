@@ -68,7 +68,7 @@ def cluster(martlet, folder):
 
 
 class Chats:
-    """Clients that chat by the gateway until they are told to stop, every other time by a stream."""
+    """Clients that chat by the gateway until they are told to stop, each other time by a stream."""
 
     def __init__(self, address, clients=3):
         self.address = address
@@ -215,6 +215,7 @@ HOSTILE = {
     "a place beyond the file": (lambda: with_tensor(offset=2**62), HEADER),
     "a place that is not aligned": (lambda: with_tensor(offset=1), HEADER),
     "an unknown type": (lambda: with_tensor(kind=200), HEADER),
+    "two tokens of one text": (lambda: gguf.tiny(tokens=["same", "same"]), HEADER),
     "data that is cut off": (lambda: gguf.tiny()[:-1], HEADER),
     # Sound for whoever reads its header: it is the engine that has to refuse it.
     "no layers": (gguf.tiny, ENGINE),
@@ -259,8 +260,8 @@ def test_hostile_files_are_refused_and_nothing_ends(cluster, folder):
     assert all(node["restarts"] == 0 for node in after.values())
 
 
-# Keys and values of unlike lengths are well for other networks, so that the header's reader lets them
-# pass. For this one the engine takes them for a fault of its own, and ends the process.
+# Keys and values of unlike lengths are well for other networks, so that the header's reader lets
+# them pass. For this one the engine takes them for a fault of its own, and ends the process.
 DEADLY = gguf.layered(key_length=8, value_length=16)
 
 

@@ -66,8 +66,8 @@ func spawnProcess(_ specification: ProcessSpecification) -> Result<ProcessID, Sp
 /// The variables of a child: those it inherits, and its own over them.
 ///
 /// A process that crashes keeps its connections until Swift's runtime has written its stack, if the
-/// runtime has the tool for that, and whoever waits for an answer waits on. Addresses are written at
-/// once; to find the names of a program of this size takes half a minute on a busy machine.
+/// runtime has the tool for that, and whoever waits for an answer waits on. Addresses are written
+/// at once; to find the names of a program of this size takes half a minute on a busy machine.
 func childEnvironment(
     of specification: ProcessSpecification, inherited: [String: String]
 ) -> [String: String] {
