@@ -68,17 +68,15 @@ struct NodeRESTService: RESTService {
     private static let started = Date()
 
     private func ready() -> HTTPResponse {
-        var reason: String?
-        let (status, text, missing): (Int, String, [String])
-        switch health.readiness {
-        case .starting: (status, text, missing) = (503, "starting", [])
-        case .ready: (status, text, missing) = (200, "ready", [])
-        case .unavailable(let models): (status, text, missing) = (503, "unavailable", models)
-        case .stalled(let stalls):
-            (status, text, missing) = (503, "stalled", stalls.map(\.id.model))
-            reason = stalls.map(\.description).joined(separator: ", ")
-        case .draining: (status, text, missing) = (503, "draining", [])
-        }
+        let readiness = health.readiness
+        let (status, text, missing): (Int, String, [String]) =
+            switch readiness {
+            case .starting: (503, "starting", [])
+            case .ready: (200, "ready", [])
+            case .unavailable(let models): (503, "unavailable", models)
+            case .stalled(let stalls): (503, "stalled", stalls.map(\.id.model))
+            case .draining: (503, "draining", [])
+            }
         var writer = JSONWriter()
         writer.beginObject()
         writer.key("status")
@@ -87,9 +85,10 @@ struct NodeRESTService: RESTService {
         writer.beginArray()
         for name in missing { writer.string(name) }
         writer.endArray()
-        if let reason {
+        if case .stalled(let stalls) = readiness {
             writer.key("reason")
-            writer.string("not ready: \(reason)")
+            writer.string(
+                "not ready: " + stalls.map(\.description).joined(separator: ", "))
         }
         writer.endObject()
         var response = HTTPResponse.json(writer.bytes + Array("\n".utf8))
