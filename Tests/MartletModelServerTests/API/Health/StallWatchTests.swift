@@ -1,6 +1,7 @@
 import Logging
 import MartletCore
 import MartletEngines
+import MartletProtocols
 import MartletTelemetry
 import Testing
 
