@@ -36,6 +36,8 @@ public final class ModelServer: RequestResponder {
     ///   - engineThreads: run the predictions.
     ///   - limits: bounds on requests.
     ///   - openAILimits: further bounds on requests of OpenAI's API.
+    ///   - decodeStallLimit: how long one step of a decode loop may take before the node counts as
+    ///     not ready; `nil` for as long as it takes.
     ///   - repository: loads and unloads models on request; `nil` for a node that does not.
     ///   - adminAccess: who may do that.
     ///   - sharedMemory: who may pass tensors by shared memory.
@@ -51,7 +53,7 @@ public final class ModelServer: RequestResponder {
     ///   - logger: reports errors that are not the client's.
     public init(
         manager: ModelManager, engineThreads: EngineThreads, limits: Limits,
-        openAILimits: OpenAILimits = OpenAILimits(),
+        openAILimits: OpenAILimits = OpenAILimits(), decodeStallLimit: Duration? = nil,
         repository: ModelRepositoryControl? = nil, adminAccess: AdminAccess = .loopback,
         sharedMemory: SharedMemoryAccess = .loopback, processors: Int, metrics: MetricsRegistry,
         monitoring: MonitoringOptions = MonitoringOptions(), batching: ServableBatching? = nil,
@@ -83,7 +85,8 @@ public final class ModelServer: RequestResponder {
         }
         health = NodeHealth(
             manager: manager, threads: engineThreads, batches: batching?.scheduler,
-            journal: journal, processors: processors)
+            journal: journal, processors: processors,
+            stallWatch: StallWatch(limit: decodeStallLimit))
         let generation = GenerationMetrics(metrics: metrics, manager: manager)
         let openInference = OpenInferenceNode(
             manager: manager, health: health, limits: limits, repository: repository,

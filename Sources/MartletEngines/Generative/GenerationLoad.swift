@@ -24,6 +24,10 @@ public struct GenerationLoad: Sendable, Equatable {
     /// Slots that hold a sequence, running or cached.
     public var slotsUsed = 0
 
+    /// How long the decode loop has been at the step that is under way; zero where none is, and
+    /// where the engine does not tell.
+    public var stepAge = Duration.zero
+
     /// What has been done so far.
     public var counters = GenerationCounters()
 

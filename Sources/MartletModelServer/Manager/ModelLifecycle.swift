@@ -166,6 +166,12 @@ struct ModelLifecycle {
         !isAvailable && residency != .removed && !aspired.isEmpty
     }
 
+    /// Whether nothing of the model answers, although this version would, or any where none is
+    /// named, when it has been loaded.
+    func mayCome(_ version: Int64?) -> Bool {
+        mayCome && version.map(aspired.contains) ?? true
+    }
+
     /// Whether a version is being loaded.
     var isLoading: Bool { versions.values.contains { $0.state == .loading || $0.isReloading } }
 

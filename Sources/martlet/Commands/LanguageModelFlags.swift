@@ -58,6 +58,12 @@ struct LanguageModelFlags: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
+            "How long one step of the decode loop may take before the node says that it is not "
+                + "ready; 0 for as long as it takes.", valueName: "seconds"))
+    var decodeStallSeconds = LanguageModelFlags.decodeStallSecondsUsual
+
+    @Option(
+        help: ArgumentHelp(
             "Layers of language models on GPUs: a number, or all.", valueName: "layers"))
     var gpuLayers = GPULayers.none
 
@@ -82,6 +88,15 @@ struct LanguageModelFlags: ParsableArguments {
         static let stepTokens = 1...65_536
         static let draftTokens = 0...64
         static let llamaThreads = 0...512
+        static let decodeStallSeconds = 0...86_400
+    }
+
+    /// Far more than the longest step takes of a large model on a slow machine.
+    static let decodeStallSecondsUsual = 120
+
+    /// How long one step may take; `nil` for as long as it takes.
+    var decodeStallLimit: Duration? {
+        decodeStallSeconds == 0 ? nil : .seconds(decodeStallSeconds)
     }
 
     func validate() throws {
@@ -92,6 +107,7 @@ struct LanguageModelFlags: ParsableArguments {
             ("--step-tokens", stepTokens, Range.stepTokens),
             ("--draft-tokens", draftTokens, Range.draftTokens),
             ("--llama-threads", llamaThreads, Range.llamaThreads),
+            ("--decode-stall-seconds", decodeStallSeconds, Range.decodeStallSeconds),
         ]
         for (flag, value, range) in ranges where !range.contains(value) {
             throw ValidationError(

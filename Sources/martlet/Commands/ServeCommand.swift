@@ -245,6 +245,7 @@ struct ServeCommand: AsyncParsableCommand {
             settings.llamaPath = languageModels.llamaPath
             settings.openvinoGenAIPath = languageModels.openvinoGenAIPath
             settings.llama = languageModels.options(engineThreads: engineThreads)
+            settings.decodeStallLimit = languageModels.decodeStallLimit
             settings.loading.engines = try engineOptions.settings
             settings.litert.interpretersPerModel = tfliteInterpreters
             settings.loading.safety = ModelSafety(

@@ -21,6 +21,7 @@ struct ClusterLanguageModels: Sendable, Equatable {
         ("step_tokens", LanguageModelFlags.Range.stepTokens),
         ("draft_tokens", LanguageModelFlags.Range.draftTokens),
         ("llama_threads", LanguageModelFlags.Range.llamaThreads),
+        ("decode_stall_seconds", LanguageModelFlags.Range.decodeStallSeconds),
     ]
 
     /// Most machines of `rpc_devices`.

@@ -56,6 +56,7 @@ struct NodeRunner {
                 count: budget.count(of: .engine),
                 capacity: settings.limits.queuedRequests, name: "engine"),
             limits: settings.limits, openAILimits: settings.openAILimits,
+            decodeStallLimit: settings.decodeStallLimit,
             repository: ModelRepositoryControl(manager: manager, source: source),
             adminAccess: settings.adminAccess, sharedMemory: settings.sharedMemory,
             processors: budget.cores, metrics: metrics,

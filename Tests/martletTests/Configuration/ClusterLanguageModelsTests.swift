@@ -20,6 +20,7 @@ struct ClusterLanguageModelsTests {
             llama_path: llama, context_tokens: 8192, kv_cache: 4GiB, kv_layout: split,
               max_sequences: 16, max_waiting_sequences: 8, step_tokens: 256, prompt_share: 0.5,
               draft_tokens: 4, llama_threads: 2, gpu_layers: all, tensor_split: "3,1",
+              decode_stall_seconds: 30,
               openvino_genai_path: genai, rpc_devices: ["10.0.0.7:50052", "10.0.0.8:50052"]
             """)
         #expect(found.arguments.count == ClusterLanguageModels.keys.count + 1)
@@ -28,6 +29,7 @@ struct ClusterLanguageModelsTests {
         #expect(flags.openvinoGenAIPath == "/etc/cluster/genai")
         #expect(flags.gpuLayers.count == nil)
         #expect(flags.tensorSplit.shares == [3, 1])
+        #expect(flags.decodeStallLimit == .seconds(30))
         let options = flags.options(engineThreads: 1)
         #expect(options.contextTokens == 8192)
         #expect(options.memoryBytes == 4 << 30)

@@ -81,8 +81,19 @@ public struct LlamaEngine: Engine {
 
     /// The KV memory that the options ask for, and what computing takes.
     public func workingBytes(of artifact: ModelArtifact) -> Int {
-        artifact.language.map { LlamaMemoryEstimate(options, files: $0).byteCount }
+        artifact.language.map { LlamaEngine.workingBytes(of: $0, options: options) }
             ?? artifact.fileBytes / 8
+    }
+
+    /// What a model takes beside its weights, worked out without the library: KV memory, and what
+    /// is computed in.
+    ///
+    /// - Parameters:
+    ///   - files: what the model's files say.
+    ///   - options: how it would run.
+    /// - Returns: bytes, an upper bound; the largest number for sizes that cannot be.
+    public static func workingBytes(of files: LanguageModelFiles, options: Options) -> Int {
+        LlamaMemoryEstimate(options, files: files).byteCount
     }
 
     /// Loads a version; see ``Engine/load(_:)``.

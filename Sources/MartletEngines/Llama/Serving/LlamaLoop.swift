@@ -15,6 +15,7 @@ final class LlamaLoop: Sendable {
         var endings: [SequenceEvent] = []
         /// Whether the thread waits to be woken.
         var isIdle = false
+        var watch = StepWatch()
         var isClosed = false
     }
 
@@ -72,7 +73,13 @@ final class LlamaLoop: Sendable {
     // MARK: Requests, by any thread
 
     /// What it is busy with.
-    var load: GenerationLoad { state.withLock { $0.scheduler.load } }
+    var load: GenerationLoad {
+        state.withLock { state in
+            var load = state.scheduler.load
+            load.stepAge = state.watch.age(now: now)
+            return load
+        }
+    }
 
     /// Queues a request; see ``GenerativeModel/submit(_:onEvent:)``.
     func submit(
@@ -137,7 +144,9 @@ final class LlamaLoop: Sendable {
                 var plan = state.scheduler.nextStep(now: now)
                 plan.events = state.endings + plan.events
                 state.endings.removeAll()
-                state.isIdle = plan.chunks.isEmpty && plan.events.isEmpty && !isClosed
+                let isEmpty = plan.chunks.isEmpty && plan.events.isEmpty
+                state.isIdle = isEmpty && !isClosed
+                if isEmpty { state.watch.didRest() } else { state.watch.didBegin(now: now) }
                 return plan
             }
             stepper.tell(plan.events)

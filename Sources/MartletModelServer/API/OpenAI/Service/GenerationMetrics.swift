@@ -61,6 +61,11 @@ final class GenerationMetrics: Sendable {
                 "KV cells that running sequences need, of all: what is left is prefix cache.",
                 { $0.cellShareNeeded }
             ),
+            (
+                "martlet_generation_stalled_seconds",
+                "Time that the decode loop has been at the step under way; 0 while it rests.",
+                { $0.stepAge.seconds }
+            ),
         ]
         for (name, help, value) in gauges {
             metrics.collector(name, help: help, labelNames: version) { samples in
