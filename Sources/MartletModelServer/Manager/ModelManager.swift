@@ -28,6 +28,9 @@ public final class ModelManager: Sendable {
         /// Bytes that all servables together may take; models loaded on demand make room, those
         /// used least recently first.
         public var memoryBudget: Int?
+        /// Keeps files that end the process from being loaded again and again; `nil` for nothing
+        /// that does.
+        public var loadJournal: LoadJournal?
 
         /// The defaults.
         public init() {}

@@ -106,6 +106,13 @@ struct ServeCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
+            "Folder in which to note what is being loaded, so that files which end the process "
+                + "twice are not loaded again; nodes that share it learn from each other.",
+            valueName: "folder"))
+    var loadJournal: String?
+
+    @Option(
+        help: ArgumentHelp(
             "What comes first when versions are swapped: \(TransitionPolicy.allNames).",
             valueName: "policy"))
     var transitionPolicy = TransitionPolicy.availabilityPreserving
@@ -227,7 +234,7 @@ struct ServeCommand: AsyncParsableCommand {
             settings.openAILimits = openAILimits.limits
             settings.engineThreads = engineThreads == 0 ? nil : engineThreads
             settings.tensorflowPath = tensorflowPath
-            settings.manager = managerOptions
+            settings.manager = try managerOptions()
             settings.monitoring = observation.monitoring
             settings.enablesProfiler = observation.enableProfiler
             settings.warmUp = warmUp.options
@@ -265,12 +272,13 @@ struct ServeCommand: AsyncParsableCommand {
         return limits
     }
 
-    private var managerOptions: ModelManager.Options {
+    private func managerOptions() throws -> ModelManager.Options {
         var options = ModelManager.Options()
         options.loadsOnDemand = loadOnDemand
         options.memoryBudget = memoryBudget?.bytes
         options.loadThreads = loadThreads
         options.transition = transitionPolicy
+        options.loadJournal = try loadJournal.map { try LoadJournal(folder: $0) }
         return options
     }
 }

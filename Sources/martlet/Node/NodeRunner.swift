@@ -77,7 +77,13 @@ struct NodeRunner {
         }
         let services: [any Service] =
             [source] + (keys.map { [$0] } ?? []) + companions(administration)
-            + [listeners, DrainNotice { server.startDraining() }]
+            + [
+                listeners,
+                DrainNotice {
+                    server.startDraining()
+                    settings.manager.loadJournal?.close()
+                },
+            ]
         try await ServiceGroup(
             configuration: ServiceGroupConfiguration(
                 services: services.map { .init(service: $0) },
