@@ -112,6 +112,18 @@ final class GatewayPolicy: ForwardingPolicy {
         plan.changes = changes
     }
 
+    /// Tells the node whose request it is, unless the route says so itself.
+    ///
+    /// What a client says of that is never passed on; see ``GatewayFields/tenant``.
+    private static func tell(_ tenant: String, by plan: inout ForwardingPlan) {
+        var changes = plan.changes ?? ForwardingChanges()
+        guard !changes.request.added.contains(where: { $0.name == GatewayFields.tenant })
+        else { return }
+        changes.request.added.append(
+            .init(GatewayFields.tenant, GatewayFields.tenantValue(of: tenant)))
+        plan.changes = changes
+    }
+
     private func decide(
         _ request: ForwardedRequest, _ rules: GatewayRules
     ) throws(ForwardingRefusal) -> ForwardingPlan {
@@ -188,6 +200,7 @@ final class GatewayPolicy: ForwardingPolicy {
             changes.response.added += grant.fields.map { .init($0.name, $0.value) }
             plan.changes = changes
         }
+        if let grant { GatewayPolicy.tell(grant.tenant, by: &plan) }
         if plan.observer != nil { GatewayPolicy.askPlainly(&plan) }
         if let call, let arm { plan.newBody = route.frame(of: call, arm) }
         plan.timeout = route.settings.timeouts.total
