@@ -53,7 +53,7 @@ struct TenantForwardingTests {
 
     @Test func whatARouteSays_goesBeforeTheCredential() async throws {
         let routes =
-            "routes: [{name: r, request_headers: {set: {x-martlet-tenant: everybody}}}]\n"
+            "routes: [{name: r, headers: {request: {set: {x-martlet-tenant: everybody}}}}]\n"
         #expect(told(try await policy(routes), .rest, "/v1/completions") == ["everybody"])
     }
 }
