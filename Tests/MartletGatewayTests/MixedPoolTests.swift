@@ -17,8 +17,8 @@ struct MixedPoolTests {
         "pools: [{name: p, endpoints: [a:1, b:2], balancing: prefix_aware}]\n",
     ]
 
-    /// A gateway to a:1, which has version 1 of `x` with the adapter `l`, and b:2, which has version
-    /// 2 of `x`, and `y` and `o/z`.
+    /// A gateway to a:1, which has version 1 of `x` with the adapter `l`, and to b:2, which has
+    /// version 2 of `x`, and `y` and `o/z`.
     private func policy(_ text: String) throws -> GatewayPolicy {
         let rules = GatewayRules(try readPolicy(text).policy, now: .zero)
         let directory = try #require(rules.pools.first).directory

@@ -3,7 +3,9 @@
 /// Anybody can write them, so nodes believe them only where they are told to trust whoever sends
 /// them.
 public enum GatewayFields {
-    /// Whose request it is. Gateways never pass on what a client says here.
+    /// Whose request it is.
+    ///
+    /// Gateways never pass on what a client says here.
     public static let tenant = "x-martlet-tenant"
 
     /// Which requests it goes before.
@@ -32,7 +34,7 @@ public enum GatewayFields {
         return String(decoding: value, as: UTF8.self)
     }
 
-    /// Whether a value can be that of ``tenant``: visible ASCII, from 1 to ``tenantBytesMax`` bytes.
+    /// Whether a value can be that of ``tenant``: visible ASCII, neither empty nor too long.
     public static func isTenantValue(_ value: String) -> Bool {
         (1...tenantBytesMax).contains(value.utf8.count)
             && value.utf8.allSatisfy { (0x21...0x7E).contains($0) }
