@@ -49,6 +49,7 @@ public final class ModelServer: RequestResponder {
     ///   - accessLog: takes a line for each request.
     ///   - options: how TensorFlow Serving's APIs answer.
     ///   - keys: API keys, one of which each request but health checks must show; `nil` for none.
+    ///   - trustsGateway: whether whoever sends requests is believed what ``GatewayFields`` say.
     ///   - administration: makes the changes that clients ask for; `nil` to refuse them.
     ///   - logger: reports errors that are not the client's.
     public init(
@@ -59,11 +60,12 @@ public final class ModelServer: RequestResponder {
         monitoring: MonitoringOptions = MonitoringOptions(), batching: ServableBatching? = nil,
         enablesProfiler: Bool = false, accessLog: AccessLog,
         options: TensorFlowServingOptions = TensorFlowServingOptions(), keys: APIKeyFile? = nil,
-        administration: ModelAdministration? = nil, logger: Logger
+        trustsGateway: Bool = false, administration: ModelAdministration? = nil, logger: Logger
     ) {
         self.options = options
         admission = RequestAdmission(
-            keys: keys, readsPriorities: batching?.isAdaptive ?? false)
+            keys: keys, readsPriorities: batching?.isAdaptive ?? false,
+            trustsGateway: trustsGateway)
         self.manager = manager
         streamRequestsMax = limits.streamRequests
         answerBytesMax = limits.answerBytes
@@ -99,7 +101,8 @@ public final class ModelServer: RequestResponder {
             NodeRESTService(
                 manager: manager, health: health, metrics: metrics, monitoring: monitoring),
             OpenAIRESTService(
-                manager: manager, metrics: generation, limits: limits, bounds: openAILimits),
+                manager: manager, metrics: generation, limits: limits, bounds: openAILimits,
+                admission: admission),
             OpenInferenceRESTService(node: openInference),
             SharedMemoryRESTService(lender: openInference.sharedMemory, limits: limits),
             AdminRESTService(

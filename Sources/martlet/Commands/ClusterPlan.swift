@@ -85,7 +85,7 @@ struct ClusterPlan: Sendable, Equatable {
             + (cluster.modelRoot.map { ["--model-root=\($0)"] } ?? [])
             + [
                 "--host=\(bind.host)", "--port=\(bind.port)",
-                "--engine-threads=\(cluster.nodes.engineThreads)",
+                "--engine-threads=\(cluster.nodes.engineThreads)", "--trust-gateway",
             ] + cluster.languageModels.arguments
     }
 

@@ -136,6 +136,12 @@ struct ServeCommand: AsyncParsableCommand {
                 + "changes.", valueName: "file"))
     var apiKeyFile: String?
 
+    @Flag(
+        help: ArgumentHelp(
+            "Believe whoever sends requests whose they are (x-martlet-tenant), and let them go "
+                + "first (x-martlet-priority: high); only where a gateway alone can send them."))
+    var trustGateway = false
+
     @OptionGroup var servingOptions: ServingOptions
     @OptionGroup var listen: ListenOptions
     @OptionGroup var tlsOptions: TLSOptions
@@ -241,6 +247,7 @@ struct ServeCommand: AsyncParsableCommand {
             settings.adminAccess = adminAPI
             settings.sharedMemory = sharedMemory
             settings.apiKeyFile = apiKeyFile
+            settings.trustsGateway = trustGateway
             settings.serving = servingOptions.options
             settings.serving.reloadAccess = adminAPI
             settings.limits.requestTimeout = servingOptions.restTimeout

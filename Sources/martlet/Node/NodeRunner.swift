@@ -62,7 +62,7 @@ struct NodeRunner {
             processors: budget.cores, metrics: metrics,
             monitoring: settings.monitoring, batching: batching,
             enablesProfiler: settings.enablesProfiler, accessLog: accessLog,
-            options: settings.serving, keys: keys,
+            options: settings.serving, keys: keys, trustsGateway: settings.trustsGateway,
             administration: administration, logger: logger)
         let eventLoops = EventLoops(count: budget.count(of: .eventLoop))
         let listeners: ListenerGroup

@@ -77,6 +77,8 @@ struct NodeSettings {
     var manager = ModelManager.Options()
     /// A file of API keys that clients must show; `nil` to ask for none.
     var apiKeyFile: String?
+    /// Whether whoever sends requests is believed whose they are, and their priority.
+    var trustsGateway = false
     /// Who may load and unload models by request.
     var adminAccess = AdminAccess.loopback
     /// Who may pass tensors by shared memory.
