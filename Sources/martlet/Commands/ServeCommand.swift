@@ -246,6 +246,7 @@ struct ServeCommand: AsyncParsableCommand {
             settings.openvinoGenAIPath = languageModels.openvinoGenAIPath
             settings.llama = languageModels.options(engineThreads: engineThreads)
             settings.loading.engines = try engineOptions.settings
+            settings.loading.draftModels = languageModels.draftModelPaths
             settings.litert.interpretersPerModel = tfliteInterpreters
             settings.loading.safety = ModelSafety(
                 allowedOperations: Set(allowedOperations), allowsLinksOutside: allowLinksOutside)
