@@ -1,16 +1,17 @@
 // Choosing a token that a grammar allows, while asking the grammar about as few as possible.
 //
-// The token that would be chosen without a grammar is asked about alone: mostly the model follows it
-// by itself. If it is refused, the others follow in the order in which they would be chosen, 64 of
-// them, then some 1,000, then all: the whole vocabulary takes tens of milliseconds, and the first that
-// is allowed is seldom far.
+// The token that would be chosen without a grammar is asked about alone: mostly the model follows
+// it by itself. If it is refused, the others follow in the order in which they would be chosen, 64
+// of them, then some 1,000, then all: the whole vocabulary takes tens of milliseconds, and the first
+// that is allowed is seldom far.
 //
-// At temperature 0 the order is that of the scores, so that the token is the likeliest that is allowed,
-// as if the grammar had gone first. Else it is that of drawing again and again, each time without
-// those drawn before: what comes first of those allowed has the probability that it has among them,
-// as if the refused had been taken out and the rest scaled up. The order is drawn at once: by score
-// plus a number of Gumbel's distribution each. Steps that keep only some tokens, such as top p, are
-// done before, and without the grammar; only where it allows none of what they keep, it goes first.
+// At temperature 0 the order is that of the scores, so that the token is the likeliest that is
+// allowed, as if the grammar had gone first. Else it is that of drawing again and again, each time
+// without those drawn before: what comes first of those allowed has the probability that it has
+// among them, as if the refused had been taken out and the rest scaled up. The order is drawn at
+// once: by score plus a number of Gumbel's distribution each. Steps that keep only some tokens, such
+// as top p, are done before, and without the grammar; only where it allows none of what they keep,
+// it goes first.
 #include "sampler.hpp"
 
 #include <algorithm>
@@ -50,11 +51,12 @@ bool precedes(const llama_token_data &left, const llama_token_data &right) {
 }
 
 // The first in order of those between two places that the grammar allows; -1 if it allows none.
-int32_t first_allowed(martlet_llama_sampler &sampler, llama_token_data *from, llama_token_data *to) {
+int32_t first_allowed(
+    martlet_llama_sampler &sampler, llama_token_data *from, llama_token_data *to) {
     llama_token_data_array asked{from, static_cast<size_t>(to - from), -1, false};
     llama_sampler_apply(sampler.grammar.get(), &asked);
-    const auto *end = std::partition(from, to, is_possible);
-    const auto *first = std::min_element(static_cast<const llama_token_data *>(from), end, precedes);
+    auto *end = std::partition(from, to, is_possible);
+    const auto *first = std::min_element(from, end, precedes);
     return first == end ? -1 : first->id;
 }
 

@@ -3,8 +3,8 @@ import MartletCore
 
 /// Chooses the tokens of one sequence, and remembers what penalties and a grammar need.
 ///
-/// With a grammar, a token is chosen as if there were none, and the grammar is asked about it alone.
-/// If it is refused, the others are asked about in the order of their scores at temperature 0, so
+/// With a grammar, a token is chosen as if there were none, and the grammar is asked about it
+/// alone. If it is refused, the others are asked about in the order of their scores at temperature 0, so
 /// that the likeliest of those allowed is chosen; else in an order that is drawn, in which each of
 /// those allowed comes first with the probability that it has among them. Steps that keep only some
 /// tokens, such as top p, keep them of all tokens; where the grammar allows none of these, of those

@@ -57,7 +57,7 @@ struct LanguageModelFlags: ParsableArguments {
         name: .customLong("draft-model"),
         help: ArgumentHelp(
             "A smaller model with the same tokenizer that guesses for the model NAME, a GGUF file "
-                + "or a folder with one: faster for few clients. May be repeated, for other models.",
+                + "or a folder with one: faster for few clients. May be repeated, for others.",
             valueName: "name=path"))
     var draftModels: [ModelArgument] = []
 

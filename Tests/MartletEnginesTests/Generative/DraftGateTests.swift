@@ -5,7 +5,9 @@ import Testing
 @Suite("Whether a draft model is of use")
 struct DraftGateTests {
     /// Takes steps until the ways have been tried, and says which is kept.
-    private func kept(secondsWith: Double, tokensWith: Double, secondsWithout: Double) -> DraftGate {
+    private func kept(
+        secondsWith: Double, tokensWith: Double, secondsWithout: Double
+    ) -> DraftGate {
         var gate = DraftGate()
         for _ in 0..<gate.trialSteps * 2 {
             if gate.usesDrafts {

@@ -126,8 +126,8 @@ extension EngineTests {
             root ::= "{\"name\": \"" [A-Za-z ]{1,12} "\", \"people\": " [0-9]{1,8} "}"
             """#
 
-        /// Of all tokens that a sampler's grammar allows, the likeliest: what the grammar would give
-        /// if it were asked about all of them first.
+        /// Of all tokens that a sampler's grammar allows, the likeliest: what the grammar would
+        /// give if it were asked about all of them first.
         private func likeliestAllowed(
             _ context: LlamaContext, at output: Int, by sampler: LlamaSampler
         ) throws -> Int32 {
@@ -219,7 +219,7 @@ extension EngineTests {
         }
 
         @Test func seed_decidesWithAGrammarToo() throws {
-            let texts = try [5, 5, 6, 7].map { seed in
+            let texts = try ([5, 5, 6, 7] as [UInt32]).map { seed in
                 try tokens(atMost: 24) {
                     $0.seed = seed
                     $0.grammar = Self.city

@@ -259,8 +259,8 @@ extension EngineTests {
             let drafting = try load(draft: ownDraft()) { $0.draftMinProbability = 0 }
             defer { drafting.unload() }
             let found = try await generate(try request(prompt, tokens: 24), by: drafting).ids
-            // Sums are added in another order when several tokens are checked at once, so that a close
-            // choice may fall out differently.
+            // Sums are added in another order when several tokens are checked at once, so that a
+            // close choice may fall out differently.
             #expect(found.prefix(8) == expected.prefix(8))
             let counters = drafting.load.counters
             #expect(counters.modelDraftsProposed > 0)

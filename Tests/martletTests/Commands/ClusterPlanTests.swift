@@ -23,8 +23,8 @@ struct ClusterPlanTests {
             plan.nodes[1].arguments == [
                 "serve", "--model=bird=/models/bird", "--target-latency-ms-p99=bird=20",
                 "--draft-model=bird=/models/chick.gguf", "--model-root=/root",
-                "--host=127.0.0.1", "--port=8502", "--engine-threads=3", "--name=node-2", "--tensorflow-path=/tf",
-                "--log-level=info", "--exit-with-parent",
+                "--host=127.0.0.1", "--port=8502", "--engine-threads=3", "--name=node-2",
+                "--tensorflow-path=/tf", "--log-level=info", "--exit-with-parent",
             ])
         #expect(
             plan.gateway.arguments == [

@@ -1,9 +1,9 @@
 /// Finds out whether a draft model makes sequences faster, and uses it only while it does.
 ///
 /// Guesses cost the time of the draft model and that of their check, and give only what is right of
-/// them. Which weighs more depends on both models, the machine, the texts and how many sequences run.
-/// So both ways take turns for a few steps, and the faster one is kept for many. Time is that of whole
-/// steps with what is between them, so that nothing is left out.
+/// them. Which weighs more depends on both models, the machine, the texts and how many sequences
+/// run. So both ways take turns for a few steps, and the faster one is kept for many. Time is that
+/// of whole steps with what is between them, so that nothing is left out.
 struct DraftGate: Sendable, Equatable {
     /// Steps for which each way is tried.
     var trialSteps = 16

@@ -5,8 +5,8 @@ extension GenerationScheduler {
 
     /// Sequences whose next tokens the draft model is to guess before the next step.
     ///
-    /// None while others guess well enough or the draft model makes nothing faster, nor while so many
-    /// sequences run that the step is busy without guesses.
+    /// None where what was said before gives a guess, none while the draft model makes nothing
+    /// faster, nor while so many sequences run that the step is busy without guesses.
     func draftWishes() -> [DraftWish] {
         guard settings.draftModelTokensMax > 0, draftGate.usesDrafts, stepUnderWay == nil,
             running.count <= settings.draftSequencesMax

@@ -6,7 +6,7 @@ import MartletCore
 /// Decoding", 2023).
 ///
 /// It keeps cells of its own for a few sequences. Each time it is asked, it forgets what turned out
-/// otherwise, reads what is new, and guesses the likeliest tokens one by one, as long as it is sure.
+/// otherwise, reads what is new, and guesses the likeliest tokens one by one, while it is sure.
 /// Used by the decode loop's thread alone.
 final class LlamaDrafter: Sendable {
     private struct Room {
@@ -158,8 +158,8 @@ final class LlamaDrafter: Sendable {
         return !room.batch.isEmpty
     }
 
-    /// The likeliest token; `nil` if it is not likely enough, ends the text, or means nothing to the
-    /// other model.
+    /// The likeliest token; `nil` if it is not likely enough, ends the text, or means nothing to
+    /// the other model.
     private func likeliest(at output: Int) -> TokenID? {
         guard let token = context.likeliest(at: output), Int(token) < targetVocabulary,
             !context.model.ends(token)
