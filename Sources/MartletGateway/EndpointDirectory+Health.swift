@@ -18,9 +18,11 @@ extension EndpointDirectory {
             // A success from before the connection failed says nothing of now.
             guard token == state.endpoints[address.id]?.passiveFailures else { return nil }
             state.endpoints[address.id]?.isDegraded = outcome.isDegraded
-            if let models = outcome.models { state.setModels(models, of: address.id) }
-            if !outcome.hasAnswered { state.setModels([], of: address.id) }
-            isUneven = !state.lacking.isEmpty
+            if let models = outcome.models {
+                state.setModels(models, listed: outcome.listed, of: address.id)
+            }
+            if !outcome.hasAnswered { state.setModels([], listed: [], of: address.id) }
+            isUneven = !state.served.isEven
             if let sample = outcome.load { state.balancer.report(address.id, sample, now: now) }
             state.take(outcome.memory, of: address.id, now: now)
             // Weights follow the reports also while no request comes to make them.
@@ -44,14 +46,16 @@ extension EndpointDirectory {
     func inherit(from other: EndpointDirectory) {
         let healthy = other.state.withLock { state in
             state.endpoints.values.filter { $0.health.state == .healthy }
-                .map { (address: $0.address, models: $0.models) }
+                .map { (address: $0.address, models: $0.models, listed: $0.listed) }
         }
         let now = now
         state.withLock { state in
             for endpoint in healthy where state.endpoints[endpoint.address.id] != nil {
-                state.setModels(endpoint.models, of: endpoint.address.id)
+                state.setModels(
+                    endpoint.models, listed: endpoint.listed, of: endpoint.address.id)
                 _ = state.handle(.checkSucceeded, at: endpoint.address, now: now)
             }
+            isUneven = !state.served.isEven
         }
     }
 

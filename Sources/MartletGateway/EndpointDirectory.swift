@@ -55,6 +55,11 @@ final class EndpointDirectory: Sendable {
         set { hasLacking.store(newValue, ordering: .relaxed) }
     }
 
+    /// Whether a name that a request gives is that of a language model's adapter.
+    func isAdapter(_ name: String) -> Bool {
+        state.withLock { $0.served.adapters.contains(name) }
+    }
+
     /// The time since the directory's origin.
     var now: Duration { ContinuousClock.now - origin }
 

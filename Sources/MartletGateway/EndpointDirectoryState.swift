@@ -18,6 +18,8 @@ struct EndpointDirectoryState: Sendable {
         var requests = 0
         var failures = 0
         var models: [ModelStatus] = []
+        /// Names of its language models and their adapters.
+        var listed: Set<String> = []
         /// What it has last said of when it began.
         var start: Double?
 
@@ -52,8 +54,8 @@ struct EndpointDirectoryState: Sendable {
     /// All that could be used, if those that can be are too few to be believed.
     private var panicked: [EndpointID] = []
     private var levels: NearnessLevels?
-    /// Endpoints that do not serve a model that others do.
-    private(set) var lacking: [String: Set<EndpointID>] = [:]
+    /// Which endpoints do not serve what others do.
+    private(set) var served = ServedNames()
 
     init(_ configuration: EndpointDirectory.Configuration, seed: UInt64) {
         self.configuration = configuration
@@ -118,22 +120,22 @@ struct EndpointDirectoryState: Sendable {
 
     // MARK: Models
 
-    mutating func setModels(_ models: [ModelStatus], of id: EndpointID) {
-        guard endpoints[id]?.models != models else { return }
+    mutating func setModels(
+        _ models: [ModelStatus], listed: Set<String>, of id: EndpointID
+    ) {
+        guard let known = endpoints[id], known.models != models || known.listed != listed
+        else { return }
         endpoints[id]?.models = models
+        endpoints[id]?.listed = listed
         indexModels()
     }
 
     /// An endpoint that tells of no model at all may serve any: it is not asked, or no node of ours.
     private mutating func indexModels() {
-        lacking = [:]
-        let served = endpoints.filter { !$0.value.models.isEmpty }.mapValues { endpoint in
-            Set(endpoint.models.filter(\.isServed).map(\.name))
-        }
-        for model in served.values.reduce(into: Set<String>(), { $0.formUnion($1) }) {
-            let without = served.filter { !$0.value.contains(model) }.keys
-            if !without.isEmpty { lacking[model] = Set(without) }
-        }
+        served = ServedNames(
+            endpoints.filter { !$0.value.models.isEmpty }.mapValues {
+                ServedNames.Endpoint(models: $0.models, listed: $0.listed)
+            })
     }
 
     // MARK: Picking
@@ -183,7 +185,7 @@ struct EndpointDirectoryState: Sendable {
     /// Endpoints that are avoided as long as there are others, the best reason first.
     private mutating func shunned(model: String?, now: Duration) -> [Set<EndpointID>] {
         var shunned: [Set<EndpointID>] = []
-        if let model, let without = lacking[model] { shunned.append(without) }
+        if let model, let without = served.lacking(model) { shunned.append(without) }
         if !refusedUntil.isEmpty {
             refusedUntil = refusedUntil.filter { $0.value > now }
             if !refusedUntil.isEmpty { shunned.append(Set(refusedUntil.keys)) }

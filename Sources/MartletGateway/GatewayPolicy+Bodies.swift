@@ -30,10 +30,7 @@ extension GatewayPolicy {
         }
         let state = plan.state as? RequestState
         let plan = GatewayPolicy.timed(plan, state?.tokenTimes, body: body)
-        if let body, let prompts = state?.pool.prompts {
-            let blocks = prompts.blocks(inBody: body, tenant: state?.grant?.tenant)
-            state?.prompt.withLock { $0 = blocks }
-        }
+        if let body { state?.read(body) }
         guard let state, let caching = state.caching, let body,
             body.count <= caching.policy.requestBytesMax,
             let key = caching.cache.key(caching, body: body)
@@ -120,7 +117,7 @@ extension GatewayPolicy {
             else { throw GatewayPolicy.noRoute(request) }
             return try plan(
                 request, undecided.path, ModelNaming(request), rules.routes[index], rules, grant,
-                call: VersionedCall(path: request.path, frame: body))
+                asked: model, call: VersionedCall(path: request.path, frame: body))
         } catch {
             release(grant)
             throw error

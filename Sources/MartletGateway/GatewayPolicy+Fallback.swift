@@ -132,7 +132,9 @@ extension RequestState {
             isCounted: before.isCounted, model: question.model,
             isAdmitted: question.pool.isShedding, fallbacks: question.fallbacks, begun: .now)
         guard let prompts = question.pool.prompts else { return }
-        let blocks = prompts.blocks(inBody: question.body, tenant: grant?.tenant)
+        let blocks = prompts.blocks(
+            inBody: question.body, tenant: grant?.tenant,
+            isAdapter: question.pool.directory.isAdapter)
         prompt.withLock { $0 = blocks }
     }
 }

@@ -47,8 +47,11 @@ final class GatewayPolicy: ForwardingPolicy {
             var plan = GatewayPolicy.basicPlan(for: request)
             plan.state = only
             if only.pool.directory.isUneven {
+                let naming = ModelNaming(request)
                 plan.state = RequestState(
-                    route: only.route, pool: only.pool, model: ModelNaming(request).model)
+                    route: only.route, pool: only.pool, model: naming.model,
+                    namesModelInBody: naming == .body)
+                if naming == .body { plan.awaitedBodyBytes = PromptReader.bodyBytesMax }
             }
             if plan.observer != nil { GatewayPolicy.askPlainly(&plan) }
             let total = only.route.settings.timeouts.total
@@ -166,7 +169,7 @@ final class GatewayPolicy: ForwardingPolicy {
     func plan(
         _ request: ForwardedRequest, _ path: RequestPath, _ naming: ModelNaming,
         _ route: RouteRuntime, _ rules: GatewayRules, _ grant: AccessGrant?,
-        call: VersionedCall? = nil
+        asked: String? = nil, call: VersionedCall? = nil
     ) throws(ForwardingRefusal) -> ForwardingPlan {
         let random = UInt64.random(in: .min ... .max)
         guard let pool = route.pool(random) else {
@@ -188,6 +191,7 @@ final class GatewayPolicy: ForwardingPolicy {
             changes.response.added += grant.fields.map { .init($0.name, $0.value) }
             plan.changes = changes
         }
+        if let grant { GatewayPolicy.tell(grant.tenant, by: &plan) }
         if plan.observer != nil { GatewayPolicy.askPlainly(&plan) }
         if let call, let arm { plan.newBody = route.frame(of: call, arm) }
         plan.timeout = route.settings.timeouts.total
@@ -203,9 +207,13 @@ final class GatewayPolicy: ForwardingPolicy {
             plan.awaitedBodyBytes = caching.policy.requestBytesMax
             plan.keptAnswerBytes = caching.policy.answerBytesMax
         }
-        if let bytes = pool.awaitedPromptBytes(of: request) {
-            plan.awaitedBodyBytes = max(plan.awaitedBodyBytes ?? 0, bytes)
-        }
+        let namesModelInBody = asked == nil && naming == .body
+        let awaited = [
+            pool.awaitedPromptBytes(of: request),
+            // Else it would go to a node that need not have the model.
+            namesModelInBody && pool.directory.isUneven ? PromptReader.bodyBytesMax : nil,
+        ].compactMap(\.self).max()
+        if let awaited { plan.awaitedBodyBytes = max(plan.awaitedBodyBytes ?? 0, awaited) }
         let tokenTimes = route.tokenTimes(of: request, attempt: attemptTimeout)
         if fallbacks != nil || tokenTimes != nil {
             plan.awaitedBodyBytes = max(
@@ -219,7 +227,8 @@ final class GatewayPolicy: ForwardingPolicy {
         }
         plan.state = RequestState(
             route: route, pool: pool, arm: arm, affinityKey: pool.affinityKey(of: request),
-            grant: grant, isCounted: true, caching: caching, model: naming.model,
+            grant: grant, isCounted: true, caching: caching,
+            model: naming.model ?? asked, namesModelInBody: namesModelInBody,
             isAdmitted: pool.isShedding && shed == nil, shadow: shadow, fallbacks: fallbacks,
             tokenTimes: tokenTimes)
         return plan

@@ -36,6 +36,8 @@ public final class ModelServer: RequestResponder {
     ///   - engineThreads: run the predictions.
     ///   - limits: bounds on requests.
     ///   - openAILimits: further bounds on requests of OpenAI's API.
+    ///   - decodeStallLimit: how long one step of a decode loop may take before the node counts as
+    ///     not ready; `nil` for as long as it takes.
     ///   - repository: loads and unloads models on request; `nil` for a node that does not.
     ///   - adminAccess: who may do that.
     ///   - sharedMemory: who may pass tensors by shared memory.
@@ -47,21 +49,23 @@ public final class ModelServer: RequestResponder {
     ///   - accessLog: takes a line for each request.
     ///   - options: how TensorFlow Serving's APIs answer.
     ///   - keys: API keys, one of which each request but health checks must show; `nil` for none.
+    ///   - trustsGateway: whether whoever sends requests is believed what ``GatewayFields`` say.
     ///   - administration: makes the changes that clients ask for; `nil` to refuse them.
     ///   - logger: reports errors that are not the client's.
     public init(
         manager: ModelManager, engineThreads: EngineThreads, limits: Limits,
-        openAILimits: OpenAILimits = OpenAILimits(),
+        openAILimits: OpenAILimits = OpenAILimits(), decodeStallLimit: Duration? = nil,
         repository: ModelRepositoryControl? = nil, adminAccess: AdminAccess = .loopback,
         sharedMemory: SharedMemoryAccess = .loopback, processors: Int, metrics: MetricsRegistry,
         monitoring: MonitoringOptions = MonitoringOptions(), batching: ServableBatching? = nil,
         enablesProfiler: Bool = false, accessLog: AccessLog,
         options: TensorFlowServingOptions = TensorFlowServingOptions(), keys: APIKeyFile? = nil,
-        administration: ModelAdministration? = nil, logger: Logger
+        trustsGateway: Bool = false, administration: ModelAdministration? = nil, logger: Logger
     ) {
         self.options = options
         admission = RequestAdmission(
-            keys: keys, readsPriorities: batching?.isAdaptive ?? false)
+            keys: keys, readsPriorities: batching?.isAdaptive ?? false,
+            trustsGateway: trustsGateway)
         self.manager = manager
         streamRequestsMax = limits.streamRequests
         answerBytesMax = limits.answerBytes
@@ -83,7 +87,8 @@ public final class ModelServer: RequestResponder {
         }
         health = NodeHealth(
             manager: manager, threads: engineThreads, batches: batching?.scheduler,
-            journal: journal, processors: processors)
+            journal: journal, processors: processors,
+            stallWatch: StallWatch(limit: decodeStallLimit))
         let generation = GenerationMetrics(metrics: metrics, manager: manager)
         let openInference = OpenInferenceNode(
             manager: manager, health: health, limits: limits, repository: repository,
@@ -96,7 +101,8 @@ public final class ModelServer: RequestResponder {
             NodeRESTService(
                 manager: manager, health: health, metrics: metrics, monitoring: monitoring),
             OpenAIRESTService(
-                manager: manager, metrics: generation, limits: limits, bounds: openAILimits),
+                manager: manager, metrics: generation, limits: limits, bounds: openAILimits,
+                admission: admission),
             OpenInferenceRESTService(node: openInference),
             SharedMemoryRESTService(lender: openInference.sharedMemory, limits: limits),
             AdminRESTService(

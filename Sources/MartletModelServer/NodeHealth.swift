@@ -18,17 +18,20 @@ final class NodeHealth: Sendable {
     private let threads: EngineThreads
     private let batches: BatchScheduler?
     private let journal: RequestJournal
+    private let stallWatch: StallWatch
     private let isDraining = Atomic<Bool>(false)
     private let reporting: Mutex<Reporting>
 
     init(
         manager: ModelManager, threads: EngineThreads, batches: BatchScheduler?,
-        journal: RequestJournal, processors: Int
+        journal: RequestJournal, processors: Int,
+        stallWatch: StallWatch = StallWatch(limit: nil)
     ) {
         self.batches = batches
         self.manager = manager
         self.threads = threads
         self.journal = journal
+        self.stallWatch = stallWatch
         reporting = Mutex(
             Reporting(meter: LoadMeter(engineThreads: threads.count, processors: processors)))
     }
@@ -41,6 +44,8 @@ final class NodeHealth: Sendable {
         case ready
         /// These models have no available version.
         case unavailable([String])
+        /// These language models answer nobody: their decode loops hang.
+        case stalled([StallWatch.Stall])
         /// The node shuts down.
         case draining
     }
@@ -50,7 +55,20 @@ final class NodeHealth: Sendable {
         if isDraining.load(ordering: .relaxed) { return .draining }
         guard manager.hasSeenStorage else { return .starting }
         let missing = manager.unavailableModels
-        return missing.isEmpty ? .ready : .unavailable(missing)
+        guard missing.isEmpty else { return .unavailable(missing) }
+        let stalls = self.stalls
+        return stalls.isEmpty ? .ready : .stalled(stalls)
+    }
+
+    /// The language models whose decode loops hang.
+    var stalls: [StallWatch.Stall] {
+        guard stallWatch.limit != nil else { return [] }
+        return stallWatch.stalls(of: manager.languageModels)
+    }
+
+    /// Whether a model answers, or would once somebody asks for it.
+    func isReady(model: String, version: VersionChoice) -> Bool {
+        manager.isReady(model: model, version: version) && !stalls.contains { $0.id.model == model }
     }
 
     /// Whether every model answers.

@@ -20,6 +20,10 @@ public struct ModelDirectory: Sendable, Hashable {
         /// walks the folder, so it is asked for only where it matters.
         public var fingerprint: Int { FileTree(path: path).fingerprint ?? 0 }
 
+        /// A name of 32 hexadecimal digits for the version's files where they are: the same in all
+        /// processes, and another when a file is added, removed or written.
+        public var digest: String { FileTree(path: path).digest }
+
         /// Bytes of all its files.
         public var byteCount: Int { FileTree(path: path).byteCount }
     }

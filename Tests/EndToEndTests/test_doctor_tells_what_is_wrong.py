@@ -6,7 +6,7 @@ import os
 import socket
 
 import pytest
-from harness import models
+from harness import language_models, models
 from harness.models import fixture
 
 HALF_PLUS_TWO = f"--model=half_plus_two={fixture('half_plus_two')}"
@@ -86,6 +86,21 @@ def test_all_formats_are_described(doctor):
     checks = doctor("serve", *flags, "--port", 0)
     formats = {checks["model", name]["found"].split()[2].rstrip(",") for name, _ in folders}
     assert len(formats) == len(folders)
+
+
+def test_memory_of_a_language_model_is_more_than_its_files(doctor):
+    if not language_models.FOLDER.exists():
+        pytest.skip("needs SmolLM2")
+    model = f"--model=smollm2={language_models.FOLDER}"
+    flags = (model, "--port", 0, "--kv-cache", "64MiB", "--context-tokens")
+    # One sequence has all the memory that it may need.
+    small, large = (
+        doctor("serve", *flags, tokens, code=code)["memory", "node"]
+        for tokens, code in ((2048, 0), (1 << 24, 1))
+    )
+    assert "of KV memory" in small["found"]
+    assert (small["result"], large["result"]) == ("ok", "fail")
+    assert "--kv-cache" in large["remedy"]
 
 
 # That variables are missing altogether only an engine can tell: many models have none.

@@ -275,9 +275,29 @@ def test_a_stream_that_breaks_off_is_not_begun_anew(martlet):
         stand_in(broken, well_by_its_word()) as other,
     ):
         gateway = follow(martlet, {"pools": [pool("main", one, other)]})
+        answer = chat(gateway.rest, stream=True)
+        # It came to a proper end, whose last event says that it is none of the model's.
+        told, last, rest = answer.text.split("\n\n")
+        assert (told, rest) == ('data: {"choices": []}', "")
+        error = json.loads(last.removeprefix("data: "))["error"]
+        assert (error["type"], error["code"]) == ("server_error", "service_unavailable")
+        assert "broke off its answer" in error["message"]
+        assert len(one.requests) + len(other.requests) == 1
+
+
+def test_a_stream_that_breaks_off_within_an_event_is_broken_off(martlet):
+    def broken(handler, asked):
+        handler.send_response(200)
+        handler.send_header("content-type", "text/event-stream")
+        handler.send_header("transfer-encoding", "chunked")
+        handler.end_headers()
+        handler.send_chunk(b'data: {"choices": []}\n\ndata: {"cho')
+        handler.close_connection = True
+
+    with stand_in(broken, well_by_its_word()) as origin:
+        gateway = follow(martlet, {"pools": [pool("main", origin)]})
         with pytest.raises(Exception, match=r"(?i)incomplete|ended|closed|broken|reset|chunk"):
             chat(gateway.rest, stream=True)
-        assert len(one.requests) + len(other.requests) == 1
 
 
 # Real nodes

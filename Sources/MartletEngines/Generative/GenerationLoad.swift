@@ -24,6 +24,10 @@ public struct GenerationLoad: Sendable, Equatable {
     /// Slots that hold a sequence, running or cached.
     public var slotsUsed = 0
 
+    /// How long the decode loop has been at the step that is under way; zero where none is, and
+    /// where the engine does not tell.
+    public var stepAge = Duration.zero
+
     /// What has been done so far.
     public var counters = GenerationCounters()
 
@@ -74,11 +78,17 @@ public struct GenerationCounters: Sendable, Equatable {
     /// Cached sequences given up for want of cells or slots.
     public var evictions = 0
 
-    /// Tokens guessed ahead.
+    /// Tokens guessed ahead from what a sequence said before.
     public var draftsProposed = 0
 
     /// Of these, such as the model agreed with.
     public var draftsAccepted = 0
+
+    /// Tokens guessed ahead by a draft model.
+    public var modelDraftsProposed = 0
+
+    /// Of these, such as the model agreed with.
+    public var modelDraftsAccepted = 0
 
     /// Steps that succeeded.
     public var steps = 0

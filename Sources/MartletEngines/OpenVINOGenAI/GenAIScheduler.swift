@@ -89,6 +89,9 @@ struct GenAIScheduler: Sendable {
         _ request: GenerationRequest, deadline: Duration?, now: Duration
     ) throws(GenerationRefusal) -> GenerationID {
         try settings.check(request, deadline: deadline, now: now)
+        guard request.cacheScope == nil || settings.sharing == .none else {
+            throw GenerationRefusal(GenAITask.unsupported("'cache_salt' while prompts are shared"))
+        }
         guard settings.hasRoom(for: request, behind: waiting.count, tokens: waitingTokens) else {
             counters.refused += 1
             throw settings.full(

@@ -47,7 +47,8 @@ struct GenAITask: Sendable {
         shownTokens = chat?.shownTokens ?? []
     }
 
-    private static func unsupported(_ what: String) -> ServingError {
+    /// The error about what the engine does not do.
+    static func unsupported(_ what: String) -> ServingError {
         .invalidArgument(
             "The engine of this model, openvino, does not know \(what); leave it out, or serve "
                 + "the model with --engine llama")

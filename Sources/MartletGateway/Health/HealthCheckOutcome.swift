@@ -20,6 +20,9 @@ struct HealthCheckOutcome {
     /// What it serves; `nil` when that could not be learnt.
     let models: [ModelStatus]?
 
+    /// Names in its list of language models, those of adapters among them.
+    let listed: Set<String>
+
     /// Whether the endpoint answered at all.
     let hasAnswered: Bool
 
@@ -43,7 +46,9 @@ struct HealthCheckOutcome {
     init(readiness: HTTPResponse, listing: HTTPResponse?) {
         hasAnswered = true
         isReady = readiness.status == 200
-        models = listing.flatMap { NodeListing.models($0.body) }
+        let listing = listing.flatMap { NodeListing.read($0.body) }
+        models = listing?.statuses
+        listed = Set(listing?.data.map(\.id) ?? [])
         let isDraining = NodeReadiness.isDraining(readiness.body)
         let servesSomething =
             models?.contains { $0.versions.contains { $0.state == "AVAILABLE" } } ?? false
@@ -56,9 +61,11 @@ struct HealthCheckOutcome {
 
     init(
         isReady: Bool, isDegraded: Bool, load: LoadSample?, models: [ModelStatus]?,
-        hasAnswered: Bool = true, memory: EndpointMemory = EndpointMemory()
+        listed: Set<String> = [], hasAnswered: Bool = true,
+        memory: EndpointMemory = EndpointMemory()
     ) {
         self.memory = memory
+        self.listed = listed
         self.hasAnswered = hasAnswered
         self.isReady = isReady
         self.isDegraded = isDegraded
@@ -95,13 +102,31 @@ private struct NodeListing: Decodable {
         let model_version_status: [Version]
     }
 
-    let models: [Model]
+    /// A model, or an adapter, as OpenAI's API lists it.
+    struct Listed: Decodable {
+        let id: String
+    }
 
-    static func models(_ body: [UInt8]) -> [ModelStatus]? {
-        guard let listing = try? JSONDecoder().decode(NodeListing.self, from: Data(body)) else {
-            return nil
-        }
-        return listing.models.map { model in
+    let models: [Model]
+    let data: [Listed]
+
+    private enum CodingKeys: String, CodingKey {
+        case models, data
+    }
+
+    init(from decoder: any Decoder) throws {
+        let members = try decoder.container(keyedBy: CodingKeys.self)
+        models = try members.decode([Model].self, forKey: .models)
+        // Nodes without language models need not have it.
+        data = (try? members.decode([Listed].self, forKey: .data)) ?? []
+    }
+
+    static func read(_ body: [UInt8]) -> NodeListing? {
+        try? JSONDecoder().decode(NodeListing.self, from: Data(body))
+    }
+
+    var statuses: [ModelStatus] {
+        models.map { model in
             ModelStatus(
                 name: model.name,
                 versions: model.model_version_status.map {

@@ -57,7 +57,7 @@ struct CompletionRequest: Sendable, Equatable {
     }
 
     /// The text of a string of JSON without escapes.
-    private static func plainText(_ token: ArraySlice<UInt8>) -> String? {
+    static func plainText(_ token: ArraySlice<UInt8>) -> String? {
         guard token.first == UInt8(ascii: "\""), token.count > 2,
             !token.contains(UInt8(ascii: "\\"))
         else { return nil }

@@ -8,7 +8,7 @@
 ///         − recentWeight × blocks given to it lately
 ///
 /// with both loads taken relative to what it is said to carry, and a bonus where it has the
-/// request's adapter at hand. Failures count as prompts like the one at hand (``FailureDebt``). So
+/// request's adapter at hand, and another where the request's session was last. Failures count as prompts like the one at hand (``FailureDebt``). So
 /// a conversation stays where it began, a beginning that all share is spread over as many endpoints
 /// as its traffic needs, and prompts without a past go to who has the least to do. Of equals the
 /// one with less given lately is picked, then one at random.
@@ -37,6 +37,7 @@ public struct PrefixAware: Balancer {
     private struct Planned: Sendable {
         let id: EndpointID
         let prompt: PromptBlocks
+        let session: UInt64?
         let matched: Int
     }
 
@@ -53,6 +54,8 @@ public struct PrefixAware: Balancer {
     private var prefixes = PrefixIndex()
     /// The adapters that each has at hand.
     private var adapters = PrefixIndex()
+    /// The sessions that each had lately, none of which is at two.
+    private var sessions = PrefixIndex()
     private let configuration: PrefixConfiguration
     private var generator: SplitMix
     private var planned: Planned?
@@ -90,8 +93,9 @@ public struct PrefixAware: Balancer {
         let holder = prefixes.addHolder(
             capacity: configuration.capacity(ofTokens: configuration.cacheTokens))
         roster.notes[place].holder = holder
-        // Both indices see the same holders come and go, so a holder has one number in both.
+        // All indices see the same holders come and go, so a holder has one number in all.
         _ = adapters.addHolder(capacity: configuration.adaptersMax)
+        _ = sessions.addHolder(capacity: configuration.sessionsMax)
     }
 
     /// Forgets an endpoint.
@@ -99,6 +103,7 @@ public struct PrefixAware: Balancer {
         guard let place = roster.place(of: id) else { return }
         prefixes.removeHolder(roster.notes[place].holder)
         adapters.removeHolder(roster.notes[place].holder)
+        sessions.removeHolder(roster.notes[place].holder)
         roster.remove(id)
     }
 
@@ -133,6 +138,7 @@ public struct PrefixAware: Balancer {
         guard let place = roster.place(of: id) else { return }
         prefixes.clear(roster.notes[place].holder)
         adapters.clear(roster.notes[place].holder)
+        sessions.clear(roster.notes[place].holder)
     }
 
     // MARK: Attempts
@@ -152,6 +158,10 @@ public struct PrefixAware: Balancer {
         let holder = roster.notes[place].holder
         prefixes.record(planned.prompt.hashes, at: holder)
         if let key = planned.prompt.adapterKey { adapters.record([key], at: holder) }
+        if let session = planned.session {
+            sessions.forget(session)
+            sessions.record([session], at: holder)
+        }
     }
 
     /// An attempt ended at an endpoint.
@@ -177,34 +187,53 @@ public struct PrefixAware: Balancer {
             return choice.map { roster.members[$0].id }
         }
         let matches = prefixes.matches(prompt.hashes)
-        let bids = bids(of: candidates, for: prompt, matches, now: now)
+        let session = request.affinityKey ?? prompt.sessionKey
+        let bids = bids(of: candidates, for: prompt, session, matches, now: now)
         guard let place = best(of: bids) else { return nil }
         let id = roster.members[place].id
-        planned = Planned(id: id, prompt: prompt, matched: matches[roster.notes[place].holder])
+        planned = Planned(
+            id: id, prompt: prompt, session: session,
+            matched: matches[roster.notes[place].holder])
         return id
     }
 
     /// How well each candidate would serve a prompt, of which each holder has so many blocks
     /// (`matches`).
     private func bids(
-        of candidates: [Int], for prompt: PromptBlocks, _ matches: [Int], now: Duration
+        of candidates: [Int], for prompt: PromptBlocks, _ session: UInt64?, _ matches: [Int],
+        now: Duration
     ) -> [Bid] {
-        let holdsAdapter = prompt.adapterKey.map { adapters.matches([$0]) }
-        let bonus = configuration.blocks(ofTokens: configuration.adapterTokens)
+        let bonuses = bonuses(for: prompt, session)
         let share = fairShare(with: prompt, now: now)
         return candidates.map { place in
             let (member, note) = (roster.members[place], roster.notes[place])
             let recent = note.load.recent(now: now, within: configuration.recentTime)
-            let hasAdapter = holdsAdapter.map { $0[note.holder] > 0 } ?? false
+            let bonus = bonuses.reduce(0) { $1.holds[note.holder] > 0 ? $0 + $1.worth : $0 }
             return Bid(
                 place: place,
-                score: Double(matches[note.holder]) + (hasAdapter ? bonus : 0)
+                score: Double(matches[note.holder]) + bonus
                     - cost(of: prompt, at: place, recent: recent / note.weight, now: now),
                 recent: recent / note.weight,
                 // Evenness is no end in itself: where nothing runs, nothing has to wait.
                 hasRoom: member.inFlight == 0
                     || recent + prompt.work <= share * note.weight + slack)
         }
+    }
+
+    /// What a request is worth besides its prompt, in blocks, to those holders that are above 0.
+    private func bonuses(
+        for prompt: PromptBlocks, _ session: UInt64?
+    ) -> [(holds: [Int], worth: Double)] {
+        var bonuses: [(holds: [Int], worth: Double)] = []
+        if let key = prompt.adapterKey {
+            let worth = configuration.blocks(ofTokens: configuration.adapterTokens)
+            bonuses.append((adapters.matches([key]), worth))
+        }
+        if let session {
+            let worth = configuration.blocks(ofTokens: configuration.sessionTokens)
+            bonuses.append((sessions.matches([session]), worth))
+        }
+        return bonuses
     }
 
     private var slack: Double { configuration.blocks(ofTokens: configuration.slackTokens) }

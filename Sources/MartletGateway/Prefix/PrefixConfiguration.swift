@@ -43,6 +43,11 @@ public struct PrefixConfiguration: Sendable, Equatable {
     /// Adapters that an endpoint is taken to have at hand, those used last, from 1 to 4096 (default
     /// 8).
     public let adaptersMax: Int
+    /// Tokens that it is worth to meet the endpoint where the request's session was last, 0 or more
+    /// (default 4096).
+    public let sessionTokens: Int
+    /// Sessions that are noted of an endpoint, those seen last, from 1 to 2^20 (default 16,384).
+    public let sessionsMax: Int
 
     /// Bytes that count as a token: about what an English text has.
     public static let bytesPerToken = 4
@@ -61,7 +66,9 @@ public struct PrefixConfiguration: Sendable, Equatable {
         loadFactor: Double = 1.5,
         slackTokens: Int = 8192,
         adapterTokens: Int = 1024,
-        adaptersMax: Int = 8
+        adaptersMax: Int = 8,
+        sessionTokens: Int = 4096,
+        sessionsMax: Int = 16_384
     ) {
         self.blockBytes = min(max(blockBytes, 16), 65_536)
         self.blocksMax = min(max(blocksMax, 1), 65_536)
@@ -74,6 +81,8 @@ public struct PrefixConfiguration: Sendable, Equatable {
         self.slackTokens = min(max(slackTokens, 0), 1 << 40)
         self.adapterTokens = min(max(adapterTokens, 0), 1 << 40)
         self.adaptersMax = min(max(adaptersMax, 1), 4096)
+        self.sessionTokens = min(max(sessionTokens, 0), 1 << 40)
+        self.sessionsMax = min(max(sessionsMax, 1), 1 << 20)
     }
 
     /// So many tokens in blocks.

@@ -118,6 +118,11 @@ struct PrefixIndex: Sendable {
         evict(holder)
     }
 
+    /// Notes that nobody has a block any more.
+    mutating func forget(_ hash: UInt64) {
+        while let place = heads[hash] { release(place) }
+    }
+
     private func place(of hash: UInt64, at holder: Int) -> Int? {
         guard var place = heads[hash] else { return nil }
         while place != Self.none {

@@ -13,13 +13,19 @@ public struct PromptBlocks: Sendable, Equatable {
     public let hashes: [UInt64]
     /// Names the adapter (LoRA) that the request is for; nil for the model alone.
     public let adapterKey: UInt64?
+    /// The same for requests that their client wants at one endpoint; nil where it says nothing.
+    public let sessionKey: UInt64?
     /// Bytes of the prompt's text that were read, those beyond the last full block counted.
     public let textBytes: Int
 
     /// A prompt of these hashes.
-    public init(hashes: [UInt64], adapterKey: UInt64? = nil, textBytes: Int = 0) {
+    public init(
+        hashes: [UInt64], adapterKey: UInt64? = nil, sessionKey: UInt64? = nil,
+        textBytes: Int = 0
+    ) {
         self.hashes = hashes
         self.adapterKey = adapterKey
+        self.sessionKey = sessionKey
         self.textBytes = textBytes
     }
 

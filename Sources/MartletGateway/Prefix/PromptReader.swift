@@ -30,8 +30,12 @@ struct PromptReader: Sendable {
     /// - Parameters:
     ///   - body: the whole body.
     ///   - tenant: who asks, where each has caches of its own.
+    ///   - isAdapter: whether what the body names as its model is an adapter of one.
     /// - Returns: the blocks; nil for what is no such request.
-    func blocks(inBody body: [UInt8], tenant: String? = nil) -> PromptBlocks? {
+    func blocks(
+        inBody body: [UInt8], tenant: String? = nil,
+        isAdapter: (_ model: String) -> Bool = { _ in false }
+    ) -> PromptBlocks? {
         var members = PromptMembers(
             body, textMax: configuration.blockBytes * configuration.blocksMax)
         guard members.read(), let texts = members.texts else { return nil }
@@ -51,12 +55,31 @@ struct PromptReader: Sendable {
             hasher.append(0)
         }
         return PromptBlocks(
-            hashes: hasher.hashes, adapterKey: adapterKey(members, body), textBytes: hasher.bytes)
+            hashes: hasher.hashes, adapterKey: adapterKey(members, body, isAdapter),
+            sessionKey: members.session.map { sessionKey(body[$0], tenant: tenant) },
+            textBytes: hasher.bytes)
     }
 
-    /// The number of an adapter of a model.
-    private func adapterKey(_ members: PromptMembers, _ body: [UInt8]) -> UInt64? {
-        guard let adapter = members.adapter else { return nil }
+    /// The number that a tenant's requests of the same `prompt_cache_key` share.
+    private func sessionKey(_ name: ArraySlice<UInt8>, tenant: String?) -> UInt64 {
+        var key = SeededHash(seed: secret)
+        key.combine(Array((tenant ?? "").utf8))
+        key.combine(Array(name))
+        return key.value
+    }
+
+    /// The number of an adapter of a model, which is named beside the model or in its place.
+    private func adapterKey(
+        _ members: PromptMembers, _ body: [UInt8], _ isAdapter: (String) -> Bool
+    ) -> UInt64? {
+        guard let adapter = members.adapter else {
+            guard let place = members.seeds[.model],
+                let name = CompletionRequest.plainText(body[place]), isAdapter(name)
+            else { return nil }
+            var key = SeededHash(seed: secret)
+            key.combine(Array(body[place]))
+            return key.value
+        }
         var key = SeededHash(seed: secret)
         key.combine(Array(body[members.seeds[.model] ?? 0..<0]))
         key.combine(Array(body[adapter]))
@@ -77,6 +100,8 @@ private struct PromptMembers {
 
     /// The values of those that are there, as written.
     private(set) var seeds: [Seed: Range<Int>] = [:]
+    /// What the client calls requests whose prompts begin alike (`prompt_cache_key`), as written.
+    private(set) var session: Range<Int>?
     /// The prompt's texts in order; nil where there is no prompt.
     private(set) var texts: [Range<Int>]?
 
@@ -126,10 +151,12 @@ private struct PromptMembers {
         case .close, .name, .end: return false
         }
         guard let end = walk.skip(event) else { return false }
+        // A member that is null is not there.
+        let value = body[start..<end].elementsEqual("null".utf8) ? nil : start..<end
         if let seed = Seed(rawValue: String(decoding: name, as: UTF8.self)) {
-            // A member that is null is not there.
-            let isNull = body[start..<end].elementsEqual("null".utf8)
-            seeds[seed] = isNull ? nil : start..<end
+            seeds[seed] = value
+        } else if name.elementsEqual("prompt_cache_key".utf8) {
+            session = value
         }
         return true
     }

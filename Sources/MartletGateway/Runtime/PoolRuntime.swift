@@ -84,6 +84,11 @@ final class PoolRuntime: Sendable {
 
     /// The number that requests with the same of something share, for pools that go by that.
     func affinityKey(of request: ForwardedRequest) -> UInt64? {
+        if settings.balancing == .prefixAware {
+            // A session that a client names; prompts say enough of the others.
+            return settings.hashHeader.flatMap { request.fields.first($0) }
+                .map { StableHash.hash($0) }
+        }
         guard settings.balancing == .consistentHash else { return nil }
         let own = request.context.remoteAddress
         // Without the port, which differs from connection to connection.

@@ -14,8 +14,8 @@ final class RequestState: Sendable {
     let isCounted: Bool
     /// What the cache may do for it.
     let caching: Caching?
-    /// The model that it is for, where its path says so and not all endpoints have it.
-    let model: String?
+    /// Whether it is its body that names its model, which is not known yet.
+    let namesModelInBody: Bool
     /// Whether its pool counts it.
     let isAdmitted: Bool
     /// Where a copy of it goes.
@@ -39,6 +39,8 @@ final class RequestState: Sendable {
         let cache: AnswerCache
     }
 
+    /// What it names as its model; see ``model``.
+    let asked: Mutex<String?>
     /// Its prompt, for pools that go by that; read before the first attempt.
     let prompt = Mutex<PromptBlocks?>(nil)
     /// The request's place in the cache's flights, and what it asks for.
@@ -56,7 +58,8 @@ final class RequestState: Sendable {
     init(
         route: RouteRuntime, pool: PoolRuntime, arm: CanaryController.Arm? = nil,
         affinityKey: UInt64? = nil, grant: AccessGrant? = nil, isCounted: Bool = false,
-        caching: Caching? = nil, model: String? = nil, isAdmitted: Bool = false,
+        caching: Caching? = nil, model: String? = nil, namesModelInBody: Bool = false,
+        isAdmitted: Bool = false,
         shadow: ShadowRuntime? = nil, original: ShadowOriginal? = nil,
         fallbacks: Fallbacks? = nil, tokenTimes: TokenTimes? = nil,
         begun: ContinuousClock.Instant? = nil
@@ -68,7 +71,8 @@ final class RequestState: Sendable {
         self.grant = grant
         self.isCounted = isCounted
         self.caching = caching
-        self.model = model
+        asked = Mutex(model)
+        self.namesModelInBody = namesModelInBody
         self.isAdmitted = isAdmitted
         self.shadow = shadow
         self.original = original

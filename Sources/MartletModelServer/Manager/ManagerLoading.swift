@@ -22,7 +22,7 @@ extension ModelManager {
         do {
             try makeRoom(for: version, of: id.model)
             defer { releaseRoom(of: id) }
-            let loaded = try loader.load(id, from: version)
+            let loaded = try loadJournaled(id, version)
             let replaced = models.withLock { models in
                 let replaced = models[id.model]?.servables[id.version]
                 models[id.model]?.servables[id.version] = loaded
@@ -50,6 +50,18 @@ extension ModelManager {
                 $0.lifecycle.didFail(
                     id.version, error: fault, fingerprint: fingerprint, now: .now)
             }
+        }
+    }
+
+    /// Loads a version, noted in the journal if there is one, so that files which end the process
+    /// do not end it for ever.
+    private func loadJournaled(
+        _ id: ServableID, _ version: ModelDirectory.Version
+    ) throws -> LoadedServable {
+        guard let journal = options.loadJournal else { return try loader.load(id, from: version) }
+        let hasOthers = models.withLock { $0[id.model]?.servables.isEmpty == false }
+        return try journal.perform(id, version, hasOthers: hasOthers) {
+            try loader.load(id, from: version)
         }
     }
 

@@ -15,6 +15,8 @@ public struct ModelInspection: Sendable {
         public let signatures: [String]
         /// Bytes of all its files.
         public let fileBytes: Int
+        /// The files of a language model; `nil` for any other.
+        public let language: LanguageModelFiles?
     }
 
     /// The versions, in ascending order.
@@ -36,7 +38,7 @@ public struct ModelInspection: Sendable {
             return Version(
                 number: version.number, format: description.format,
                 signatures: description.signatures.map(\.name).sorted(),
-                fileBytes: description.fileBytes)
+                fileBytes: description.fileBytes, language: description.language)
         }
         guard !versions.isEmpty else {
             throw ServingError.notFound(

@@ -166,6 +166,12 @@ struct ModelLifecycle {
         !isAvailable && residency != .removed && !aspired.isEmpty
     }
 
+    /// Whether nothing of the model answers, although this version would, or any where none is
+    /// named, when it has been loaded.
+    func mayCome(_ version: Int64?) -> Bool {
+        mayCome && version.map(aspired.contains) ?? true
+    }
+
     /// Where the versions are that would be loaded if somebody asked for the model.
     var comingPaths: [String] { mayCome ? aspired.compactMap { versions[$0]?.path } : [] }
 

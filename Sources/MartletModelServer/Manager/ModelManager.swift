@@ -28,6 +28,9 @@ public final class ModelManager: Sendable {
         /// Bytes that all servables together may take; models loaded on demand make room, those
         /// used least recently first.
         public var memoryBudget: Int?
+        /// Keeps files that end the process from being loaded again and again; `nil` for nothing
+        /// that does.
+        public var loadJournal: LoadJournal?
 
         /// The defaults.
         public init() {}
@@ -89,8 +92,9 @@ public final class ModelManager: Sendable {
 
     /// Takes a hold on a servable, for as long as the lease lives.
     ///
-    /// - Throws: `ServingError`: `NOT_FOUND` when there is no such servable, `INVALID_ARGUMENT` for
-    ///   an unknown label; ``ServableNotLoaded`` when it has to be loaded first.
+    /// - Throws: `ServingError`: `NOT_FOUND` when there is no such servable, `UNAVAILABLE` when it
+    ///   is being loaded and nothing else of the model answers, `INVALID_ARGUMENT` for an unknown
+    ///   label; ``ServableNotLoaded`` when it has to be loaded first.
     func lease(model: String, version: VersionChoice) throws -> ServableLease {
         let isOnDemand = options.loadsOnDemand
         let (lease, number) = try models.withLock { models -> (ServableLease?, Int64?) in
@@ -102,7 +106,10 @@ public final class ModelManager: Sendable {
             }
             guard let number = number ?? known.servables.keys.max(),
                 let servable = known.servables[number]
-            else { return (nil, number) }
+            else {
+                try checkAbsence(of: number, in: known, model)
+                return (nil, number)
+            }
             return (ServableLease(servable), number)
         }
         if let lease { return lease }
@@ -110,6 +117,16 @@ public final class ModelManager: Sendable {
             version == .latest
             ? "Latest(\(model))" : "Specific(\(model), \(number.map(String.init) ?? "\(version)"))"
         throw ServingError.notFound("Servable not found for request: \(request)")
+    }
+
+    /// A node that has just begun has its models soon: it is not that they do not exist, and
+    /// whoever asks may ask another node meanwhile.
+    private func checkAbsence(of version: Int64?, in known: Model, _ name: String) throws {
+        guard known.lifecycle.mayCome(version) || known.isConfigured && !hasSeenStorage else {
+            return
+        }
+        throw ServingError(
+            .unavailable, "Model \(name) is being loaded and does not answer yet; try again")
     }
 
     // MARK: Configuring

@@ -4,8 +4,8 @@ extension DoctorCheck {
     /// What a node opens besides connections: models, logs, libraries.
     private static let otherFiles = 256
 
-    /// The share of the memory that models' files may have; engines need some beside them, and a
-    /// version that is swapped is there twice.
+    /// The share of the memory that models may have; engines need some beside them, and a version
+    /// that is swapped is there twice.
     private static let memoryShare = 0.7
 
     /// Checks of nodes that are to run on a machine at the same time.
@@ -98,7 +98,7 @@ extension DoctorCheck {
         let bound = facts.memoryLimit.map { $0 <= usable ? " (control group)" : "" } ?? ""
         let available = facts.memoryAvailable.map { ", \(byteText($0)) available" } ?? ""
         let found =
-            "models' files \(byteText(needed)), memory \(byteText(usable))\(bound)"
+            "\(modelText(nodes)), memory \(byteText(usable))\(bound)"
             + available
         let whom = nodes.count == 1 ? nodes.first?.name ?? "" : "all nodes"
         guard Double(needed) > memoryShare * Double(usable) else {
@@ -108,8 +108,20 @@ extension DoctorCheck {
             DoctorCheck(
                 "memory", of: whom, needed > usable ? .fail : .warn, found,
                 remedy: "serve fewer models, load them on demand (--load-on-demand with "
-                    + "--memory-budget), or give more memory; a swap holds two versions at once")
+                    + "--memory-budget), "
+                    + (nodes.contains { $0.workingBytes > 0 } ? "lower --kv-cache, " : "")
+                    + "or give more memory; a swap holds two versions at once")
         ]
+    }
+
+    /// What models take, in words.
+    private static func modelText(_ nodes: [NodeFacts]) -> String {
+        let files = "models' files \(byteText(nodes.map(\.fileBytes).saturatingSum))"
+        let working = nodes.map(\.workingBytes).saturatingSum
+        let budgets = nodes.compactMap(\.memoryBudget)
+        return files
+            + (working > 0 ? " and \(byteText(working)) of KV memory and to compute" : "")
+            + (budgets.isEmpty ? "" : ", at most \(byteText(budgets.saturatingSum))")
     }
 
     static func openFiles(_ node: NodeFacts, limit: Int) -> DoctorCheck {

@@ -10,6 +10,9 @@ public struct NodeFacts: Sendable, Equatable {
         public var found = ""
         /// Bytes of the version's files.
         public var bytes = 0
+        /// Bytes that it takes beside them, as far as they are known before it is loaded: of a
+        /// language model its KV memory, and what is computed in.
+        public var workingBytes = 0
         /// What keeps it from being served; `nil` for nothing.
         public var problem: String?
 
@@ -73,9 +76,15 @@ public struct NodeFacts: Sendable, Equatable {
         self.connections = connections
     }
 
-    /// Bytes of the files of all its models, or the bound on them.
+    /// Bytes of the files of all its models.
+    var fileBytes: Int { models.map(\.bytes).saturatingSum }
+
+    /// Bytes that all its models take beside their files.
+    var workingBytes: Int { models.map(\.workingBytes).saturatingSum }
+
+    /// Bytes that its models take, or the bound on them.
     var modelBytes: Int {
-        let files = models.map(\.bytes).saturatingSum
-        return memoryBudget.map { min($0, files) } ?? files
+        let needed = [fileBytes, workingBytes].saturatingSum
+        return memoryBudget.map { min($0, needed) } ?? needed
     }
 }

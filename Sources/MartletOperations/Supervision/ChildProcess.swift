@@ -71,11 +71,25 @@ final class ChildProcess: Sendable {
 }
 
 extension ProcessSpecification {
-    /// What is started; it is told whose child it is, so that it can end with us.
+    /// What is started.
     fileprivate var program: SpawnedProgram {
-        var variables = environment
+        SpawnedProgram(
+            executable: executable, arguments: arguments,
+            environment: variables(inherited: ProcessInfo.processInfo.environment))
+    }
+
+    /// What a child's environment has over or beside what it inherits: it is told whose child it
+    /// is, so that it can end with us.
+    ///
+    /// A process that crashes keeps its connections until Swift's runtime has written its stack, if
+    /// the runtime has the tool for that, and whoever waits for an answer waits on. Addresses are
+    /// written at once; to find the names of a program of this size takes half a minute on a busy
+    /// machine.
+    func variables(inherited: [String: String]) -> [String: String] {
+        let backtrace = "SWIFT_BACKTRACE"
+        var variables = [backtrace: inherited[backtrace] ?? "symbolicate=off"]
+        variables.merge(environment) { $1 }
         variables[parentVariable] = "\(getpid())"
-        return SpawnedProgram(
-            executable: executable, arguments: arguments, environment: variables)
+        return variables
     }
 }

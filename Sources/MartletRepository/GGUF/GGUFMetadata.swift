@@ -112,7 +112,9 @@ struct GGUFMetadata {
         }
         let place = reader.place
         var integers: [Int64]?
-        if type == .string {
+        if type == .string, key == GGUFVocabulary.tokens {
+            try checkTokens(&reader, count: count, what)
+        } else if type == .string {
             for _ in 0..<count { try reader.skip(try reader.textLength("a text in \(what)"), what) }
         } else if type.isWhole, count <= reader.limits.keptElements {
             try reader.keep(count * MemoryLayout<Int64>.size)
@@ -121,6 +123,26 @@ struct GGUFMetadata {
             try reader.skip(count * smallest, what)
         }
         return GGUFList(type: type, count: count, integers: integers, place: place)
+    }
+
+    /// Passes over the texts of all tokens, of which no two may be alike: llama.cpp ends the
+    /// process at those. It gives empty ones texts of its own.
+    private static func checkTokens(
+        _ reader: inout GGUFReader, count: Int, _ what: String
+    ) throws {
+        // Hashes stand for the texts: of files with a million tokens one in ten million is taken
+        // for unsound by chance.
+        try reader.keep(count * MemoryLayout<Int>.size)
+        var hashes: Set<Int> = []
+        for number in 0..<count {
+            let start = reader.place
+            let length = try reader.textLength("a text in \(what)")
+            guard let hash = try reader.textHash(length, what) else { continue }
+            guard hashes.insert(hash).inserted else {
+                throw GGUFFault.unsound(
+                    "token \(number) in \(what) has the text of one before it", at: start)
+            }
+        }
     }
 }
 

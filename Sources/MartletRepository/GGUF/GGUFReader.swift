@@ -88,6 +88,20 @@ struct GGUFReader {
         return bytes
     }
 
+    /// Passes over a text; returns its hash, `nil` where it is empty or longer than a window.
+    mutating func textHash(_ count: Int, _ what: @autoclosure () -> String) throws -> Int? {
+        guard (1...room.bytes.count).contains(count) else {
+            try skip(count, what())
+            return nil
+        }
+        let offset = try ensure(count)
+        place += count
+        var hasher = Hasher()
+        hasher.combine(
+            bytes: UnsafeRawBufferPointer(rebasing: room.bytes[offset..<(offset + count)]))
+        return hasher.finalize()
+    }
+
     /// Counts bytes that are kept.
     mutating func keep(_ count: Int) throws {
         guard count <= limits.keptBytes - keptBytes else {

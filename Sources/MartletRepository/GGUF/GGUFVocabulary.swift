@@ -1,6 +1,7 @@
 /// What a GGUF file says of the tokens and of how a chat is written with them.
 struct GGUFVocabulary {
-    private static let tokens = "tokenizer.ggml.tokens"
+    /// The key of the tokens' texts.
+    static let tokens = "tokenizer.ggml.tokens"
     private static let template = "tokenizer.chat_template"
 
     /// The kind of tokenizer, such as `gpt2` or `llama`; `nil` without any.

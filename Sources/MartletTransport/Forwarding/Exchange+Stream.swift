@@ -1,7 +1,7 @@
 import MartletCore
 import NIOCore
 
-/// A stream of events that is passed on, and the time of its next one.
+/// A stream of events that is passed on, where it stands, and the time of its next one.
 struct WatchedStream {
     /// Whether an event of ours may stand behind those of the upstream.
     let takesMore: Bool
@@ -21,11 +21,10 @@ struct WatchedStream {
 extension Exchange {
     /// The head of a stream has come.
     func streamBegins(_ head: Wire.ResponseHead) {
-        guard let times = plan.streamTimes else {
-            machine.stopHolding()
-            return
-        }
+        // An upgraded connection is no stream of events.
+        guard httpStatus != 101 else { return machine.stopHolding() }
         stream = WatchedStream(takesMore: Wire.takesMore(head))
+        guard let times = plan.streamTimes else { return machine.stopHolding() }
         if !times.awaitsFirstEvent { machine.stopHolding() }
     }
 

@@ -207,9 +207,10 @@ final class Exchange<Wire: ForwardingWire> {
             for part in parts { current?.upstream?.send(part) }
         case .decide(let failure, let isReplayable): decide(failure, isReplayable: isReplayable)
         case .abortClient:
+            let endpoint = tried.last.map(\.description) ?? "none"
             endAttempt(.failed(.connectionClosed))
-            client?.abort()
-            finish()
+            breakOff(
+                telling: ServingError(.unavailable, "Endpoint \(endpoint) broke off its answer"))
         case .cancelUpstream:
             current?.upstream?.cancel()
             endAttempt(.abandoned)

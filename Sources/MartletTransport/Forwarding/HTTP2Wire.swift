@@ -58,6 +58,10 @@ final class HTTP2ForwardedHead {
             fields.removed.insert("content-length")
             fields.added.append(.init("content-length", String(length)))
         }
+        // Whose a request is, the gateway says itself.
+        if head.fields.first(GatewayFields.tenant) != nil {
+            fields.removed.insert(GatewayFields.tenant)
+        }
         block.add(head.fields, sensitive: head.sensitiveFields, changedBy: fields)
         if let clientAddress { block.add("x-forwarded-for", clientAddress) }
         self.block = block

@@ -33,7 +33,8 @@ enum HTTP1Hops {
         case 7: !keepsUpgrade && bytes.spells("upgrade", name)
         case 10: bytes.spells("connection", name) || bytes.spells("keep-alive", name)
         case 14: bytes.spells("content-length", name)
-        case 16: bytes.spells("proxy-connection", name)
+        // Whose a request is, a gateway says itself (``GatewayFields/tenant``).
+        case 16: bytes.spells("proxy-connection", name) || bytes.spells("x-martlet-tenant", name)
         case 17: bytes.spells("transfer-encoding", name)
         case 18: bytes.spells("proxy-authenticate", name)
         case 19: bytes.spells("proxy-authorization", name)

@@ -106,6 +106,13 @@ struct ServeCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
+            "Folder in which to note what is being loaded, so that files which end the process "
+                + "twice are not loaded again; nodes that share it learn from each other.",
+            valueName: "folder"))
+    var loadJournal: String?
+
+    @Option(
+        help: ArgumentHelp(
             "What comes first when versions are swapped: \(TransitionPolicy.allNames).",
             valueName: "policy"))
     var transitionPolicy = TransitionPolicy.availabilityPreserving
@@ -128,6 +135,12 @@ struct ServeCommand: AsyncParsableCommand {
             "API keys, one a line, of which each request must show one; read again when it "
                 + "changes.", valueName: "file"))
     var apiKeyFile: String?
+
+    @Flag(
+        help: ArgumentHelp(
+            "Believe whoever sends requests whose they are (x-martlet-tenant), and let them go "
+                + "first (x-martlet-priority: high); only where a gateway alone can send them."))
+    var trustGateway = false
 
     @OptionGroup var servingOptions: ServingOptions
     @OptionGroup var listen: ListenOptions
@@ -227,13 +240,14 @@ struct ServeCommand: AsyncParsableCommand {
             settings.openAILimits = openAILimits.limits
             settings.engineThreads = engineThreads == 0 ? nil : engineThreads
             settings.tensorflowPath = tensorflowPath
-            settings.manager = managerOptions
+            settings.manager = try managerOptions()
             settings.monitoring = observation.monitoring
             settings.enablesProfiler = observation.enableProfiler
             settings.warmUp = warmUp.options
             settings.adminAccess = adminAPI
             settings.sharedMemory = sharedMemory
             settings.apiKeyFile = apiKeyFile
+            settings.trustsGateway = trustGateway
             settings.serving = servingOptions.options
             settings.serving.reloadAccess = adminAPI
             settings.limits.requestTimeout = servingOptions.restTimeout
@@ -245,7 +259,9 @@ struct ServeCommand: AsyncParsableCommand {
             settings.llamaPath = languageModels.llamaPath
             settings.openvinoGenAIPath = languageModels.openvinoGenAIPath
             settings.llama = languageModels.options(engineThreads: engineThreads)
+            settings.decodeStallLimit = languageModels.decodeStallLimit
             settings.loading.engines = try engineOptions.settings
+            settings.loading.draftModels = languageModels.draftModelPaths
             settings.litert.interpretersPerModel = tfliteInterpreters
             settings.loading.safety = ModelSafety(
                 allowedOperations: Set(allowedOperations), allowsLinksOutside: allowLinksOutside)
@@ -264,12 +280,13 @@ struct ServeCommand: AsyncParsableCommand {
         return limits
     }
 
-    private var managerOptions: ModelManager.Options {
+    private func managerOptions() throws -> ModelManager.Options {
         var options = ModelManager.Options()
         options.loadsOnDemand = loadOnDemand
         options.memoryBudget = memoryBudget?.bytes
         options.loadThreads = loadThreads
         options.transition = transitionPolicy
+        options.loadJournal = try loadJournal.map { try LoadJournal(folder: $0) }
         return options
     }
 }

@@ -64,9 +64,14 @@ struct UpCommand: AsyncParsableCommand {
     }
 
     private func up(_ logger: Logger) async throws {
+        let cluster = try ClusterConfiguration.load(file: config)
+        let journal = FileManager.default.temporaryDirectory
+            .appendingPathComponent("martlet-up-\(UUID().uuidString)").path
+        defer { try? FileManager.default.removeItem(atPath: journal) }
         let plan = try ClusterPlan(
-            ClusterConfiguration.load(file: config),
-            nodeArguments: tensorflowPath.map { ["--tensorflow-path=\($0)"] } ?? [],
+            cluster,
+            nodeArguments: (tensorflowPath.map { ["--tensorflow-path=\($0)"] } ?? [])
+                + ["--load-journal=\(journal)"],
             commonArguments: logOptions.arguments, freePorts: freePorts)
         let file = stateFile.map { URL(fileURLWithPath: $0) }
         let reporter = ClusterReporter(plan: plan, stateFile: file, logger: logger)

@@ -88,7 +88,7 @@ struct NodeEngines {
         let installation = try OpenVINOGenAIInstallation(
             directory: OpenVINOGenAIInstallation.locate(preferred: settings.openvinoGenAIPath))
         var options = OpenVINOGenAIEngine.Options(languageOptions)
-        options.sharesPrefixes = settings.apiKeyFile == nil
+        options.sharesPrefixes = settings.apiKeyFile == nil && !settings.trustsGateway
         options.log = { [logger] id, line in
             logger.warning(
                 "worker of openvino-genai: \(line)",

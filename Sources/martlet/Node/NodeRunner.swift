@@ -56,12 +56,13 @@ struct NodeRunner {
                 count: budget.count(of: .engine),
                 capacity: settings.limits.queuedRequests, name: "engine"),
             limits: settings.limits, openAILimits: settings.openAILimits,
+            decodeStallLimit: settings.decodeStallLimit,
             repository: ModelRepositoryControl(manager: manager, source: source),
             adminAccess: settings.adminAccess, sharedMemory: settings.sharedMemory,
             processors: budget.cores, metrics: metrics,
             monitoring: settings.monitoring, batching: batching,
             enablesProfiler: settings.enablesProfiler, accessLog: accessLog,
-            options: settings.serving, keys: keys,
+            options: settings.serving, keys: keys, trustsGateway: settings.trustsGateway,
             administration: administration, logger: logger)
         let eventLoops = EventLoops(count: budget.count(of: .eventLoop))
         let listeners: ListenerGroup
@@ -76,7 +77,13 @@ struct NodeRunner {
         }
         let services: [any Service] =
             [source] + (keys.map { [$0] } ?? []) + companions(administration)
-            + [listeners, DrainNotice { server.startDraining() }]
+            + [
+                listeners,
+                DrainNotice {
+                    server.startDraining()
+                    settings.manager.loadJournal?.close()
+                },
+            ]
         try await ServiceGroup(
             configuration: ServiceGroupConfiguration(
                 services: services.map { .init(service: $0) },

@@ -33,6 +33,8 @@ struct NodeSettings {
     var limits = Limits()
     /// Further bounds on requests of OpenAI's API.
     var openAILimits = OpenAILimits()
+    /// How long one step of a language model may take; `nil` for as long as it takes.
+    var decodeStallLimit: Duration? = .seconds(LanguageModelFlags.decodeStallSecondsUsual)
     /// Threads that run predictions; `nil` for one per core.
     var engineThreads: Int?
     /// Folder with TensorFlow's libraries, if the operator named one.
@@ -75,6 +77,8 @@ struct NodeSettings {
     var manager = ModelManager.Options()
     /// A file of API keys that clients must show; `nil` to ask for none.
     var apiKeyFile: String?
+    /// Whether whoever sends requests is believed whose they are, and their priority.
+    var trustsGateway = false
     /// Who may load and unload models by request.
     var adminAccess = AdminAccess.loopback
     /// Who may pass tensors by shared memory.

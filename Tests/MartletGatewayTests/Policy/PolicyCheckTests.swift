@@ -148,8 +148,8 @@ struct PolicyCheckTests {
         ),
         (
             "{name: a, endpoints: [x:1], hash_header: h}",
-            "1:50: pools[0].hash_header: is for 'balancing: consistent_hash' alone; "
-                + "remove it or choose that"
+            "1:50: pools[0].hash_header: is for 'balancing: consistent_hash' and "
+                + "'prefix_aware' alone; remove it or choose one of them"
         ),
         (
             "{name: a, endpoints: [x:1], probes: {spacing_seconds: 1}}",

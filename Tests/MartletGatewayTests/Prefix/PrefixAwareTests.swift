@@ -191,11 +191,49 @@ struct PrefixAwareTests {
         }
     }
 
+    /// A short prompt that is nobody else's, of a session that a field or its body names.
+    private func turn(_ name: UInt64, header: UInt64? = nil, body: UInt64? = nil) -> PickRequest {
+        PickRequest(
+            affinityKey: header,
+            prompt: PromptBlocks(
+                hashes: (0..<4).map { name << 32 | $0 }, sessionKey: body))
+    }
+
+    @Test func session_staysTogetherThoughItsPromptsDiffer() throws {
+        for seed in SimulationSeeds.first(20) {
+            var balancer = balancer(seed: seed)
+            let first = try balancer.served(turn(1, header: 7))
+            let others = (2...4).compactMap { balancer.serve(turn($0, header: 7)) }
+            #expect(others == [first, first, first])
+            // The field goes before the body.
+            #expect(balancer.serve(turn(5, header: 7, body: 8)) == first)
+            let second = try balancer.served(turn(6, body: 9))
+            #expect(second != first)
+            #expect(balancer.serve(turn(7, body: 9)) == second)
+        }
+    }
+
+    @Test func session_isWhereItWasLast_andNowhereElse() throws {
+        for seed in SimulationSeeds.first(20) {
+            var balancer = balancer([a, b], seed: seed)
+            let first = try balancer.served(turn(1, body: 7))
+            let other = first == a ? b : a
+            let away = balancer.serve(turn(2, body: 7), excluding: [first])
+            #expect(away == other)
+            #expect(balancer.serve(turn(3, body: 7)) == other)
+            balancer.setHealthy(other, false, now: .zero)
+            balancer.setHealthy(other, true, now: .zero)
+            #expect(balancer.serve(turn(4, body: 7)) == first)
+        }
+    }
+
     @Test func figuresOutOfRange_areBroughtIntoIt() {
         let odd = PrefixConfiguration(
             blockBytes: 0, blocksMax: -1, cacheTokens: .min, blocksNotedMax: .max,
             inFlightWeight: .nan, recentWeight: -1, recentTime: .zero, loadFactor: .infinity,
-            slackTokens: .max, adapterTokens: -1, adaptersMax: 0)
+            slackTokens: .max, adapterTokens: -1, adaptersMax: 0,
+            sessionTokens: -1, sessionsMax: 0)
+        #expect([odd.sessionTokens, odd.sessionsMax] == [0, 1])
         #expect([odd.blockBytes, odd.blocksMax, odd.cacheTokens] == [16, 1, 1])
         #expect([odd.inFlightWeight, odd.recentWeight, odd.loadFactor] == [0, 0, 1e6])
         #expect([odd.blocksNotedMax, odd.adapterTokens, odd.adaptersMax] == [1 << 24, 0, 1])

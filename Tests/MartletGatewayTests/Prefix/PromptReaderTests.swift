@@ -98,6 +98,33 @@ struct PromptReaderTests {
         #expect(try #require(blocks(chat(turn))).adapterKey == nil)
     }
 
+    @Test func adapter_mayStandInTheModelsPlace() throws {
+        func key(_ model: String) throws -> UInt64? {
+            let body = Array(#"{"model":"\#(model)","prompt":"x"}"#.utf8)
+            return try #require(reader.blocks(inBody: body) { $0.hasPrefix("l") }).adapterKey
+        }
+        #expect(try key("m") == nil)
+        #expect(try key("l1") != nil)
+        #expect(try key("l1") == key("l1"))
+        #expect(try key("l1") != key("l2"))
+    }
+
+    @Test func session_isThatOfTheTenant_andNoPartOfThePrompt() throws {
+        func session(_ rest: String, tenant: String? = nil) throws -> UInt64? {
+            try #require(blocks(chat(turn, rest: rest), tenant: tenant)).sessionKey
+        }
+        let key = #","prompt_cache_key":"k""#
+        #expect(try session("") == nil)
+        #expect(try session(#","prompt_cache_key":null"#) == nil)
+        let keys = try [
+            session(key), session(#","prompt_cache_key":"l""#), session(key, tenant: "a"),
+            session(key, tenant: "b"),
+        ]
+        #expect(Set(keys).count == 4 && !keys.contains(nil))
+        #expect(try session(key) == keys[0])
+        #expect(try shared(chat(turn), chat(turn, rest: key)) == 3)
+    }
+
     @Test func contentInParts_isRead() throws {
         let parts = #"{"messages":[{"role":"user","content":[{"type":"text","text":"\#(turn)"}]}]}"#
         #expect(try #require(blocks(parts)).hashes.count == 3)

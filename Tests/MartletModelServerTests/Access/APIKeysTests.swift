@@ -38,22 +38,6 @@ struct APIKeysTests {
         #expect(try keys.check(["x-api-key": "key-of-nobody"]) == "#2")
     }
 
-    @Test func priorities_areReadWhereTheyCount() throws {
-        let admission = RequestAdmission(keys: nil, readsPriorities: true)
-        let high = try admission.standing(tenant: "a", headers: ["X-Martlet-Priority": "High"])
-        #expect(high == TaskStanding(priority: .high, tenant: "a"))
-        #expect(try admission.standing(tenant: "", headers: [:]) == TaskStanding())
-        let error = #expect(throws: ServingError.self) {
-            try admission.standing(tenant: "", headers: ["x-martlet-priority": "urgent"])
-        }
-        #expect(error?.code == .invalidArgument)
-        #expect(
-            error?.message == "x-martlet-priority is 'urgent'; use one of high, normal, low")
-        let other = RequestAdmission(keys: nil)
-        let headers: HeaderFields = ["x-martlet-priority": "urgent"]
-        #expect(try other.standing(tenant: "", headers: headers) == TaskStanding())
-    }
-
     @Test(
         arguments: [
             [:], ["authorization": "key-of-alice"], ["authorization": "Basic key-of-alice"],

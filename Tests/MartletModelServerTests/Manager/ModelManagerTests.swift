@@ -193,6 +193,18 @@ struct ModelManagerTests {
         #expect(try manager.lease(model: "m", version: .latest).loaded.servable.id.version == 1)
     }
 
+    @Test func whenNothingOfAModelAnswersYet_itIsUnavailableAndNotUnknown() throws {
+        // Another node may have it: a client that is told of no such model does not ask again.
+        let early = #expect(throws: ServingError.self) {
+            _ = try manager.lease(model: "m", version: .latest)
+        }
+        #expect(early?.code == .unavailable)
+        #expect(early?.message.contains("m is being loaded") == true)
+        #expect(message("nope", .latest) == "Servable not found for request: Latest(nope)")
+        manager.update([])
+        #expect(message("m", .latest) == "Servable not found for request: Latest(m)")
+    }
+
     @Test func whenStorageIsEmptied_theModelIsUnloadedAndKnownStill() async throws {
         try await serve(1)
         try storage.remove("m", 1)

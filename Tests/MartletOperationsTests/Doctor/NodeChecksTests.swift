@@ -78,6 +78,27 @@ struct NodeChecksTests {
         #expect(verdicts([node, node], "memory", on: facts) == [.fail])
     }
 
+    @Test func memoryBesideTheFiles_counts() {
+        var facts = facts
+        facts.memory = 1000
+        var node = node()
+        node.models = [.init(name: "m")]
+        node.models[0].bytes = 400
+        #expect(verdicts([node], "memory", on: facts) == [.ok])
+        node.models[0].workingBytes = 400
+        #expect(verdicts([node], "memory", on: facts) == [.warn])
+        node.models[0].workingBytes = 700
+        #expect(verdicts([node], "memory", on: facts) == [.fail])
+        let check = DoctorCheck.nodes([node], on: facts).first { $0.name == "memory" }
+        #expect(check?.found.contains("of KV memory and to compute") == true)
+        #expect(check?.remedy.contains("lower --kv-cache") == true)
+        node.memoryBudget = 300
+        #expect(verdicts([node], "memory", on: facts) == [.ok])
+        node.memoryBudget = nil
+        node.models[0].workingBytes = .max
+        #expect(verdicts([node, node], "memory", on: facts) == [.fail])
+    }
+
     @Test func connectionsBeyondTheOpenFiles_warn() {
         var node = node()
         #expect(DoctorCheck.openFiles(node, limit: 1024).verdict == .ok)

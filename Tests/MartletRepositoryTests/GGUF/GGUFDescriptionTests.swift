@@ -147,6 +147,10 @@ struct GGUFDescriptionTests {
         ("tokenizer.ggml.tokens", .list(of: 4, []), "is not a list of texts"),
         ("tokenizer.ggml.tokens", .text("a"), "is text, not a list"),
         (
+            "tokenizer.ggml.tokens", .texts(["<s>", "</s>", "a", "a"]),
+            "token 3 in the list of key 'tokenizer.ggml.tokens' has the text of one before it"
+        ),
+        (
             "tokenizer.ggml.scores", .list(of: 6, [.float32(0)]),
             "'tokenizer.ggml.scores' does not hold a number for each of the 4 tokens"
         ),

@@ -46,6 +46,13 @@ struct HTTP1WireTests {
         #expect(lines == ["GET /a?b HTTP/1.1", "host: a", "x-three: 3"])
     }
 
+    @Test func whatAClientSaysOfItsTenant_isNotPassedOn() throws {
+        let lines = try forwarded(
+            "host: a", "X-Martlet-Tenant: b", "x-martlet-tenants: d",
+            "x-martlet-tenant:", method: "GET")
+        #expect(lines == ["GET /a?b HTTP/1.1", "host: a", "x-martlet-tenants: d"])
+    }
+
     @Test func fields_ofTheRequest_keepOrderCaseAndRepetition() throws {
         let lines = try forwarded(
             "Host: a", "B: 1", "a: 2", "b: 3", "Cookie: x, y", method: "GET")

@@ -52,6 +52,15 @@ struct HTTP2WireTests {
         #expect(lines.suffix(3) == ["a=1", "c=3", "d=4"])
     }
 
+    @Test func whatAClientSaysOfItsTenant_isReplaced() throws {
+        let said = HeaderSamples.get + [("x-martlet-tenant", "b"), ("a", "1")]
+        #expect(try forwarded(said).last == "a=1")
+        #expect(try !forwarded(said).contains("x-martlet-tenant=b"))
+        var changes = ForwardingChanges()
+        changes.request.added = [.init("x-martlet-tenant", "c")]
+        #expect(try forwarded(said, changes: changes).suffix(2) == ["a=1", "x-martlet-tenant=c"])
+    }
+
     @Test func fieldsThatNobodyMayKeep_areMarkedOnTheirFurtherWay() throws {
         var headers = HPACKHeaders(HeaderSamples.get + [("a", "1")])
         headers.add(name: "authorization", value: "secret", indexing: .neverIndexed)

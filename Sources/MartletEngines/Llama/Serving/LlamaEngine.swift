@@ -48,6 +48,12 @@ public struct LlamaEngine: Engine {
         /// Most tokens guessed ahead from what a sequence said before; 0 for no guesses.
         public var draftTokens = 0
 
+        /// Most tokens that a draft model guesses ahead, for models that have one.
+        public var draftMax = 8
+
+        /// A draft model stops before a token that it holds for less likely, 0 to 1.
+        public var draftMinProbability = 0.75
+
         /// Threads that compute; `nil` for one per core.
         public var threads: Int?
 
@@ -81,8 +87,19 @@ public struct LlamaEngine: Engine {
 
     /// The KV memory that the options ask for, and what computing takes.
     public func workingBytes(of artifact: ModelArtifact) -> Int {
-        artifact.language.map { LlamaMemoryEstimate(options, files: $0).byteCount }
+        artifact.language.map { LlamaEngine.workingBytes(of: $0, options: options) }
             ?? artifact.fileBytes / 8
+    }
+
+    /// What a model takes beside its weights, worked out without the library: KV memory, and what
+    /// is computed in.
+    ///
+    /// - Parameters:
+    ///   - files: what the model's files say.
+    ///   - options: how it would run.
+    /// - Returns: bytes, an upper bound; the largest number for sizes that cannot be.
+    public static func workingBytes(of files: LanguageModelFiles, options: Options) -> Int {
+        LlamaMemoryEstimate(options, files: files).byteCount
     }
 
     /// Loads a version; see ``Engine/load(_:)``.
@@ -97,9 +114,14 @@ public struct LlamaEngine: Engine {
         for (name, path) in files.adapters {
             adapters[name] = try LlamaAdapter(model: model, path: path)
         }
+        let draft = try files.draft.map { draft in
+            LlamaServable.Draft(
+                model: try LlamaModel(library: library, path: draft.path, options: options.model),
+                files: draft)
+        }
         return try LlamaServable(
             id: artifact.id, model: model, adapters: adapters,
             layout: LlamaLayout(options, files: files, model: model.info), options: options,
-            embeds: files.sizes.embeds, fileBytes: artifact.fileBytes)
+            embeds: files.sizes.embeds, fileBytes: artifact.fileBytes, draft: draft)
     }
 }

@@ -15,6 +15,7 @@ final class LlamaLoop: Sendable {
         var endings: [SequenceEvent] = []
         /// Whether the thread waits to be woken.
         var isIdle = false
+        var watch = StepWatch()
         var isClosed = false
     }
 
@@ -28,14 +29,15 @@ final class LlamaLoop: Sendable {
     ///
     /// - Parameters:
     ///   - context: used by the loop alone from now on.
+    ///   - drafter: guesses tokens; likewise.
     ///   - adapters: LoRA adapters by name.
     ///   - settings: bounds of the scheduler.
     ///   - threads: that may compute.
     ///   - name: the thread's name in debuggers and profiles.
     /// - Throws: `ServingError` if the model cannot decode a token.
     init(
-        context: LlamaContext, adapters: [String: LlamaAdapter], settings: SchedulerSettings,
-        threads: Int, name: String
+        context: LlamaContext, drafter: LlamaDrafter? = nil, adapters: [String: LlamaAdapter],
+        settings: SchedulerSettings, threads: Int, name: String
     ) throws {
         state = Mutex(State(scheduler: GenerationScheduler(settings)))
         self.adapters = Set(adapters.keys)
@@ -45,10 +47,15 @@ final class LlamaLoop: Sendable {
         let isTried = DispatchSemaphore(value: 0)
         ThreadStarter.shared.start("llama \(name)") { [self] in
             // By the thread that decodes: the library keeps threads for each one that calls it.
-            let outcome = Result { try LlamaThreadTrial.run(in: context, most: threads) }
+            let outcome = Result {
+                try LlamaThreadTrial.run(in: context, most: threads)
+                if let drafter {
+                    try LlamaThreadTrial.run(in: drafter.context, most: threads)
+                }
+            }
             trial.withLock { $0 = outcome }
             isTried.signal()
-            if case .success = outcome { run(stepper) }
+            if case .success = outcome { run(stepper, drafter) }
             ended.leave()
         }
         isTried.wait()
@@ -72,7 +79,13 @@ final class LlamaLoop: Sendable {
     // MARK: Requests, by any thread
 
     /// What it is busy with.
-    var load: GenerationLoad { state.withLock { $0.scheduler.load } }
+    var load: GenerationLoad {
+        state.withLock { state in
+            var load = state.scheduler.load
+            load.stepAge = state.watch.age(now: now)
+            return load
+        }
+    }
 
     /// Queues a request; see ``GenerativeModel/submit(_:onEvent:)``.
     func submit(
@@ -127,7 +140,7 @@ final class LlamaLoop: Sendable {
 
     // MARK: The thread
 
-    private func run(_ stepper: LlamaStepper) {
+    private func run(_ stepper: LlamaStepper, _ drafter: LlamaDrafter?) {
         while true {
             var isClosed = false
             let plan = state.withLock { state in
@@ -137,7 +150,9 @@ final class LlamaLoop: Sendable {
                 var plan = state.scheduler.nextStep(now: now)
                 plan.events = state.endings + plan.events
                 state.endings.removeAll()
-                state.isIdle = plan.chunks.isEmpty && plan.events.isEmpty && !isClosed
+                let isEmpty = plan.chunks.isEmpty && plan.events.isEmpty
+                state.isIdle = isEmpty && !isClosed
+                if isEmpty { state.watch.didRest() } else { state.watch.didBegin(now: now) }
                 return plan
             }
             stepper.tell(plan.events)
@@ -149,7 +164,16 @@ final class LlamaLoop: Sendable {
             }
             let events = state.withLock { $0.scheduler.didStep(outcome, now: now) }
             stepper.tell(events)
+            if let drafter { guess(drafter) }
         }
+    }
+
+    /// Lets the draft model guess ahead; requests may come meanwhile.
+    private func guess(_ drafter: LlamaDrafter) {
+        let wishes = state.withLock { $0.scheduler.draftWishes() }
+        guard !wishes.isEmpty else { return }
+        let round = drafter.guess(wishes)
+        state.withLock { $0.scheduler.take(round) }
     }
 
     /// Waits for a request; one that waits for room, with nothing that runs, is looked at again.

@@ -12,6 +12,12 @@ final class LlamaServable: Servable, LlamaTokenizing {
     let memoryBytes: Int
     let signatures: [String: Signature] = [:]
 
+    /// A draft model that is loaded.
+    struct Draft: Sendable {
+        let model: LlamaModel
+        let files: DraftModelFiles
+    }
+
     private struct Parts {
         let model: LlamaModel
         let loop: LlamaLoop?
@@ -32,10 +38,12 @@ final class LlamaServable: Servable, LlamaTokenizing {
     ///   - embeds: whether its file says that it makes vectors of texts; that it does not is no
     ///     proof that it can generate.
     ///   - fileBytes: bytes of its files.
-    /// - Throws: `ServingError`, as when the memory is not to be had.
+    ///   - draft: guesses for it; `nil` without one.
+    /// - Throws: `ServingError`: `INVALID_ARGUMENT` for a draft model that does not suit the model;
+    ///   others, as when the memory is not to be had.
     init(
         id: ServableID, model: LlamaModel, adapters: [String: LlamaAdapter], layout: LlamaLayout,
-        options: LlamaEngine.Options, embeds: Bool = false, fileBytes: Int
+        options: LlamaEngine.Options, embeds: Bool = false, fileBytes: Int, draft: Draft? = nil
     ) throws {
         // Such a model's first text goes to the encoder; without it the engine ends the process.
         guard !(model.info.hasEncoder && model.info.hasDecoder) else {
@@ -52,11 +60,14 @@ final class LlamaServable: Servable, LlamaTokenizing {
             : try LlamaServable.generatingContext(model, layout, options, threads: threads)
         let bytes: Int
         if let context {
+            let drafter = try draft.map {
+                try LlamaDrafter($0, guessesFor: model, layout, options, threads: threads)
+            }
             let settings = LlamaLoop.settings(layout, options, context)
             let loop = try LlamaLoop(
-                context: context, adapters: adapters, settings: settings, threads: threads,
-                name: id.model)
-            bytes = context.limits.byteCount
+                context: context, drafter: drafter, adapters: adapters, settings: settings,
+                threads: threads, name: id.model)
+            bytes = context.limits.byteCount + (drafter?.context.limits.byteCount ?? 0)
             parts = Mutex(Parts(model: model, loop: loop, embedder: nil))
             description = GenerativeModelDescription(
                 model, contextTokens: settings.contextTokensMax, embeds: false, ranks: false,

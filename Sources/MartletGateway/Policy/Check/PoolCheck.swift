@@ -13,10 +13,13 @@ extension PolicyCheck {
                     ? "'port' is missing; add it, or ask for 'record: service'"
                     : "'port' comes from DNS with 'record: service'; remove it")
         }
-        if pool.hashHeader != nil, pool.balancing != .consistentHash {
+        if pool.hashHeader != nil,
+            ![.consistentHash, .prefixAware].contains(pool.balancing)
+        {
             problems.add(
                 at: "\(keyPath).hash_header",
-                "is for 'balancing: consistent_hash' alone; remove it or choose that")
+                "is for 'balancing: consistent_hash' and 'prefix_aware' alone; remove it or choose "
+                    + "one of them")
         }
         if pool.probes != TrafficPolicy.Probes(), pool.balancing != .prequal {
             problems.add(

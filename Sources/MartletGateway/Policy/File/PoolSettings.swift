@@ -46,7 +46,8 @@ extension TrafficPolicy {
             static let hashHeader = ConfigurationKey(
                 "hash_header", PolicyText.headerName,
                 "With `consistent_hash`: the header field whose value decides; the client's "
-                    + "address unless given.")
+                    + "address unless given. With `prefix_aware`: the header field that names a "
+                    + "session.")
             static let loadReportInterval = ConfigurationKey(
                 "load_report_seconds", .seconds(0...3600), default: .milliseconds(100),
                 "Seconds after which a request asks its node again for a load report along with "

@@ -9,6 +9,12 @@ enum MessageModel {
         return try? JSONDecoder().decode(Named.self, from: Data(body)).model
     }
 
+    /// The same in one pass, for requests that are routed by nothing else.
+    static func model(ofCompletion body: [UInt8]) -> String? {
+        // What that leaves to others, such as a name with escapes, is seldom.
+        CompletionRequest(body)?.model ?? model(inJSON: body)
+    }
+
     /// The model of a gRPC call, by the frame that its message comes in.
     ///
     /// - Throws: `ServingError`: `UNIMPLEMENTED` for a compressed message, `INVALID_ARGUMENT` for

@@ -15,6 +15,6 @@ extension NodeHealth {
         if NodeHealth.services.contains(name) { return isReady ? .serving : .notServing }
         guard manager.knows(model: name) else { return .serviceUnknown }
         if case .draining = readiness { return .notServing }
-        return manager.isReady(model: name, version: .latest) ? .serving : .notServing
+        return isReady(model: name, version: .latest) ? .serving : .notServing
     }
 }

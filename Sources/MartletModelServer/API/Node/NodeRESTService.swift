@@ -73,11 +73,13 @@ struct NodeRESTService: RESTService {
     private static let started = Date()
 
     private func ready() -> HTTPResponse {
+        let readiness = health.readiness
         let (status, text, missing): (Int, String, [String]) =
-            switch health.readiness {
+            switch readiness {
             case .starting: (503, "starting", [])
             case .ready: (200, "ready", [])
             case .unavailable(let models): (503, "unavailable", models)
+            case .stalled(let stalls): (503, "stalled", stalls.map(\.id.model))
             case .draining: (503, "draining", [])
             }
         var writer = JSONWriter()
@@ -88,6 +90,11 @@ struct NodeRESTService: RESTService {
         writer.beginArray()
         for name in missing { writer.string(name) }
         writer.endArray()
+        if case .stalled(let stalls) = readiness {
+            writer.key("reason")
+            writer.string(
+                "not ready: " + stalls.map(\.description).joined(separator: ", "))
+        }
         writer.endObject()
         var response = HTTPResponse.json(writer.bytes + Array("\n".utf8))
         response.status = status

@@ -100,6 +100,8 @@ struct OpenInferenceNode: Sendable {
         case .starting: reason = "it looks through its storage"
         case .unavailable(let models):
             reason = "models do not answer: \(models.joined(separator: ", "))"
+        case .stalled(let stalls):
+            reason = stalls.map(\.description).joined(separator: ", ")
         case .draining: reason = "it shuts down"
         }
         throw ServingError(.failedPrecondition, "the node is not ready: \(reason)")
@@ -111,6 +113,9 @@ struct OpenInferenceNode: Sendable {
     func checkReady(_ model: String, _ version: VersionChoice) throws {
         guard manager.isReady(model: model, version: version) else {
             throw ServingError(.failedPrecondition, unknown(model, version).message)
+        }
+        if let stall = health.stalls.first(where: { $0.id.model == model }) {
+            throw ServingError(.failedPrecondition, "the model is not ready: \(stall)")
         }
     }
 

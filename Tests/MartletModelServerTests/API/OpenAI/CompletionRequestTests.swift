@@ -46,6 +46,25 @@ struct CompletionRequestTests {
         #expect(try decode(#""prompt": "a""#).options.outputTokensMaximum == 16)
     }
 
+    @Test func saltOfTheCache_isReadWithinItsBounds() throws {
+        #expect(try decode(#""prompt": "a", "cache_salt": "s""#).options.cacheSalt == "s")
+        #expect(try decode(#""prompt": "a", "cache_salt": null"#).options.cacheSalt == nil)
+        let long = String(repeating: "s", count: OpenAILimits().nameBytes + 1)
+        for value in [#""""#, "1", #""\#(long)""#] {
+            #expect(param(#""prompt": "a", "cache_salt": \#(value)"#) == "cache_salt")
+        }
+    }
+
+    @Test func salts_divideATenantsPrompts_andJoinNoOthers() {
+        var scopes: Set<String> = []
+        let tenants = ["", "a", "a:b", "1:a", ":a"]
+        for tenant in tenants {
+            let standing = GenerationStanding(TaskStanding(tenant: tenant))
+            for salt in tenants { scopes.insert(standing.cacheScope(of: salt)) }
+        }
+        #expect(scopes.count == tenants.count * tenants.count)
+    }
+
     @Test(arguments: [
         (#""suffix": "x""#, "suffix"), (#""best_of": 2"#, "best_of"),
         (#""best_of": 0"#, "best_of"), (#""max_tokens": 0"#, "max_tokens"),

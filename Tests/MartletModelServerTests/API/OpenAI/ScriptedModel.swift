@@ -18,6 +18,7 @@ final class ScriptedModel: GenerativeModel, Servable {
         var cancelled: [GenerationID: FinishReason] = [:]
         var refusal: GenerationRefusal?
         var refusesFrom = 0
+        var load = GenerationLoad()
     }
 
     private let state = Mutex(State())
@@ -30,7 +31,10 @@ final class ScriptedModel: GenerativeModel, Servable {
 
     var requests: [GenerationRequest] { state.withLock { $0.requests } }
     var cancelled: [GenerationID: FinishReason] { state.withLock { $0.cancelled } }
-    var load: GenerationLoad { GenerationLoad() }
+    var load: GenerationLoad { state.withLock { $0.load } }
+
+    /// Has been at one step for so long.
+    func stall(for time: Duration) { state.withLock { $0.load.stepAge = time } }
 
     /// Refuses requests from one on.
     func refuse(from index: Int, _ refusal: GenerationRefusal) {

@@ -28,6 +28,10 @@ struct GenerationOptions: Sendable, Equatable {
     /// Whether a stream ends with a chunk that has the usage (`stream_options.include_usage`).
     var includesUsage: Bool
 
+    /// Prompts share what was computed of their beginnings only with prompts of the same salt
+    /// (`cache_salt`, as in vLLM); `nil` for those without one.
+    var cacheSalt: String?
+
     /// The end user the request is made for.
     var user: String?
 
@@ -54,7 +58,18 @@ struct GenerationOptions: Sendable, Equatable {
                     + "it, any other answer has its usage always")
         }
         includesUsage = usage
+        cacheSalt = try GenerationOptions.cacheSalt(fields, bounds: bounds)
         user = try fields.text("user", bytesMaximum: bounds.nameBytes)
+    }
+
+    private static func cacheSalt(
+        _ fields: RequestFields, bounds: OpenAILimits
+    ) throws -> String? {
+        let salt = try fields.text("cache_salt", bytesMaximum: bounds.nameBytes)
+        guard salt != "" else {
+            throw fields.wrong("cache_salt", .text(""), "text of at least one character")
+        }
+        return salt
     }
 
     private static func stop(_ fields: RequestFields, bounds: OpenAILimits) throws -> [String] {

@@ -128,6 +128,7 @@ struct GenerationPlanner: Sendable {
         request.ignoresEndTokens = options.ignoresEndOfText
         request.sampling = SamplingParameters(options.sampling, logprobs: logprobs)
         request.tenant = standing.tenant
+        request.cacheScope = options.cacheSalt.map(standing.cacheScope(of:))
         request.priority = standing.priority
         request.deadline = context.deadline
         request.adapter = target.adapter
@@ -162,6 +163,9 @@ struct GenerationStanding: Sendable, Equatable {
             case .low: .low
             }
     }
+
+    /// Whom a salt divides from all others: those of the same tenant, and of it alone.
+    func cacheScope(of salt: String) -> String { "\(tenant.utf8.count):\(tenant):\(salt)" }
 }
 
 extension SamplingParameters {

@@ -9,14 +9,18 @@ struct OpenAIRESTService: RESTService {
     let metrics: GenerationMetrics
     let limits: Limits
     let bounds: OpenAILimits
+    /// Says which priorities count.
+    let admission: RequestAdmission
 
     init(
-        manager: ModelManager, metrics: GenerationMetrics, limits: Limits, bounds: OpenAILimits
+        manager: ModelManager, metrics: GenerationMetrics, limits: Limits, bounds: OpenAILimits,
+        admission: RequestAdmission
     ) {
         targets = GenerationTargets(manager: manager)
         self.metrics = metrics
         self.limits = limits
         self.bounds = bounds
+        self.admission = admission
     }
 
     func operation(
@@ -67,7 +71,7 @@ struct OpenAIRESTService: RESTService {
             throw ServingError.unsuitableModel(model, "generates no text")
         }
         var standing = GenerationStanding(subject.standing)
-        if let priority = try RequestAdmission.priority(in: request.headers) {
+        if let priority = try admission.priority(in: request.headers) {
             standing.priority = GenerationStanding(TaskStanding(priority: priority)).priority
         }
         return GenerationPlanner(target: target, context: request.context, standing: standing)
