@@ -134,7 +134,10 @@ def cut(path):
 
 
 HOSTILE = {
-    "alpha-of-64-bits": (spoilt(alpha=lambda w, key: w.add_float64(key, 4.0)), "adapter.lora.alpha"),
+    "alpha-of-64-bits": (
+        spoilt(alpha=lambda w, key: w.add_float64(key, 4.0)),
+        "adapter.lora.alpha",
+    ),
     "alpha-of-text": (spoilt(alpha=lambda w, key: w.add_string(key, "4")), "adapter.lora.alpha"),
     "whole-numbers": (spoilt(numbers=numpy.int32), "is of I32"),
     "halves-that-differ": (spoilt(ranks=(4, 5)), "do not fit together"),

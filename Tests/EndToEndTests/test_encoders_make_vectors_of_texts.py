@@ -79,9 +79,7 @@ def test_numbers_come_as_they_are_asked_for(node, client):
         "/v1/embeddings", {"model": "mean", "input": TEXTS, "encoding_format": "base64"}
     ).json()
     raw = [base64.b64decode(item["embedding"]) for item in answer["data"]]
-    numpy.testing.assert_allclose(
-        [numpy.frombuffer(data, "<f4") for data in raw], whole, atol=1e-6
-    )
+    numpy.testing.assert_allclose([numpy.frombuffer(data, "<f4") for data in raw], whole, atol=1e-6)
     short = vectors_of(client, "mean", TEXTS, dimensions=16)
     cut = whole[:, :16] / numpy.linalg.norm(whole[:, :16], axis=1, keepdims=True)
     numpy.testing.assert_allclose(short, cut, atol=1e-5)
@@ -90,7 +88,9 @@ def test_numbers_come_as_they_are_asked_for(node, client):
 
 
 def test_tokens_are_as_good_as_text(node, client):
-    answer = node.rest.post("/tokenize", {"model": "mean", "content": TEXTS[0], "add_special": True})
+    answer = node.rest.post(
+        "/tokenize", {"model": "mean", "content": TEXTS[0], "add_special": True}
+    )
     tokens = answer.json()["tokens"]
     by_text = client.embeddings.create(model="mean", input=TEXTS[0])
     by_tokens = client.embeddings.create(model="mean", input=tokens)

@@ -22,9 +22,7 @@ def node(module_martlet, tmp_path_factory):
     for name, template in TEMPLATES.items():
         version = folder / name / "1"
         version.mkdir(parents=True)
-        tiny_models.bert(
-            version / "model.gguf", tiny_models.RANK, templates={"rerank": template}
-        )
+        tiny_models.bert(version / "model.gguf", tiny_models.RANK, templates={"rerank": template})
         served[name] = version.parent
     node = module_martlet.serve(served)
     yield node

@@ -88,6 +88,11 @@ struct VersionDescription {
         let draft =
             path.hasSuffix(".gguf")
             ? try GGUFDescription(file: path) : try GGUFDescription(folder: path, safety: safety)
+        try draft.requireServable()
+        guard !draft.embeds else {
+            throw ServingError.invalidArgument(
+                "The draft model \(path) of \(model) makes vectors of texts; name one that generates")
+        }
         language?.draft = DraftModelFiles(
             path: draft.files.first ?? path, fileBytes: draft.fileBytes,
             cellBytes: draft.keyValueBytesPerToken, sizes: LanguageModelSizes(draft))

@@ -163,7 +163,9 @@ struct ModelQuantizeCommand: AsyncParsableCommand {
             view.show(
                 ProgressLine(title: "measuring \(form.type)", share: Double(place) / 2))
             let model = try LlamaModel(library: library, path: form.path)
-            guard model.info.hasDecoder, !model.info.hasEncoder else {
+            guard model.info.hasDecoder, !model.info.hasEncoder,
+                try !GGUFDescription(file: form.path).embeds
+            else {
                 view.note("martlet: A model that does not generate is not measured")
                 return
             }

@@ -3,21 +3,19 @@ import Testing
 
 @testable import MartletRepository
 
-/// A GGUF model that the world uses, where set-up or the environment has brought one.
+/// A GGUF model that the world uses, which set-up brings: SmolLM2-135M-Instruct in Q4_1.
 private enum RealModel {
-    /// The variable that names a SmolLM2-135M-Instruct in Q4_1.
-    static let variable = "MARTLET_SMOLLM2"
-
-    static let path: String? = [
-        ProcessInfo.processInfo.environment[variable],
-        ".models/smollm2/1/model.gguf",
-    ].compactMap { $0 }.first { FileManager.default.fileExists(atPath: $0) }
+    static let folder =
+        (ProcessInfo.processInfo.environment["MARTLET_LLM_MODELS"] ?? ".models")
+        + "/smollm2-135m-q4_1/1"
 }
 
-@Suite("SmolLM2", .enabled(if: RealModel.path != nil))
+@Suite("SmolLM2")
 struct GGUFRealModelTests {
     @Test func smolLM2_saysWhatItIs() throws {
-        let model = try GGUFDescription(file: try #require(RealModel.path))
+        let model = try GGUFDescription(folder: RealModel.folder)
+        try model.requireServable()
+        #expect(!model.embeds)
         #expect(model.architecture == "llama")
         #expect(model.parameterCount == 134_515_008)
         #expect(model.contextLength == 8192)

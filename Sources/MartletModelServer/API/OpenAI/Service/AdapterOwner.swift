@@ -12,8 +12,8 @@ struct AdapterOwner: Sendable, Equatable {
 extension ModelManager {
     /// The models that can be asked for each LoRA adapter, by the adapter's name, in order.
     ///
-    /// Those that are loaded on demand count before they are, by the names of their files: somebody
-    /// has to ask for them first. They are looked for when models have come or gone, not each time
+    /// Models that are not loaded yet count, by the names of their files: somebody may have to ask for
+    /// them first. They are looked for when models have come or gone, not each time
     /// somebody asks.
     var adapterOwners: [String: [AdapterOwner]] {
         // Read before looking, so that no change in between is missed.
@@ -51,10 +51,9 @@ extension ModelManager {
         return owners
     }
 
-    /// The folders of versions that are loaded once somebody asks for them.
+    /// The folders of versions that are loaded once somebody asks for them, or just now.
     private var comingFolders: [(model: String, folder: String)] {
-        guard options.loadsOnDemand else { return [] }
-        return models.withLock { models in
+        models.withLock { models in
             models.flatMap { name, model in
                 model.lifecycle.comingPaths.map { (model: name, folder: $0) }
             }
