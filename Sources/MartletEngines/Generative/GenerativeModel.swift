@@ -62,8 +62,9 @@ public protocol GenerativeModel: Sendable {
     ///   - reason: what its last event says.
     func cancel(_ id: GenerationID, reason: FinishReason)
 
-    /// What a model that ranks reads to say how well a document answers a query; ``embed(_:checking:)``
-    /// gives one number for it, the higher the better.
+    /// What a model that ranks reads to say how well a document answers a query.
+    ///
+    /// For it ``embed(_:checking:)`` gives one number, the higher the better.
     ///
     /// - Throws: `ServingError`; `UNIMPLEMENTED` for a model that cannot.
     func rankingPrompt(query: String, document: String) throws -> [TokenID]

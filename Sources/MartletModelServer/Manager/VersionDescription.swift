@@ -91,7 +91,7 @@ struct VersionDescription {
         try draft.requireServable()
         guard !draft.embeds else {
             throw ServingError.invalidArgument(
-                "The draft model \(path) of \(model) makes vectors of texts; name one that generates")
+                "The draft model \(path) of \(model) makes vectors; name one that generates")
         }
         language?.draft = DraftModelFiles(
             path: draft.files.first ?? path, fileBytes: draft.fileBytes,

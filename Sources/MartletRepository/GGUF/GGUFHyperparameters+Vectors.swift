@@ -19,8 +19,9 @@ extension GGUFHyperparameters {
         )
         let needed = stated > 0 ? stated : embeddingLength
         let last = second.output > 0 ? second.output : first.output
+        let ends = [0, embeddingLength]
         let isSound =
-            [0, embeddingLength].contains(first.input) && [0, embeddingLength].contains(second.output)
+            ends.contains(first.input) && ends.contains(second.output)
             && (second.input == 0 || second.input == first.output)
             && (last == 0 || last >= needed)
         guard isSound else {

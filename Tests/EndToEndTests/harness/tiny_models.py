@@ -3,6 +3,7 @@
 What they say means nothing, but it is the same each time.
 """
 
+import re
 import string
 
 import gguf
@@ -22,14 +23,15 @@ MEAN, FIRST, RANK = 1, 2, 4
 SMOLLM2_WIDTH = 576
 SMOLLM2_LAYERS = 30
 
-_WORDS = (
+_WORDS = re.findall(
+    r"\w+",
     "the a of to and in is it you that he was for on are with as his they be at one have this "
     "from or had by hot word but what some we can out other were all there when up use your how "
     "said an each she which do their time if will way about many then them write would like so "
     "these her long make thing see him two has look more day could go come did number sound no "
     "most people my over know water than call first who may down side been now find new work part "
-    "capital france paris rome italy cat dog sat mat"
-).split()
+    "capital france paris rome italy cat dog sat mat",
+)
 
 _NORMAL, _UNKNOWN, _CONTROL = (
     gguf.TokenType.NORMAL,

@@ -43,7 +43,7 @@ final class LlamaEmbedder: Sendable {
         options.threads = threads
         options.batchThreads = threads
         options.givesEmbeddings = true
-        // One vector a text is what clients ask for; the mean is what most encoders are trained for.
+        // Clients ask for one vector a text; the mean is what most encoders are trained for.
         options.pooling = LlamaEmbedder.pools(model) ? nil : .mean
         let context = try LlamaContext(model: model, options: options)
         self.model = model

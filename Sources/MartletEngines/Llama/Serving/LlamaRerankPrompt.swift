@@ -51,8 +51,8 @@ struct LlamaRerankPrompt: Sendable, Equatable {
             places <= LlamaRerankPrompt.placesMax
         else {
             throw ServingError.invalidArgument(
-                "The model's template 'rerank' has \(places) places; it needs {query} and {document}, "
-                    + "and at most \(LlamaRerankPrompt.placesMax) of them")
+                "The model's template 'rerank' has \(places) places; it needs {query} and "
+                    + "{document}, and at most \(LlamaRerankPrompt.placesMax) of them")
         }
         self.pieces = try pieces.flatMap { piece in
             guard case .text(let text) = piece else { return [piece] }
@@ -114,7 +114,8 @@ extension LlamaRerankPrompt {
             func written(_ part: ArraySlice<TokenID>) throws -> String {
                 String(decoding: try model.detokenize(Array(part)), as: UTF8.self)
             }
-            let (before, after) = (try written(tokens[..<first]), try written(tokens[(last + 1)...]))
+            let before = try written(tokens[..<first])
+            let after = try written(tokens[(last + 1)...])
             // A vocabulary that does not give a text back as it was: its ends are tokens, too.
             guard text.hasPrefix(before), text.hasSuffix(after) else { return [.tokens(tokens)] }
             return [.text(before), .tokens(Array(tokens[first...last])), .text(after)]

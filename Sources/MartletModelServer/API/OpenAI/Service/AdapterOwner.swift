@@ -12,9 +12,9 @@ struct AdapterOwner: Sendable, Equatable {
 extension ModelManager {
     /// The models that can be asked for each LoRA adapter, by the adapter's name, in order.
     ///
-    /// Models that are not loaded yet count, by the names of their files: somebody may have to ask for
-    /// them first. They are looked for when models have come or gone, not each time
-    /// somebody asks.
+    /// Models that are not loaded yet count, by the names of their files: somebody may have to ask
+    /// for them first. They are looked for when models have come or gone, not each time somebody
+    /// asks.
     var adapterOwners: [String: [AdapterOwner]] {
         // Read before looking, so that no change in between is missed.
         let change = changeCount
