@@ -108,6 +108,7 @@ void render(
     const martlet_llama_model &model, const martlet_llama_chat_request &request,
     martlet_llama_chat &chat) {
     auto inputs = read_request(request);
+    const template_watch watch;
     const auto *templates = model.templates.get();
     common_chat_templates_ptr own;
     if (request.template_source.count > 0) {

@@ -154,6 +154,15 @@ private:
     error_watch *outer_;
 };
 
+/// While one of these lives, chat templates that this thread renders are bounded in time and memory:
+/// beyond, rendering throws.
+class template_watch {
+public:
+    template_watch();
+    ~template_watch();
+    template_watch(const template_watch &) = delete;
+};
+
 /// Called with each line that this thread logs, while set; may throw.
 extern thread_local void (*line_watcher)(const char *text, void *context);
 extern thread_local void *line_watcher_context;

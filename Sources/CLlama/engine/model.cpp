@@ -47,6 +47,7 @@ bool finds_thoughts(const common_chat_templates *templates) {
 }
 
 void load_templates(martlet_llama_model &model) {
+    const template_watch watch;
     try {
         model.templates = common_chat_templates_init(model.model, "");
         model.thinks = finds_thoughts(model.templates.get());

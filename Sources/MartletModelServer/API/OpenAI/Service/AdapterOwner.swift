@@ -1,3 +1,4 @@
+import MartletCore
 import MartletEngines
 import MartletRepository
 import Synchronization
