@@ -14,14 +14,14 @@ namespace {
 using moment = std::chrono::steady_clock;
 
 constexpr auto longest = std::chrono::seconds(10);
-constexpr size_t maximum_elements = size_t{4} << 20;
+constexpr int64_t maximum_elements = int64_t{1} << 20;
+constexpr int64_t maximum_indent = 1024;
 constexpr size_t maximum_text_bytes = size_t{128} << 20;
 constexpr uint32_t steps_between_looks = 128;
 
 struct template_bounds {
     bool is_watched = false;
     moment::time_point end;
-    size_t elements = 0;
     uint32_t steps = 0;
 };
 
@@ -34,15 +34,23 @@ void take_step() {
     }
 }
 
-void take_element() {
-    if (bounds.is_watched && ++bounds.elements > maximum_elements) {
-        throw std::runtime_error("the chat template makes lists of more than 4 million elements");
-    }
+void refuse_elements() {
+    throw std::runtime_error("the chat template makes a list of more than 1048576 elements");
 }
 
 void require_bounded(const jinja::value &made) {
-    if (bounds.is_watched && made && made->val_str.length() > maximum_text_bytes) {
+    if (!bounds.is_watched || !made) return;
+    if (made->val_str.length() > maximum_text_bytes) {
         throw std::runtime_error("the chat template makes a text of more than 128 MiB");
+    }
+    if (made->val_arr.size() > static_cast<size_t>(maximum_elements)) refuse_elements();
+}
+
+// A range is made whole, within one step.
+void require_bounded_range(const std::vector<jinja::value> &numbers) {
+    for (const auto &number : numbers) {
+        const double size = static_cast<double>(number->as_int());
+        if (size > maximum_elements || size < -maximum_elements) refuse_elements();
     }
 }
 
@@ -65,7 +73,7 @@ Function *original(const char *symbol) {
 }  // namespace
 
 template_watch::template_watch() {
-    bounds = {true, moment::now() + longest, 0, 0};
+    bounds = {true, moment::now() + longest, 0};
 }
 
 template_watch::~template_watch() {
@@ -74,13 +82,16 @@ template_watch::~template_watch() {
 
 // A member function is called as any other whose first argument is the object.
 #define EXECUTE "_ZNK5jinja9statement7executeERNS_7contextE"
-#define PUSH_COPY "_ZN5jinja13value_array_t9push_backERKSt10shared_ptrINS_7value_tEE"
-#define PUSH_MOVED "_ZN5jinja13value_array_t9push_backEOSt10shared_ptrINS_7value_tEE"
+#define ARGUMENT "_ZNK5jinja9func_args7get_posEm"
+#define NAMED_ARGUMENT                                                                          \
+    "_ZNK5jinja9func_args16get_kwarg_or_posERKNSt7__cxx1112basic_stringIcSt11char_traitsIcESaI" \
+    "cEEEm"
 #define IN_PLACE_OF(symbol) __asm__(symbol) __attribute__((visibility("default"), used))
 
 jinja::value bounded_execute(const jinja::statement *, jinja::context &) IN_PLACE_OF(EXECUTE);
-void bounded_push(jinja::value_array_t *, const jinja::value &) IN_PLACE_OF(PUSH_COPY);
-void bounded_push_moved(jinja::value_array_t *, jinja::value &&) IN_PLACE_OF(PUSH_MOVED);
+jinja::value bounded_argument(const jinja::func_args *, size_t) IN_PLACE_OF(ARGUMENT);
+jinja::value bounded_named_argument(const jinja::func_args *, const std::string &, size_t)
+    IN_PLACE_OF(NAMED_ARGUMENT);
 
 jinja::value bounded_execute(const jinja::statement *statement, jinja::context &context) {
     static auto *rest = original<jinja::value(const jinja::statement *, jinja::context &)>(EXECUTE);
@@ -90,14 +101,23 @@ jinja::value bounded_execute(const jinja::statement *statement, jinja::context &
     return made;
 }
 
-void bounded_push(jinja::value_array_t *list, const jinja::value &element) {
-    static auto *rest = original<void(jinja::value_array_t *, const jinja::value &)>(PUSH_COPY);
-    take_element();
-    rest(list, element);
+jinja::value bounded_argument(const jinja::func_args *arguments, size_t place) {
+    static auto *rest = original<jinja::value(const jinja::func_args *, size_t)>(ARGUMENT);
+    if (bounds.is_watched && place == 0 && arguments->func_name == "range") {
+        require_bounded_range(arguments->get_args());
+    }
+    return rest(arguments, place);
 }
 
-void bounded_push_moved(jinja::value_array_t *list, jinja::value &&element) {
-    static auto *rest = original<void(jinja::value_array_t *, jinja::value &&)>(PUSH_MOVED);
-    take_element();
-    rest(list, std::move(element));
+jinja::value bounded_named_argument(
+    const jinja::func_args *arguments, const std::string &name, size_t place) {
+    static auto *rest = original<jinja::value(
+        const jinja::func_args *, const std::string &, size_t)>(NAMED_ARGUMENT);
+    auto found = rest(arguments, name, place);
+    const bool indents = bounds.is_watched && (name == "indent" || name == "width") &&
+        jinja::is_val<jinja::value_int>(found);
+    if (indents && found->as_int() > maximum_indent) {
+        throw std::runtime_error("the chat template indents by more than 1024 columns");
+    }
+    return found;
 }

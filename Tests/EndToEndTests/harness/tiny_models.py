@@ -144,6 +144,37 @@ def bert(path, pooling=None, causal=False, seed=1, templates=None, **keys):
     _close(writer)
 
 
+def llama(path, template=None, seed=4):
+    """A model that generates; its chat template is as given."""
+    writer = _writer(path, "llama")
+    _sizes(writer)
+    writer.add_head_count_kv(HEADS)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_rope_dimension_count(WIDTH // HEADS)
+    if template is not None:
+        writer.add_chat_template(template)
+    tokens = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256))]
+    writer.add_tokenizer_model("llama")
+    writer.add_token_list(tokens)
+    writer.add_token_scores([0.0] * len(tokens))
+    writer.add_token_types([_UNKNOWN, _CONTROL, _CONTROL] + [gguf.TokenType.BYTE] * 256)
+    writer.add_bos_token_id(1)
+    writer.add_eos_token_id(2)
+    writer.add_unk_token_id(0)
+    tensors = _Tensors(writer, seed)
+    tensors.matrix("token_embd.weight", WIDTH, len(tokens))
+    tensors.norm("output_norm", bias=False)
+    for layer in range(LAYERS):
+        tensors.norm(f"blk.{layer}.attn_norm", bias=False)
+        for part in ("attn_q", "attn_k", "attn_v", "attn_output"):
+            tensors.matrix(f"blk.{layer}.{part}.weight", WIDTH, WIDTH)
+        tensors.norm(f"blk.{layer}.ffn_norm", bias=False)
+        tensors.matrix(f"blk.{layer}.ffn_gate.weight", WIDTH, INNER)
+        tensors.matrix(f"blk.{layer}.ffn_up.weight", WIDTH, INNER)
+        tensors.matrix(f"blk.{layer}.ffn_down.weight", INNER, WIDTH)
+    _close(writer)
+
+
 def t5(path, decodes, seed=2):
     """T5, or its encoder alone."""
     writer = _writer(path, "t5" if decodes else "t5encoder")
