@@ -13,7 +13,10 @@ GOOD = "{% for message in messages %}{{ message.role }}: {{ message.content }} {
 
 # Each works at first, as the load tries a template; only a word sets it off, in all but the last.
 TRIGGER = "{% if 'boom' in messages[-1].content %}"
-LOOP = "{% for a in range(9999) %}{% for b in range(9999) %}{% set c = a + b %}{% endfor %}{% endfor %}"
+LOOP = (
+    "{% for a in range(9999) %}{% for b in range(9999) %}{% set c = a + b %}{% endfor %}"
+    "{% endfor %}"
+)
 
 HOSTILE = {
     "endless": f"{GOOD}{TRIGGER}{LOOP}{{% endif %}}",
@@ -57,7 +60,7 @@ def ask(client, model, text):
 def test_a_template_that_takes_too_much_is_ended(node, client, name):
     before = node.resident_bytes()
     begun = time.monotonic()
-    with pytest.raises(openai.BadRequestError, match="render the chat|template"):
+    with pytest.raises(openai.BadRequestError, match=r"render the chat|template"):
         ask(client, name, "boom")
     assert time.monotonic() - begun < 20
     assert ask(client, "good", "boom").usage.prompt_tokens > 4

@@ -154,8 +154,8 @@ private:
     error_watch *outer_;
 };
 
-/// While one of these lives, chat templates that this thread renders are bounded in time and memory:
-/// beyond, rendering throws.
+/// While one of these lives, chat templates that this thread renders are bounded in time and
+/// memory: beyond, rendering throws.
 class template_watch {
 public:
     template_watch();

@@ -66,7 +66,7 @@ template <typename Function>
 Function *original(const char *symbol) {
     static void *library = interpreter();
     void *found = library == nullptr ? nullptr : dlsym(library, symbol);
-    if (found == nullptr) throw std::runtime_error("the interpreter of chat templates is not there");
+    if (found == nullptr) throw std::runtime_error("there is no interpreter of chat templates");
     return reinterpret_cast<Function *>(found);
 }
 
