@@ -41,7 +41,7 @@ final class PoolWatch: Sendable {
                     dns.discovery, resolver: dns.resolver, seed: .random(in: .min ... .max),
                     logger: policy.logger)
                 for await case .success(let endpoints) in discovery.endpointSets() {
-                    take(endpoints, &checks, &group)
+                    take(pool.settings.own(endpoints), &checks, &group)
                 }
             }
             await group.waitForAll()

@@ -40,7 +40,7 @@ final class PoolRuntime: Sendable {
                 configuration: BalancingConfiguration().prefix,
                 secret: .random(in: .min ... .max)) : nil
         directory = EndpointDirectory(
-            settings.endpoints.map(\.discovered),
+            settings.endpoints.map { settings.own($0.discovered) },
             configuration: settings.directoryConfiguration(own: locality), seed: seed)
         if let dns = settings.dns {
             // Where a name leads has not changed with what else the policy says of the pool; and until
@@ -48,7 +48,7 @@ final class PoolRuntime: Sendable {
             let before =
                 earlier.first { $0.settings.dns == dns }
                 ?? earlier.first { $0.settings.name == settings.name }
-            if let before { _ = directory.update(to: before.directory.endpoints) }
+            if let before { _ = directory.update(to: settings.own(before.directory.endpoints)) }
         }
         for pool in earlier { directory.inherit(from: pool.directory) }
     }

@@ -23,12 +23,7 @@ public final class UpstreamPools: Sendable {
     private let http2: [ObjectIdentifier: NIOLoopBound<HTTP2UpstreamPool>]
 
     let limits: ForwardingLimits
-    private let upstreams: SharedUpstreams
-
-    /// How upstreams are connected to from now on; others as by default.
-    public func setOptions(_ options: [UpstreamAddress: UpstreamOptions]) {
-        upstreams.set(options)
-    }
+    let upstreams: SharedUpstreams
 
     /// How one upstream is connected to from now on.
     public func setOptions(_ options: UpstreamOptions, for address: UpstreamAddress) {

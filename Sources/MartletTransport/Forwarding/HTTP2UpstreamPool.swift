@@ -15,7 +15,7 @@ final class HTTP2UpstreamPool: UpstreamConnector {
     let turn: LoopTurn
     private let eventLoop: any EventLoop
     private let upstreams: SharedUpstreams
-    private var connections: [UpstreamAddress: [HTTP2UpstreamConnection]] = [:]
+    private var connections: [HashedText: [HTTP2UpstreamConnection]] = [:]
     private let sweep: IdleSweep
 
     init(eventLoop: any EventLoop, limits: ForwardingLimits, upstreams: SharedUpstreams) {
@@ -51,7 +51,7 @@ final class HTTP2UpstreamPool: UpstreamConnector {
 
     /// A connection with room, or the least loaded; `nil` where there is none and there may be none.
     private func connection(to address: UpstreamAddress) -> HTTP2UpstreamConnection? {
-        let open = connections[address, default: []]
+        let open = connections[address.connections, default: []]
         if let connection = open.first(where: { $0.hasRoom }) { return connection }
         if open.count >= HTTP2UpstreamPool.connectionsMax,
             let connection = open.min(by: { $0.load < $1.load })
@@ -62,7 +62,7 @@ final class HTTP2UpstreamPool: UpstreamConnector {
         guard upstream.begin() else { return open.min { $0.load < $1.load } }
         let connection = HTTP2UpstreamConnection(
             address: address, pool: self, upstream: upstream, now: eventLoop.now)
-        connections[address, default: []].append(connection)
+        connections[address.connections, default: []].append(connection)
         connect(connection, upstream)
         sweep.include(idleTimeout: upstreams.idleTimeout(of: address, limits: limits))
         sweep.start()
@@ -95,7 +95,7 @@ final class HTTP2UpstreamPool: UpstreamConnector {
     /// An upstream was found to be dead: nothing new is sent over connections to it, and what can
     /// be asked elsewhere is.
     func retire(_ address: UpstreamAddress) {
-        for connection in connections.removeValue(forKey: address) ?? [] {
+        for connection in connections.removeValue(forKey: address.connections) ?? [] {
             connection.upstreamLost()
         }
     }
@@ -103,8 +103,8 @@ final class HTTP2UpstreamPool: UpstreamConnector {
     // MARK: Unused connections
 
     private func closeIdle() -> Bool {
-        for (address, open) in connections {
-            let idleTimeout = upstreams.idleTimeout(of: address, limits: limits)
+        for (upstream, open) in connections {
+            let idleTimeout = upstreams.idleTimeout(of: upstream, limits: limits)
             let latest = eventLoop.now - TimeAmount(idleTimeout)
             for connection in open where connection.idleSince.map({ $0 <= latest }) == true {
                 connection.closeUnused()
@@ -115,14 +115,14 @@ final class HTTP2UpstreamPool: UpstreamConnector {
 
     /// Makes room for a connection of another event loop.
     func closeUnused(to address: UpstreamAddress) {
-        connections[address]?.first { $0.idleSince != nil }?.closeUnused()
+        connections[address.connections]?.first { $0.idleSince != nil }?.closeUnused()
     }
 
     /// Sends no more streams over a connection.
     func remove(_ connection: HTTP2UpstreamConnection) {
-        connections[connection.address]?.removeAll { $0 === connection }
-        if connections[connection.address]?.isEmpty == true {
-            connections[connection.address] = nil
+        connections[connection.address.connections]?.removeAll { $0 === connection }
+        if connections[connection.address.connections]?.isEmpty == true {
+            connections[connection.address.connections] = nil
         }
     }
 }

@@ -13,8 +13,10 @@ private final class FixedPolicy: ForwardingPolicy {
 
     var ended: [AttemptResult] { results.withLock { $0 } }
 
-    init(_ ports: [Int], plan: ForwardingPlan) {
-        upstreams = ports.map { UpstreamAddress(host: "127.0.0.1", port: $0) }
+    init(_ ports: [Int], plan: ForwardingPlan, isEncrypted: Bool) {
+        upstreams = ports.map {
+            UpstreamAddress(host: "127.0.0.1", port: $0).inGroup("", isEncrypted: isEncrypted)
+        }
         self.plan = plan
     }
 
@@ -59,13 +61,14 @@ private struct TestGateway: Sendable {
     static func run(
         _ responder: TestResponder = TestResponder(), plan: ForwardingPlan? = nil,
         limits: Limits = Limits(), upstreamLimits: Limits = Limits(), portsBefore ports: [Int] = [],
-        _ body: @Sendable (TestGateway) async throws -> Void
+        isEncrypted: Bool = false, _ body: @Sendable (TestGateway) async throws -> Void
     ) async throws {
         let plan = plan ?? ForwardingPlan(isIdempotent: true, holdsResponse: false)
         try await TestServer.run(responder, limits: upstreamLimits) { server in
             let pools = try await UpstreamPools(
                 eventLoops: server.eventLoops, limits: ForwardingLimits())
-            let policy = FixedPolicy(ports + [server.listener.port], plan: plan)
+            let policy = FixedPolicy(
+                ports + [server.listener.port], plan: plan, isEncrypted: isEncrypted)
             let listener = try await Listener.bind(
                 to: .tcp(host: "127.0.0.1", port: 0), forwardingBy: policy, through: pools,
                 limits: limits, eventLoops: server.eventLoops, logger: TestServer.silent)
@@ -184,6 +187,19 @@ struct HTTP2ForwardingTests {
             let answer = try await gateway.echo([7])
             #expect(answer.messages == [[7]])
             #expect(gateway.policy.ended.first == .failed(.connectFailed))
+        }
+    }
+
+    @Test func anUpstreamThatWantsTLS_isSentNothingWithoutIt() async throws {
+        let asked = Mutex(0)
+        let responder = TestResponder(grpc: { call, reply in
+            asked.withLock { $0 += 1 }
+            reply.send(.message(call.message))
+        })
+        try await TestGateway.run(responder, isEncrypted: true) { (gateway) async throws in
+            #expect(try await gateway.echo([7]).status == "14")
+            #expect(gateway.policy.ended == [.failed(.connectFailed)])
+            #expect(asked.withLock { $0 } == 0)
         }
     }
 
