@@ -1,16 +1,24 @@
 """How the gateway reaches its nodes: TLS, protocols, and the time that is left."""
 
+import contextlib
 import json
+import re
+import ssl
 
+import grpc
 import pytest
-from harness.certificates import Certificates
-from harness.clients import assert_unharmed
-from harness.policies import pool
+from harness.certificates import Certificates, curl, tls
+from harness.clients import assert_unharmed, refused
+from harness.faults import well_by_its_word
+from harness.policies import follow, pool
+from harness.stand_ins import stand_in
+from harness.tensors import tensor
 
 pytestmark = pytest.mark.deadline(60)
 
 PREDICT = "/v1/models/half_plus_two:predict"
 BODY = '{"instances": [1.0]}'
+ONE = {"x": tensor("float", [1.0])}
 
 
 @pytest.fixture
@@ -54,3 +62,56 @@ def test_address_of_two_pools_is_spoken_to_by_tls_as_one_of_them_says(
     # By REST and by gRPC.
     assert_unharmed(gateway)
     assert gateway.rest.post("/plain" + PREDICT, BODY).status_code == 503
+
+# Protocols
+
+
+@contextlib.contextmanager
+def node_of_http1(pair=None):
+    """What answers every POST by its body, and speaks HTTP/1.1 alone; by TLS with a certificate."""
+
+    def answer(handler, asked):
+        fields = {name.lower(): value for name, value in handler.headers.items()}
+        content = json.dumps({"asked": asked.decode(), "fields": fields}).encode()
+        handler.send(200, content, **{"content-type": "application/json"})
+
+    with stand_in(answer, well_by_its_word()) as node:
+        if pair:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*map(str, pair))
+            context.set_alpn_protocols(["http/1.1"])
+            # Not while it accepts, which would hold up all others.
+            node.socket = context.wrap_socket(
+                node.socket, server_side=True, do_handshake_on_connect=False
+            )
+        yield node
+
+
+@pytest.mark.parametrize("is_secure", [False, True], ids=["plain", "tls"])
+def test_node_of_http1_answers_clients_of_http2_and_stays_healthy(
+    martlet, certificates, is_secure
+):
+    pair = certificates.node()
+    with node_of_http1(pair if is_secure else None) as node:
+        settings = {"tls": trusting(certificates)} if is_secure else {}
+        gateway = follow(martlet, {"tls": tls(pair), "pools": [pool("main", node, **settings)]})
+        url = f"https://{gateway.address}{PREDICT}"
+        for _ in range(3):
+            code, status, body = curl(
+                "--http2", "--cacert", certificates.certificate, "-d", BODY, url
+            )
+            assert (code, status) == (0, 200), body
+            answer = json.loads(body)
+            assert answer["asked"] == BODY
+            assert answer["fields"]["host"] == gateway.address
+        assert gateway.endpoints()[node.address]["healthy"]
+
+
+def test_node_of_http1_stays_healthy_when_grpc_is_asked_of_it(martlet):
+    with node_of_http1() as node:
+        gateway = follow(martlet, {"pools": [pool("main", node)]})
+        for _ in range(10):
+            with refused(grpc.StatusCode.UNAVAILABLE, re.compile("does not speak HTTP/2")):
+                gateway.grpc.predict("half_plus_two", ONE)
+            assert gateway.endpoints()[node.address]["healthy"]
+            assert gateway.rest.post(PREDICT, BODY).status_code == 200

@@ -4,6 +4,8 @@ public import MartletCore
 public enum ForwardingFailure: Sendable, Hashable {
     /// No connection came about.
     case connectFailed
+    /// The upstream does not speak HTTP/2, which the request needs; it saw nothing of it.
+    case noHTTP2
     /// The connection ended before the response was complete.
     case connectionClosed
     /// The upstream said that it did not look at the request.

@@ -29,6 +29,11 @@ final class HTTP1UpstreamPool: UpstreamConnector {
     }
 
     func open(_ address: UpstreamAddress, for exchange: Exchange<HTTP1Wire>, attempt: Int) {
+        open(address, forAttempt: exchange, attempt: attempt)
+    }
+
+    /// Opens an attempt of a request that came by whichever version.
+    func open(_ address: UpstreamAddress, forAttempt exchange: any HTTP1Attempt, attempt: Int) {
         // The one used last is the least likely to have been closed by the upstream meanwhile.
         while let handler = idle[address.connections]?.popLast() {
             guard handler.begin(exchange, attempt: attempt) else { continue }
@@ -40,7 +45,7 @@ final class HTTP1UpstreamPool: UpstreamConnector {
 
     /// Connects, perhaps once another event loop has given up a connection that it does not use.
     private func connectIfRoom(
-        to address: UpstreamAddress, for exchange: Exchange<HTTP1Wire>, attempt: Int,
+        to address: UpstreamAddress, for exchange: any HTTP1Attempt, attempt: Int,
         triesLeft: Int?
     ) {
         let upstream = upstreams[address]
@@ -69,7 +74,7 @@ final class HTTP1UpstreamPool: UpstreamConnector {
 
     private func connect(
         to address: UpstreamAddress, _ upstream: SharedUpstream,
-        for exchange: Exchange<HTTP1Wire>, attempt: Int
+        for exchange: any HTTP1Attempt, attempt: Int
     ) {
         sweep.include(idleTimeout: upstreams.idleTimeout(of: address, limits: limits))
         let bound = NIOLoopBound((self, exchange), eventLoop: eventLoop)

@@ -1,4 +1,5 @@
 import MartletCore
+import MartletTelemetry
 import NIOCore
 import NIOPosix
 
@@ -15,10 +16,16 @@ final class HTTP2UpstreamPool: UpstreamConnector {
     let turn: LoopTurn
     private let eventLoop: any EventLoop
     private let upstreams: SharedUpstreams
+    /// For requests to upstreams that do not speak HTTP/2.
+    private let http1: HTTP1UpstreamPool
     private var connections: [HashedText: [HTTP2UpstreamConnection]] = [:]
     private let sweep: IdleSweep
 
-    init(eventLoop: any EventLoop, limits: ForwardingLimits, upstreams: SharedUpstreams) {
+    init(
+        eventLoop: any EventLoop, limits: ForwardingLimits, upstreams: SharedUpstreams,
+        http1: HTTP1UpstreamPool
+    ) {
+        self.http1 = http1
         self.eventLoop = eventLoop
         self.upstreams = upstreams
         self.limits = limits
@@ -34,7 +41,18 @@ final class HTTP2UpstreamPool: UpstreamConnector {
     private func open(
         _ address: UpstreamAddress, for exchange: Exchange<HTTP2Wire>, attempt: Int, triesLeft: Int
     ) {
-        if let connection = connection(to: address) {
+        let open = connections[address.connections, default: []]
+        if let connection = open.first(where: { $0.hasRoom }) {
+            connection.open(for: exchange, attempt: attempt)
+            return
+        }
+        if open.isEmpty, exchange.subject.api == .rest,
+            upstreams[address].speaksHTTP1Alone(now: eventLoop.now)
+        {
+            openByHTTP1(address, for: exchange, attempt: attempt)
+            return
+        }
+        if let connection = connection(to: address, besides: open) {
             connection.open(for: exchange, attempt: attempt)
             return
         }
@@ -49,10 +67,22 @@ final class HTTP2UpstreamPool: UpstreamConnector {
         }
     }
 
-    /// A connection with room, or the least loaded; `nil` where there is none and there may be none.
-    private func connection(to address: UpstreamAddress) -> HTTP2UpstreamConnection? {
-        let open = connections[address.connections, default: []]
-        if let connection = open.first(where: { $0.hasRoom }) { return connection }
+    /// Opens an attempt at an upstream that does not speak HTTP/2; gRPC knows no other way.
+    func openByHTTP1(_ address: UpstreamAddress, for exchange: Exchange<HTTP2Wire>, attempt: Int) {
+        guard exchange.subject.api == .rest else {
+            exchange.failed(.noHTTP2, attempt: attempt)
+            return
+        }
+        guard exchange.awaits(attempt) else { return }
+        let bridge = HTTP1Bridge(exchange, attempt: attempt, turn: turn)
+        http1.open(address, forAttempt: bridge, attempt: attempt)
+    }
+
+    /// Another connection, or the least loaded of those that have no room; `nil` where there is none
+    /// and there may be none.
+    private func connection(
+        to address: UpstreamAddress, besides open: [HTTP2UpstreamConnection]
+    ) -> HTTP2UpstreamConnection? {
         if open.count >= HTTP2UpstreamPool.connectionsMax,
             let connection = open.min(by: { $0.load < $1.load })
         {

@@ -39,6 +39,11 @@ final class HTTP2ForwardedHead {
     /// Whether the answer is a head alone.
     let isHead: Bool
 
+    private let head: RequestHead
+    private let clientAddress: String?
+    private let changes: ForwardingChanges?
+    private var lastHTTP1: (hasContent: Bool, head: HTTP1ForwardedHead)?
+
     /// Makes what an upstream gets of a client's head.
     ///
     /// - Parameters:
@@ -62,6 +67,20 @@ final class HTTP2ForwardedHead {
         if let clientAddress { block.add("x-forwarded-for", clientAddress) }
         self.block = block
         isHead = head.method == "HEAD"
+        self.head = head
+        self.clientAddress = clientAddress
+        self.changes = changes
+    }
+
+    /// The same for an upstream that does not speak HTTP/2; `nil` where HTTP/1.1 cannot say it.
+    ///
+    /// `hasContent` says whether anything follows.
+    func http1(hasContent: Bool) -> HTTP1ForwardedHead? {
+        if let lastHTTP1, lastHTTP1.hasContent == hasContent { return lastHTTP1.head }
+        guard let head = head.http1(hasContent: hasContent) else { return nil }
+        let forwarded = HTTP1ForwardedHead(head, clientAddress: clientAddress, changes: changes)
+        lastHTTP1 = (hasContent, forwarded)
+        return forwarded
     }
 
     /// The same that asks for the upstream's load along with the answer.

@@ -63,6 +63,7 @@ final class SharedUpstream: Sendable {
     private let settings = Mutex(UpstreamOptions())
     private let connections = Atomic(0)
     private let pending = Atomic(0)
+    private let http1AloneUntil = Mutex<NIODeadline?>(nil)
     private let lastReportTurn = Mutex<ContinuousClock.Instant?>(nil)
 
     /// How it is connected to.
@@ -74,6 +75,21 @@ final class SharedUpstream: Sendable {
     /// How often it is looked whether room was made, and the pauses in between.
     static let roomTries = 25
     static let roomPause = TimeAmount.milliseconds(2)
+
+    /// For how long it is believed that an upstream does not speak HTTP/2: it may be replaced.
+    static let http1AloneTime = TimeAmount.seconds(60)
+
+    /// Whether it was found not to speak HTTP/2, not long ago.
+    func speaksHTTP1Alone(now: NIODeadline) -> Bool {
+        http1AloneUntil.withLock { $0.map { now < $0 } ?? false }
+    }
+
+    /// Notes which versions of HTTP it was found to speak.
+    func note(speaksHTTP2: Bool, now: NIODeadline) {
+        http1AloneUntil.withLock {
+            $0 = speaksHTTP2 ? nil : now + SharedUpstream.http1AloneTime
+        }
+    }
 
     /// Counts in a connection that a request waits for; `false` where there is no room for it.
     func begin() -> Bool {
