@@ -3,6 +3,7 @@
 import contextlib
 import json
 import re
+import shutil
 import ssl
 
 import grpc
@@ -38,11 +39,11 @@ def trusting(certificates):
     return {"ca_file": str(certificates.certificate)}
 
 
-def followed(martlet, policy):
+def followed(martlet, policy, **options):
     """A gateway by a policy, of whose endpoints not all need be healthy."""
     path = martlet.directory / "policy.json"
     path.write_text(json.dumps(policy), encoding="utf-8")
-    return martlet.gateway([], "--config", path)
+    return martlet.gateway([], "--config", path, **options)
 
 
 # TLS
@@ -62,6 +63,23 @@ def test_address_of_two_pools_is_spoken_to_by_tls_as_one_of_them_says(
     # By REST and by gRPC.
     assert_unharmed(gateway)
     assert gateway.rest.post("/plain" + PREDICT, BODY).status_code == 503
+
+def test_authorities_of_nodes_are_read_again_when_their_file_changes(
+    martlet, certificates, tmp_path
+):
+    node = secure_node(martlet, certificates)
+    trusted = tmp_path / "trusted.pem"
+    shutil.copy(Certificates(martlet, tmp_path / "others").certificate, trusted)
+    policy = {"pools": [pool("main", node, tls={"ca_file": str(trusted)})]}
+    gateway = followed(martlet, policy, ready="live")
+    assert not gateway.endpoints()[node.address]["healthy"]
+    renewed = trusted.with_suffix(".new")
+    shutil.copy(certificates.certificate, renewed)
+    renewed.replace(trusted)
+    # The policy's text is as it was.
+    gateway.await_health(node, healthy=True)
+    assert_unharmed(gateway)
+
 
 # Protocols
 

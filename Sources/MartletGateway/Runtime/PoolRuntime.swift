@@ -1,5 +1,6 @@
 import MartletTelemetry
 import MartletTransport
+import Synchronization
 
 /// A pool of endpoints at work.
 final class PoolRuntime: Sendable {
@@ -10,6 +11,9 @@ final class PoolRuntime: Sendable {
 
     /// How its endpoints are connected to.
     let options = Shared(UpstreamOptions())
+
+    /// How often that was said anew: certificates may be others since.
+    let optionsVersion = Atomic(0)
 
     /// Tells of picks where nodes are asked for their load; `nil` where they are not.
     let probeSignal: ProbeSignal?

@@ -1,5 +1,6 @@
 import MartletConfiguration
 import MartletTransport
+import Synchronization
 
 extension TrafficPolicy {
     /// How the endpoints of each pool are connected to.
@@ -16,6 +17,7 @@ extension GatewayRules {
         for pool in pools {
             guard let own = options[pool.settings.name] else { continue }
             pool.options.withLock { $0 = own }
+            pool.optionsVersion.add(1, ordering: .releasing)
             // Each pool's addresses are its own, so that none speaks as another pool's options say.
             for address in pool.directory.addresses { upstreams?.setOptions(own, for: address) }
         }
