@@ -5,12 +5,15 @@ import json
 import re
 import shutil
 import ssl
+import time
 
 import grpc
 import pytest
 from harness.certificates import Certificates, curl, tls
-from harness.clients import assert_unharmed, refused
+from harness.clients import assert_unharmed, predict_request, refused
 from harness.faults import well_by_its_word
+from harness.grpc_nodes import CHECKS, answer_y, grpc_node, y_of
+from harness.held_nodes import hanging_node
 from harness.policies import follow, pool
 from harness.stand_ins import stand_in
 from harness.tensors import tensor
@@ -133,3 +136,67 @@ def test_node_of_http1_stays_healthy_when_grpc_is_asked_of_it(martlet):
                 gateway.grpc.predict("half_plus_two", ONE)
             assert gateway.endpoints()[node.address]["healthy"]
             assert gateway.rest.post(PREDICT, BODY).status_code == 200
+
+
+# Time
+
+
+TIMEOUT = "x-request-timeout-ms"
+LATE = 0.5
+
+
+def test_node_is_told_the_time_that_is_left_after_another_was_tried(martlet):
+    told = []
+
+    def answer(handler, _):
+        told.append(int(handler.headers[TIMEOUT]))
+        if len(told) == 1:
+            time.sleep(LATE)
+            handler.send(503, b"{}")
+        else:
+            handler.send(200, b"{}")
+
+    with stand_in(answer, well_by_its_word()) as one, stand_in(answer, well_by_its_word()) as two:
+        gateway = follow(martlet, {"pools": [pool("main", one, two)]})
+        answered = gateway.rest.post(PREDICT, BODY, headers={TIMEOUT: "9000"})
+        assert answered.status_code == 200, answered.text
+    first, second = told
+    assert 8000 < first <= 9000
+    assert 0 < second <= first - 1000 * LATE
+
+
+def test_node_is_told_the_time_that_is_left_of_a_grpc_call(martlet):
+    told = []
+    answer_well = answer_y(1.0)
+
+    def answer(node, message, context):
+        told.append(context.time_remaining())
+        if len(told) == 1:
+            time.sleep(LATE)
+            context.abort(grpc.StatusCode.UNAVAILABLE, "full")
+        return answer_well(node, message, context)
+
+    with grpc_node(answer) as one, grpc_node(answer) as two:
+        gateway = follow(martlet, {"pools": [pool("main", one, two, health=CHECKS)]})
+        request = predict_request("half_plus_two", ONE)
+        assert y_of(gateway.grpc.prediction.Predict(request, timeout=9.0)) == [1.0]
+    first, second = told
+    assert 8 < first <= 9
+    # Clocks of two processes.
+    assert 0 < second <= first - LATE + 0.1
+
+
+@pytest.mark.parametrize("version", ["--http1.1", "--http2-prior-knowledge"])
+def test_client_of_rest_waits_no_longer_than_it_says(martlet, version):
+    with hanging_node() as node:
+        gateway = follow(martlet, {"pools": [pool("main", node)]})
+        url = f"http://{gateway.address}{PREDICT}"
+        begin = time.monotonic()
+        code, status, body = curl(version, "-H", f"{TIMEOUT}: 300", "-d", BODY, url)
+        assert (code, status) == (0, 504), body
+        assert time.monotonic() - begin < 10
+        # A client's impatience says nothing of the node.
+        assert gateway.endpoints()[node.address]["healthy"]
+        code, status, body = curl(version, "-H", f"{TIMEOUT}: 5s", "-d", BODY, url)
+        assert (code, status) == (0, 400), body
+        assert f"{TIMEOUT} is not one number of milliseconds" in body

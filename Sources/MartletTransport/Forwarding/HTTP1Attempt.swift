@@ -9,6 +9,9 @@ protocol HTTP1Attempt: AnyObject {
     /// When the attempt began; `nil` where it is over.
     var attemptStart: ContinuousClock.Instant? { get }
 
+    /// How long the client still waits; `nil` where it has not said so.
+    var timeLeft: Duration? { get }
+
     /// Whether an attempt that was asked for is still of use.
     func awaits(_ attempt: Int) -> Bool
 
@@ -36,6 +39,8 @@ protocol HTTP1Attempt: AnyObject {
 
 extension Exchange {
     var attemptStart: ContinuousClock.Instant? { current?.start }
+
+    var timeLeft: Duration? { subject.context.deadline.instant.map { $0 - .now } }
 
     func didReport(_ reading: LoadReading, from upstream: UpstreamAddress) {
         policy.didReport(reading, from: upstream, plan)

@@ -88,6 +88,8 @@ final class HTTP1Bridge: HTTP1Attempt, UpstreamExchange, LoopTurnMember {
 
     var attemptStart: ContinuousClock.Instant? { exchange?.attemptStart }
 
+    var timeLeft: Duration? { exchange?.timeLeft }
+
     func awaits(_ attempt: Int) -> Bool { exchange?.awaits(attempt) ?? false }
 
     func opened(_ upstream: any UpstreamExchange<HTTP1Wire>, attempt: Int) {

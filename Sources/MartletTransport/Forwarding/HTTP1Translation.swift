@@ -8,9 +8,9 @@ extension RequestHead {
     /// - Parameter hasContent: whether anything follows it.
     /// - Returns: the head; `nil` where HTTP/1.1 cannot say it.
     func http1(hasContent: Bool) -> HTTP1Head? {
-        guard method != "CONNECT", path.utf8.first == UInt8(ascii: "/") || path == "*" else {
-            return nil
-        }
+        guard malformation == nil, method != "CONNECT",
+            path.utf8.first == UInt8(ascii: "/") || path == "*"
+        else { return nil }
         var text = "\(method) \(path)\(hasQuery ? "?" + query : "") HTTP/1.1\r\n"
         if let authority { text += "host: \(authority)\r\n" }
         // One field of HTTP/1.1 stands for all of HTTP/2's (RFC 9113, section 8.2.3).

@@ -80,7 +80,9 @@ final class HTTP1UpstreamHandler: ChannelDuplexHandler, UpstreamExchange {
 
     private func begin(_ head: HTTP1ForwardedHead) {
         let asks = loadReportTurn.has(attemptAt: exchange?.attemptStart)
-        head.write(to: &output, host: address.description, asksForLoad: asks)
+        head.write(
+            to: &output, host: address.description, asksForLoad: asks,
+            timeLeft: exchange?.timeLeft)
         isChunked = head.framing == .chunked
         reader.expect(isToHead: head.isHead, allowsUpgrade: head.asksForUpgrade)
     }
@@ -152,7 +154,9 @@ final class HTTP1UpstreamHandler: ChannelDuplexHandler, UpstreamExchange {
                     exchange.receive(.head(head, isEnd: isEnd), attempt: attempt)
                 case .content(let bytes): exchange.receive(.body(bytes), attempt: attempt)
                 case .end(var trailers):
-                    if let reading = trailers?.takeLoadReport() { exchange.didReport(reading, from: address) }
+                    if let reading = trailers?.takeLoadReport() {
+                        exchange.didReport(reading, from: address)
+                    }
                     exchange.receive(.end(trailers), attempt: attempt)
                 case .whole(let head, let content):
                     if let reading = head.loadReport { exchange.didReport(reading, from: address) }

@@ -127,7 +127,7 @@ final class HTTP2UpstreamConnection: HTTP2Endpoint, LoopTurnMember {
     /// Begins a stream with the head of a request; 0 where the connection takes none any more.
     func begin(_ stream: HTTP2UpstreamStream, _ head: HTTP2ForwardedHead, isEnd: Bool) -> UInt32 {
         let asks = loadReportTurn.has(attemptAt: stream.start)
-        let block = asks ? head.blockThatAsksForLoad : head.block
+        let block = head.block(asksForLoad: asks, timeLeft: stream.timeLeft)
         guard let id = connection.open(block, isHead: head.isHead, isEnd: isEnd) else { return 0 }
         streams.insert(stream, for: id)
         endSoon()
