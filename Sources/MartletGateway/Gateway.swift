@@ -184,8 +184,14 @@ extension Gateway.Configuration {
             ?? pool.balancing
         pool.health.interval = healthCheckInterval
         pool.health.timeout = healthCheckTimeout
-        pool.outliers.consecutiveFailures = outliers?.consecutiveFailures ?? 0
-        if let outliers { pool.outliers.ejectionTime = outliers.baseEjectionTime }
+        if let outliers {
+            pool.outliers.consecutiveFailures = outliers.consecutiveFailures ?? 0
+            pool.outliers.ejectionTime = outliers.baseEjectionTime
+        } else {
+            pool.outliers.consecutiveFailures = 0
+            pool.outliers.successRateDeviations = 0
+            pool.outliers.latencyRatioMax = 0
+        }
         pool.connectTimeout = forwarding.connectTimeout
         pool.idleTimeout = forwarding.upstreamIdleTimeout
         policy.pools = [pool]

@@ -50,10 +50,9 @@ final class HTTP2ForwardedRequest {
 
     private func makeExchange() -> Exchange<HTTP2Wire> {
         let start = connection.start
-        let timeout = head.isGRPC ? head.callTimeout : nil
         let context = RequestContext(
             remoteAddress: connection.remoteAddress, start: start,
-            deadline: timeout.map { .after($0, now: start) } ?? .never, cancellation: .never)
+            deadline: head.timeout.map { .after($0, now: start) } ?? .never, cancellation: .never)
         return Exchange<HTTP2Wire>(
             subject: ForwardedRequest(
                 api: head.isGRPC ? .grpc : .rest, method: head.method, path: head.path,

@@ -32,7 +32,9 @@ final class HTTP2Exchange {
         start: ContinuousClock.Instant, now: NIODeadline
     ) {
         self.head = head
-        let timeout = head.isGRPC ? head.callTimeout : requestTimeout
+        let timeout =
+            head.isGRPC
+            ? head.timeout : [requestTimeout, head.timeout].compactMap(\.self).min()
         context = RequestContext(
             remoteAddress: remoteAddress, start: start,
             deadline: timeout.map { .after($0, now: start) } ?? .never)
