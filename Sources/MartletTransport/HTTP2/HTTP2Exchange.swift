@@ -41,8 +41,8 @@ final class HTTP2Exchange {
 
     func httpRequest(body: [UInt8]) -> HTTPRequest {
         HTTPRequest(
-            method: head.method, path: head.path, query: head.query, headers: head.fields,
-            body: body, context: context)
+            method: head.method, path: head.path, query: head.query, authority: head.authority,
+            headers: head.fields, body: body, context: context)
     }
 
     func grpcCall(message: [UInt8]) -> GRPCCall {

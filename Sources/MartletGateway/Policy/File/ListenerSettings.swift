@@ -18,9 +18,17 @@ extension TrafficPolicy {
 
     /// Where operators reach the gateway: metrics, health, status, reload.
     struct Admin: Sendable, Equatable {
+        /// Who may read what monitoring does not ask for.
+        enum Reads: String, Sendable, CaseIterable {
+            case open
+            case token
+        }
+
         var host = Keys.host.standard
         var port = Keys.port.standard
+        var hosts: [String] = []
         var tokenFile: String?
+        var reads: Reads?
 
         enum Keys {
             static let host = ConfigurationKey(
@@ -33,6 +41,17 @@ extension TrafficPolicy {
                 "token_file", PolicyText.file,
                 "File with the bearer token that operators send; without it only what reads is "
                     + "answered beyond the loopback interface.")
+            static let hosts = ConfigurationKey(
+                "hosts", .list(PolicyText.dnsName, count: 1...256), default: [],
+                needsRestart: true,
+                "Names by which programs call this port, besides `host`, `localhost` and, unless "
+                    + "it is on the loopback interface, any IP address. Others are refused but "
+                    + "for `/metrics` and `/healthz/...`.")
+            static let reads = ConfigurationKey<Reads?>(
+                "reads", .word(), needsRestart: true,
+                "With a `token_file`: whether `/v1/...` is read by anybody or with the token; "
+                    + "`open` on the loopback interface and `token` beyond it unless given. "
+                    + "`/metrics` and `/healthz/...` are always open.")
         }
     }
 
@@ -62,12 +81,14 @@ extension TrafficPolicy.Listen: ConfigurationReadable {
 extension TrafficPolicy.Admin: ConfigurationReadable {
     static let description = ConfigurationSectionDescription(
         "admin", "Where operators reach the gateway, on a port of its own.",
-        keys: [Keys.host, Keys.port, Keys.tokenFile])
+        keys: [Keys.host, Keys.port, Keys.hosts, Keys.tokenFile, Keys.reads])
 
     init?(_ section: ConfigurationSection, _ problems: inout ConfigurationProblems) {
         host = section.read(Keys.host, &problems)
         port = section.read(Keys.port, &problems)
+        hosts = section.read(Keys.hosts, &problems)
         tokenFile = section.read(Keys.tokenFile, &problems)
+        reads = section.read(Keys.reads, &problems)
     }
 }
 
