@@ -92,8 +92,8 @@ extension GatewayPolicy {
         }
         journal.didFinish(outcome)
         if let undecided = plan.state as? UndecidedRequest {
-            // A client that has gone before its body came; a refusal has given the lease back.
-            if outcome.httpStatus == 0 { release(undecided.grant) }
+            // No whole body came: the client has gone, sent what is none, too much, or too late.
+            release(undecided.takeGrant())
             return
         }
         guard let state else { return }
