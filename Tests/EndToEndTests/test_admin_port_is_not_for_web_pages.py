@@ -25,7 +25,11 @@ def ask(address, *arguments):
     *flags, path = arguments
     command = ["curl", "--silent", "--path-as-is", "--write-out", "\n%{http_code}", *flags]
     answer = subprocess.run(
-        [*command, f"http://{address}{path}"], capture_output=True, text=True, timeout=20, check=True
+        [*command, f"http://{address}{path}"],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=True,
     )
     body, status = answer.stdout.rsplit("\n", 1)
     return int(status), body
@@ -79,9 +83,7 @@ def test_a_strange_name_by_http_2_is_refused(gateway):
 
 def test_a_strange_name_in_the_target_is_refused(gateway):
     with RawConnection(gateway.admin_address) as connection:
-        connection.send(
-            b"GET http://evil.example/v1/policy HTTP/1.1\r\nHost: evil.example\r\n\r\n"
-        )
+        connection.send(b"GET http://evil.example/v1/policy HTTP/1.1\r\nHost: evil.example\r\n\r\n")
         assert connection.read_response().status == 421
 
 
@@ -108,7 +110,9 @@ def test_prometheus_scrapes_by_whichever_name_it_knows(gateway):
     assert status == 200
     assert "martlet_gateway_request_duration_seconds" in text
     assert ask(gateway.admin_address, *name, "/healthz/ready")[0] == 200
-    link = header("Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document")
+    link = header(
+        "Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document"
+    )
     assert ask(gateway.admin_address, *link, "/metrics")[0] == 200
     page = header("Origin: http://evil.example")
     assert ask(gateway.admin_address, *page, "/metrics")[0] == 403

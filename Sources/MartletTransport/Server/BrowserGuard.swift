@@ -10,6 +10,12 @@ public struct BrowserGuard: Sendable {
         public let status: Int
         /// What is wrong, and what to do about it.
         public let message: String
+
+        /// Creates a refusal.
+        public init(status: Int, message: String) {
+            self.status = status
+            self.message = message
+        }
     }
 
     private let isLoopback: Bool

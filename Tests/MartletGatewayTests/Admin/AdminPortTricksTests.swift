@@ -96,7 +96,8 @@ struct AdminPortTricksTests {
         AdminTrick("an unclosed bracket", 421, "Host: [::1"),
         AdminTrick("a list of hosts", 421, "Host: localhost, evil.example"),
         AdminTrick("a strange origin", 403, "Origin: http://evil.example"),
-        AdminTrick("a strange origin reads", 403, "GET", "/v1/policy", "Origin: http://evil.example"),
+        AdminTrick(
+            "a strange origin reads", 403, "GET", "/v1/policy", "Origin: http://evil.example"),
         AdminTrick("a strange origin reads metrics", 403, "GET", "/metrics", "Origin: http://a.b"),
         AdminTrick("an opaque origin", 403, "Origin: null"),
         AdminTrick("two origins", 403, "Origin: http://127.0.0.1:8081", "Origin: http://a.b"),
@@ -113,8 +114,10 @@ struct AdminPortTricksTests {
             "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: iframe"),
         AdminTrick("a form", 415, body: "a=b", "Content-Type: application/x-www-form-urlencoded"),
         AdminTrick("a form's text", 415, body: "{}", "Content-Type: text/plain"),
-        AdminTrick("a form's text in UTF-8", 415, body: "{}", "Content-Type: Text/Plain; charset=x"),
-        AdminTrick("a form of parts", 415, body: "--", "Content-Type: multipart/form-data; boundary=-"),
+        AdminTrick(
+            "a form's text in UTF-8", 415, body: "{}", "Content-Type: Text/Plain; charset=x"),
+        AdminTrick(
+            "a form of parts", 415, body: "--", "Content-Type: multipart/form-data; boundary=-"),
         AdminTrick(
             "an empty form of the port itself", 415, "Content-Type: text/plain",
             "Origin: http://127.0.0.1:8081"),
@@ -159,7 +162,8 @@ struct AdminPortTricksTests {
     @Test(arguments: ["10.0.0.1:80", "[fe80::1]:80", "127.evil.example:1", "unknown", ""])
     func refusal_whenNoTokenIsInUse_isGivenToOtherMachines(address: String) {
         #expect(refusal(of: AdminTrick("", 0), token: nil, from: address) == 403)
-        #expect(refusal(of: AdminTrick("", 0, "GET", "/v1/policy"), token: nil, from: address) == nil)
+        #expect(
+            refusal(of: AdminTrick("", 0, "GET", "/v1/policy"), token: nil, from: address) == nil)
     }
 
     @Test(arguments: ["X-Forwarded-For: 10.0.0.1", "Forwarded: for=10.0.0.1"])
@@ -179,11 +183,13 @@ struct AdminPortTricksTests {
         AdminTrick("by HTTP/2", 0, authority: "localhost:8081"),
         AdminTrick("a listed name", 0, "Host: Gateway.internal:8081"),
         AdminTrick("a scheme in small letters", 0, "Authorization: bearer f00dcafe"),
-        AdminTrick("an empty form by a program", 0, "Content-Type: application/x-www-form-urlencoded"),
+        AdminTrick(
+            "an empty form by a program", 0, "Content-Type: application/x-www-form-urlencoded"),
         AdminTrick("JSON", 0, body: "{}", "Content-Type: application/json"),
         AdminTrick("its own origin", 0, "Origin: http://127.0.0.1:8081"),
         AdminTrick("a browser's address bar", 0, "GET", "/v1/policy", "Sec-Fetch-Site: none"),
-        AdminTrick("a scrape by name", 0, "GET", "/metrics", "Host: gw.example:80", "Authorization:"),
+        AdminTrick(
+            "a scrape by name", 0, "GET", "/metrics", "Host: gw.example:80", "Authorization:"),
         AdminTrick("a probe by name", 0, "GET", "/healthz/ready", "Host: gw", "Authorization:"),
         AdminTrick("a probe without a host", 0, "GET", "/healthz/live", "Host:"),
         AdminTrick(
@@ -236,7 +242,8 @@ struct AdminPortTricksTests {
 
     /// Paths that mean nothing but are like those that do something.
     @Test(arguments: [
-        "//v1/policy:reload", "/v1/policy%3Areload", "/v1/./policy:reload", "/x/../v1/policy:reload",
+        "//v1/policy:reload", "/v1/policy%3Areload", "/v1/./policy:reload",
+        "/x/../v1/policy:reload",
         "/V1/policy:reload", "/v1/policy:reload/", "/v1/policy:reload;x", "/v1//policy:reload",
         "v1/policy:reload", "/v1/policy:reload%00", "*", "",
     ])
