@@ -72,6 +72,8 @@ struct AdminResponder: RequestResponder {
 
     func didRefuse(_ refusal: Refusal) {}
 
+    func didEnd(_ flood: HTTP2Flood) { policy.journal.didEnd(flood) }
+
     private func answer(to request: HTTPRequest) -> HTTPResponse {
         switch (request.method, request.path) {
         case ("GET", "/metrics"):

@@ -84,6 +84,8 @@ extension GatewayPolicy {
 
     // MARK: The end
 
+    func didEnd(_ flood: HTTP2Flood) { journal.didEnd(flood) }
+
     func didFinish(_ outcome: ForwardedOutcome, _ plan: ForwardingPlan) {
         let state = plan.state as? RequestState
         if let original = state?.original {

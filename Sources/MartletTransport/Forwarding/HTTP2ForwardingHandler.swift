@@ -48,7 +48,9 @@ final class HTTP2ForwardingHandler: HTTP2ConnectionHandler, LoopTurnMember {
         case .reset(let stream), .unprocessed(let stream):
             requests.remove(stream)?.clientClosed()
         case .sent(let stream, _): requests[stream]?.didSend()
-        case .failed: abandonAll()
+        case .failed(let fault):
+            if let flood = fault.flood { core.policy.didEnd(flood) }
+            abandonAll()
         case .answer, .goAway, .pong: break
         }
     }
