@@ -38,6 +38,16 @@ public struct Limits: Sendable, Equatable {
     /// Longest pause between two parts of a request body (`--body-timeout-seconds`).
     public var bodyTimeout: Duration = .seconds(60)
 
+    /// Least bytes a second of a request body, on average; 0 for any
+    /// (`--min-body-bytes-per-second`).
+    ///
+    /// Each byte earns a client the time for it, up to ``bodyTimeout``; streaming gRPC calls may be
+    /// silent, and are not measured.
+    public var bodyBytesPerSecondMin = 240
+
+    /// How long a request body may be slower, from its head on (`--body-grace-seconds`).
+    public var bodyGrace: Duration = .seconds(10)
+
     /// How long an idle connection is kept (`--idle-timeout-seconds`).
     public var idleTimeout: Duration = .seconds(300)
 

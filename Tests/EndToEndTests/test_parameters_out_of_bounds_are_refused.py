@@ -35,6 +35,8 @@ FLAGS_OF_SERVE = {
     "max-header-bytes": ("-1", "0"),
     "header-timeout-seconds": ("-1", "0"),
     "body-timeout-seconds": ("-1", "0"),
+    "min-body-bytes-per-second": ("-1",),
+    "body-grace-seconds": ("-1", "0"),
     "idle-timeout-seconds": ("-1", "0"),
     "max-concurrent-streams": ("-1", "0"),
     "max-connections": ("-1", "0"),

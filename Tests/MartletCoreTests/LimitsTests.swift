@@ -15,6 +15,8 @@ struct LimitsTests {
         #expect(limits.headerBytes == 65_536)
         #expect(limits.headerTimeout == .seconds(10))
         #expect(limits.bodyTimeout == .seconds(60))
+        #expect(limits.bodyBytesPerSecondMin == 240)
+        #expect(limits.bodyGrace == .seconds(10))
         #expect(limits.idleTimeout == .seconds(300))
         #expect(limits.requestTimeout == nil)
         #expect(limits.streamBufferBytes == 1_048_576)

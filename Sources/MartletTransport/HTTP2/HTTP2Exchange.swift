@@ -21,6 +21,9 @@ final class HTTP2Exchange {
     var state = State.receiving
     var body = StreamBody.none
 
+    /// How the body comes, while it does.
+    var pace: BodyPace?
+
     /// When the client stops waiting.
     let deadline: NIODeadline?
 

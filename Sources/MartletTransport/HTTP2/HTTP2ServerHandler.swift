@@ -47,6 +47,7 @@ final class HTTP2ServerHandler: HTTP2ConnectionHandler {
         switch event {
         case .head(let stream, let head, let isEnd): begin(stream, head, isEnd: isEnd)
         case .data(let stream, let bytes, let isEnd):
+            bodyBytes += bytes.readableBytes
             receive(stream, bytes, isEnd: isEnd)
         case .trailers(let stream, _): receive(stream, ByteBuffer(), isEnd: true)
         case .reset(let stream), .unprocessed(let stream): abandon(stream)
