@@ -51,6 +51,16 @@ public struct Limits: Sendable, Equatable {
     /// How long an idle connection is kept (`--idle-timeout-seconds`).
     public var idleTimeout: Duration = .seconds(300)
 
+    /// How long a client's machine may leave bytes unacknowledged, or take none, before its
+    /// connection is given up; zero for as long as the system likes
+    /// (`--tcp-user-timeout-seconds`).
+    public var unacknowledgedTimeout: Duration = .seconds(60)
+
+    /// How long a connection is silent before its client's machine is asked whether it is there; it
+    /// is given up after three questions without an answer, each a quarter of that after the one
+    /// before. Zero to never ask (`--tcp-keepalive-seconds`).
+    public var keepalive: Duration = .seconds(120)
+
     /// Longest wait for the answer to an HTTP request, from its head on; `nil` waits for ever
     /// (`--rest_api_timeout_in_ms` of `tensorflow_model_server`).
     ///

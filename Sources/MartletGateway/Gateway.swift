@@ -91,6 +91,7 @@ public struct Gateway: Service {
             file: configuration.policyFile, policy: policy, didChange: didChange,
             shared: shared, logger: logger)
         var options = ListenerOptions()
+        options.acceptsOnEveryLoop = traffic.listen.reusePort
         options.tls = configuration.tls ?? traffic.serverTLS
         let listener = try await Listener.bind(
             to: .tcp(host: configuration.listen.host, port: configuration.listen.port),

@@ -38,6 +38,8 @@ FLAGS_OF_SERVE = {
     "min-body-bytes-per-second": ("-1",),
     "body-grace-seconds": ("-1", "0"),
     "idle-timeout-seconds": ("-1", "0"),
+    "tcp-user-timeout-seconds": ("-1", "32768"),
+    "tcp-keepalive-seconds": ("-1", "32768"),
     "max-concurrent-streams": ("-1", "0"),
     "max-connections": ("-1", "0"),
     "drain-seconds": ("-1",),

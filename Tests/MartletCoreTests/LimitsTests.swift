@@ -18,6 +18,8 @@ struct LimitsTests {
         #expect(limits.bodyBytesPerSecondMin == 240)
         #expect(limits.bodyGrace == .seconds(10))
         #expect(limits.idleTimeout == .seconds(300))
+        #expect(limits.unacknowledgedTimeout == .seconds(60))
+        #expect(limits.keepalive == .seconds(120))
         #expect(limits.requestTimeout == nil)
         #expect(limits.streamBufferBytes == 1_048_576)
         #expect(limits.streamRequests == 64)

@@ -27,6 +27,14 @@ struct LimitOptions: ParsableArguments {
     @Option(help: "How long an idle connection is kept, in seconds.")
     var idleTimeoutSeconds = Limits().idleTimeout.seconds
 
+    @Option(
+        help: "How long a client's machine may acknowledge or take nothing, in seconds; 0 for any.")
+    var tcpUserTimeoutSeconds = Limits().unacknowledgedTimeout.seconds
+
+    @Option(
+        help: "How long a client is silent before its machine is asked, in seconds; 0 for never.")
+    var tcpKeepaliveSeconds = Limits().keepalive.seconds
+
     @Option(help: "Streams one HTTP/2 client may have open at once.")
     var maxConcurrentStreams = Limits().concurrentStreams
 
@@ -65,6 +73,12 @@ struct LimitOptions: ParsableArguments {
             throw ValidationError(
                 "--min-body-bytes-per-second is \(minBodyBytesPerSecond); use 0 to 1000000000")
         }
+        for (flag, value) in [
+            ("--tcp-user-timeout-seconds", tcpUserTimeoutSeconds),
+            ("--tcp-keepalive-seconds", tcpKeepaliveSeconds),
+        ] where !(value >= 0 && value <= 32_767) {
+            throw ValidationError("\(flag) is \(value); use 0 to 32767")
+        }
         guard drainSeconds >= 0, drainSeconds < 1e6 else {
             throw ValidationError("--drain-seconds is \(drainSeconds); use 0 or more, below 1e6")
         }
@@ -81,6 +95,8 @@ struct LimitOptions: ParsableArguments {
         limits.bodyBytesPerSecondMin = minBodyBytesPerSecond
         limits.bodyGrace = .seconds(bodyGraceSeconds)
         limits.idleTimeout = .seconds(idleTimeoutSeconds)
+        limits.unacknowledgedTimeout = .seconds(tcpUserTimeoutSeconds)
+        limits.keepalive = .seconds(tcpKeepaliveSeconds)
         limits.concurrentStreams = maxConcurrentStreams
         limits.decompressionRatio = maxDecompressionRatio
         limits.streamBufferBytes = maxStreamBufferBytes

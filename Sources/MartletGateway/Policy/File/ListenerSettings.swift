@@ -5,6 +5,7 @@ extension TrafficPolicy {
     struct Listen: Sendable, Equatable {
         var host = Keys.host.standard
         var port = Keys.port.standard
+        var reusePort = Keys.reusePort.standard
 
         enum Keys {
             static let host = ConfigurationKey(
@@ -13,6 +14,11 @@ extension TrafficPolicy {
             static let port = ConfigurationKey(
                 "port", .integer(0...65535), default: 8080, needsRestart: true,
                 "Port, 0 being any free one.")
+            static let reusePort = ConfigurationKey(
+                "reuse_port", .boolean, default: false, needsRestart: true,
+                "Whether each event loop has a socket of its own for the port (`SO_REUSEPORT`): "
+                    + "the kernel then spreads connections by chance, where one socket deals them "
+                    + "out evenly, and another gateway of the same user can take the port, too.")
         }
     }
 
@@ -70,11 +76,12 @@ extension TrafficPolicy {
 
 extension TrafficPolicy.Listen: ConfigurationReadable {
     static let description = ConfigurationSectionDescription(
-        "listen", "Where clients reach the gateway.", keys: [Keys.host, Keys.port])
+        "listen", "Where clients reach the gateway.", keys: [Keys.host, Keys.port, Keys.reusePort])
 
     init?(_ section: ConfigurationSection, _ problems: inout ConfigurationProblems) {
         host = section.read(Keys.host, &problems)
         port = section.read(Keys.port, &problems)
+        reusePort = section.read(Keys.reusePort, &problems)
     }
 }
 

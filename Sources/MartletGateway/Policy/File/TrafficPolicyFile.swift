@@ -74,6 +74,7 @@ extension TrafficPolicy {
         [
             ("listen.host", listen.host != other.listen.host),
             ("listen.port", listen.port != other.listen.port),
+            ("listen.reuse_port", listen.reusePort != other.listen.reusePort),
             ("admin.host", admin.host != other.admin.host),
             ("admin.port", admin.port != other.admin.port),
             ("admin.hosts", admin.hosts != other.admin.hosts),
