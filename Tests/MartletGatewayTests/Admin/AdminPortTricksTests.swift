@@ -19,9 +19,9 @@ struct AdminTrick: Sendable, CustomTestStringConvertible {
     /// - Parameter fields: lines such as `Host: localhost`; those of a well-meaning client stand
     ///   before them unless they begin with the same name.
     init(
-        _ name: String, _ status: Int, _ method: String = "POST",
-        _ path: String = "/v1/policy:reload", query: String = "", authority: String? = nil,
-        body: String = "", _ fields: String...
+        _ name: String, _ status: Int, _ fields: String..., method: String = "POST",
+        path: String = "/v1/policy:reload", query: String = "", authority: String? = nil,
+        body: String = ""
     ) {
         (self.name, self.status, self.method, self.path) = (name, status, method, path)
         (self.fields, self.body, self.authority, self.query) = (fields, body, authority, query)
@@ -32,7 +32,8 @@ struct AdminTrick: Sendable, CustomTestStringConvertible {
     /// The request, with a good host and token where the trick has none of its own.
     func request(token: String?, from address: String = "127.0.0.1:50000") -> HTTPRequest {
         var list = fields.map { line in
-            let parts = line.split(separator: ":", maxSplits: 1)
+            let parts = line.split(
+                separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
             return (name: String(parts[0]), value: String(parts[1].drop { $0 == " " }))
         }
         let names = list.map { $0.name.lowercased() }
@@ -66,17 +67,20 @@ struct AdminPortTricksTests {
 
     static let browsers = [
         AdminTrick("a strange host", 421, "Host: evil.example"),
-        AdminTrick("a strange host reads", 421, "GET", "/v1/policy", "Host: evil.example:8081"),
-        AdminTrick("HEAD of a strange host", 421, "HEAD", "/v1/policy", "Host: evil.example"),
-        AdminTrick("no host", 421, "GET", "/v1/policy", "Host:"),
+        AdminTrick(
+            "a strange host reads", 421, "Host: evil.example:8081", method: "GET",
+            path: "/v1/policy"),
+        AdminTrick(
+            "HEAD of a strange host", 421, "Host: evil.example", method: "HEAD", path: "/v1/policy"),
+        AdminTrick("no host", 421, "Host:", method: "GET", path: "/v1/policy"),
         AdminTrick("two hosts, the good one first", 421, "Host: localhost", "Host: evil.example"),
         AdminTrick("a strange :authority", 421, authority: "evil.example:8081"),
         AdminTrick(
-            "a good host beside a strange :authority", 421, authority: "evil.example",
-            "Host: localhost"),
+            "a good host beside a strange :authority", 421, "Host: localhost",
+            authority: "evil.example"),
         AdminTrick(
-            "a strange host beside a good :authority", 421, authority: "localhost",
-            "Host: evil.example"),
+            "a strange host beside a good :authority", 421, "Host: evil.example",
+            authority: "localhost"),
         AdminTrick("localhost as a label", 421, "Host: localhost.evil.example"),
         AdminTrick("an address as a label", 421, "Host: 127.0.0.1.evil.example"),
         AdminTrick("a name that ends so", 421, "Host: evil-localhost"),
@@ -97,8 +101,11 @@ struct AdminPortTricksTests {
         AdminTrick("a list of hosts", 421, "Host: localhost, evil.example"),
         AdminTrick("a strange origin", 403, "Origin: http://evil.example"),
         AdminTrick(
-            "a strange origin reads", 403, "GET", "/v1/policy", "Origin: http://evil.example"),
-        AdminTrick("a strange origin reads metrics", 403, "GET", "/metrics", "Origin: http://a.b"),
+            "a strange origin reads", 403, "Origin: http://evil.example", method: "GET",
+            path: "/v1/policy"),
+        AdminTrick(
+            "a strange origin reads metrics", 403, "Origin: http://a.b", method: "GET",
+            path: "/metrics"),
         AdminTrick("an opaque origin", 403, "Origin: null"),
         AdminTrick("two origins", 403, "Origin: http://127.0.0.1:8081", "Origin: http://a.b"),
         AdminTrick("the origin of another port", 403, "Origin: http://127.0.0.1:3000"),
@@ -107,17 +114,18 @@ struct AdminPortTricksTests {
         AdminTrick("another site", 403, "Sec-Fetch-Site: cross-site"),
         AdminTrick("another port of this host", 403, "Sec-Fetch-Site: same-site"),
         AdminTrick(
-            "a link to what is not public", 403, "GET", "/v1/policy", "Sec-Fetch-Site: cross-site",
-            "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document"),
+            "a link to what is not public", 403, "Sec-Fetch-Site: cross-site",
+            "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document", method: "GET",
+            path: "/v1/policy"),
         AdminTrick(
-            "a frame around metrics", 403, "GET", "/metrics", "Sec-Fetch-Site: cross-site",
-            "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: iframe"),
-        AdminTrick("a form", 415, body: "a=b", "Content-Type: application/x-www-form-urlencoded"),
-        AdminTrick("a form's text", 415, body: "{}", "Content-Type: text/plain"),
+            "a frame around metrics", 403, "Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: navigate",
+            "Sec-Fetch-Dest: iframe", method: "GET", path: "/metrics"),
+        AdminTrick("a form", 415, "Content-Type: application/x-www-form-urlencoded", body: "a=b"),
+        AdminTrick("a form's text", 415, "Content-Type: text/plain", body: "{}"),
         AdminTrick(
-            "a form's text in UTF-8", 415, body: "{}", "Content-Type: Text/Plain; charset=x"),
+            "a form's text in UTF-8", 415, "Content-Type: Text/Plain; charset=x", body: "{}"),
         AdminTrick(
-            "a form of parts", 415, body: "--", "Content-Type: multipart/form-data; boundary=-"),
+            "a form of parts", 415, "Content-Type: multipart/form-data; boundary=-", body: "--"),
         AdminTrick(
             "an empty form of the port itself", 415, "Content-Type: text/plain",
             "Origin: http://127.0.0.1:8081"),
@@ -144,14 +152,15 @@ struct AdminPortTricksTests {
         AdminTrick("another scheme", 401, "Authorization: Basic f00dcafe"),
         AdminTrick("two tokens", 401, "Authorization: Bearer f00dcafe", "authorization: Bearer x"),
         AdminTrick("a list of tokens", 401, "Authorization: Bearer f00dcafe, Bearer f00dcafe"),
-        AdminTrick("the token in the query", 401, query: "token=f00dcafe", "Authorization:"),
+        AdminTrick("the token in the query", 401, "Authorization:", query: "token=f00dcafe"),
         AdminTrick("the token as a key", 401, "X-API-Key: f00dcafe", "Authorization:"),
         AdminTrick("the token as a cookie", 401, "Cookie: token=f00dcafe", "Authorization:"),
         AdminTrick("a trusted address", 401, "X-Forwarded-For: 127.0.0.1", "Authorization:"),
-        AdminTrick("a method in capitals no more", 401, "post", "Authorization:"),
-        AdminTrick("PUT", 401, "PUT", "Authorization:"),
+        AdminTrick("a method in capitals no more", 401, "Authorization:", method: "post"),
+        AdminTrick("PUT", 401, "Authorization:", method: "PUT"),
         AdminTrick(
-            "GET for another method", 401, "POST", "X-HTTP-Method-Override: GET", "Authorization:"),
+            "GET for another method", 401, "X-HTTP-Method-Override: GET", "Authorization:",
+            method: "POST"),
     ]
 
     @Test(arguments: tokens)
@@ -163,7 +172,9 @@ struct AdminPortTricksTests {
     func refusal_whenNoTokenIsInUse_isGivenToOtherMachines(address: String) {
         #expect(refusal(of: AdminTrick("", 0), token: nil, from: address) == 403)
         #expect(
-            refusal(of: AdminTrick("", 0, "GET", "/v1/policy"), token: nil, from: address) == nil)
+            refusal(
+                of: AdminTrick("", 0, method: "GET", path: "/v1/policy"), token: nil, from: address)
+                == nil)
     }
 
     @Test(arguments: ["X-Forwarded-For: 10.0.0.1", "Forwarded: for=10.0.0.1"])
@@ -185,16 +196,20 @@ struct AdminPortTricksTests {
         AdminTrick("a scheme in small letters", 0, "Authorization: bearer f00dcafe"),
         AdminTrick(
             "an empty form by a program", 0, "Content-Type: application/x-www-form-urlencoded"),
-        AdminTrick("JSON", 0, body: "{}", "Content-Type: application/json"),
+        AdminTrick("JSON", 0, "Content-Type: application/json", body: "{}"),
         AdminTrick("its own origin", 0, "Origin: http://127.0.0.1:8081"),
-        AdminTrick("a browser's address bar", 0, "GET", "/v1/policy", "Sec-Fetch-Site: none"),
         AdminTrick(
-            "a scrape by name", 0, "GET", "/metrics", "Host: gw.example:80", "Authorization:"),
-        AdminTrick("a probe by name", 0, "GET", "/healthz/ready", "Host: gw", "Authorization:"),
-        AdminTrick("a probe without a host", 0, "GET", "/healthz/live", "Host:"),
+            "a browser's address bar", 0, "Sec-Fetch-Site: none", method: "GET", path: "/v1/policy"),
         AdminTrick(
-            "a link to metrics", 0, "GET", "/metrics", "Sec-Fetch-Site: cross-site",
-            "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document"),
+            "a scrape by name", 0, "Host: gw.example:80", "Authorization:", method: "GET",
+            path: "/metrics"),
+        AdminTrick(
+            "a probe by name", 0, "Host: gw", "Authorization:", method: "GET",
+            path: "/healthz/ready"),
+        AdminTrick("a probe without a host", 0, "Host:", method: "GET", path: "/healthz/live"),
+        AdminTrick(
+            "a link to metrics", 0, "Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: navigate",
+            "Sec-Fetch-Dest: document", method: "GET", path: "/metrics"),
     ]
 
     @Test(arguments: good)
@@ -223,20 +238,20 @@ struct AdminPortTricksTests {
 
     @Test(arguments: ["127.0.0.1", "localhost", "::1"])
     func reads_onLoopback_areOpenUnlessTold(host: String) {
-        let read = AdminTrick("", 0, "GET", "/v1/endpoints", "Authorization:")
+        let read = AdminTrick("", 0, "Authorization:", method: "GET", path: "/v1/endpoints")
         #expect(refusal(of: read, token: Self.token, host: host) == nil)
         #expect(refusal(of: read, token: Self.token, host: host, reads: .token) == 401)
     }
 
     @Test(arguments: ["0.0.0.0", "::", "10.0.0.1"])
     func reads_beyondLoopback_wantTokenUnlessTold(host: String) {
-        let read = AdminTrick("", 0, "GET", "/v1/endpoints", "Authorization:")
+        let read = AdminTrick("", 0, "Authorization:", method: "GET", path: "/v1/endpoints")
         #expect(refusal(of: read, token: Self.token, host: host) == 401)
         #expect(refusal(of: read, token: Self.token, host: host, reads: .open) == nil)
         #expect(refusal(of: read, token: nil, host: host) == nil)
-        let shown = AdminTrick("", 0, "GET", "/v1/endpoints")
+        let shown = AdminTrick("", 0, method: "GET", path: "/v1/endpoints")
         #expect(refusal(of: shown, token: Self.token, host: host) == nil)
-        let scrape = AdminTrick("", 0, "GET", "/metrics", "Authorization:")
+        let scrape = AdminTrick("", 0, "Authorization:", method: "GET", path: "/metrics")
         #expect(refusal(of: scrape, token: Self.token, host: host, reads: .token) == nil)
     }
 
@@ -248,9 +263,11 @@ struct AdminPortTricksTests {
         "v1/policy:reload", "/v1/policy:reload%00", "*", "",
     ])
     func refusal_whenPathIsNearlyPublicOrNot_asksForToken(path: String) {
-        #expect(refusal(of: AdminTrick("", 0, "POST", path, "Authorization:"), token: "a") == 401)
+        #expect(
+            refusal(of: AdminTrick("", 0, "Authorization:", method: "POST", path: path), token: "a")
+                == 401)
         for open in ["/metrics", "/healthz/live"] {
-            let near = AdminTrick("", 0, "GET", open + path, "Authorization:")
+            let near = AdminTrick("", 0, "Authorization:", method: "GET", path: open + path)
             guard near.path != open else { continue }
             #expect(refusal(of: near, token: "a", reads: .token) == 401, "\(near.path)")
         }
