@@ -177,6 +177,9 @@ public protocol ForwardingPolicy: Sendable {
     /// A request is over.
     func didFinish(_ outcome: ForwardedOutcome, _ plan: ForwardingPlan)
 
+    /// A client's HTTP/2 connection was ended for a flood.
+    func didEnd(_ flood: HTTP2Flood)
+
     /// How a client is told over REST why the gateway itself refuses its request, or has no answer.
     ///
     /// - Parameters:
@@ -210,6 +213,9 @@ public protocol ForwardingPolicy: Sendable {
 }
 
 extension ForwardingPolicy {
+    /// Does nothing: for policies that count no floods.
+    public func didEnd(_ flood: HTTP2Flood) {}
+
     /// The form that nodes have: for policies that know no other.
     public func body(
         telling error: ServingError, status: Int, to request: ForwardedRequest

@@ -64,6 +64,8 @@ final class HTTP1ForwardingHandler: HTTP1ConnectionHandler {
         }
     }
 
+    override func refuseSlowBody() { refuse(.bodyTooSlow(limits)) }
+
     override func writabilityChanged(_ isWritable: Bool) {
         exchange?.clientWritabilityChanged(isWritable)
     }

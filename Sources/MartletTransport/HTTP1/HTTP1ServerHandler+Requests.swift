@@ -106,7 +106,7 @@ extension HTTP1ServerHandler {
         }
     }
 
-    private func refuse(_ fault: RequestFault) {
+    func refuse(_ fault: RequestFault) {
         guard let exchange else { return }
         self.exchange = nil
         body = nil
