@@ -1,6 +1,7 @@
 import Foundation
 import Logging
 import MartletTelemetry
+import MartletTransport
 import Synchronization
 import Testing
 
