@@ -3,19 +3,24 @@
 ///
 /// The endpoint with the highest score is picked:
 ///
-///     blocks of the prompt that it is thought to hold
+///     blocks of the prompt that it is thought to hold ÷ (1 + commonWeight × joins)
 ///         − inFlightWeight × blocks being computed there
 ///         − recentWeight × blocks given to it lately
 ///
 /// with both loads taken relative to what it is said to carry, and a bonus where it has the
-/// request's adapter at hand, and another where the request's session was last. Failures count as prompts like the one at hand (``FailureDebt``). So
-/// a conversation stays where it began, a beginning that all share is spread over as many endpoints
-/// as its traffic needs, and prompts without a past go to who has the least to do. Of equals the
+/// request's adapter at hand, and another where the request's session was last. Failures count as
+/// prompts like the one at hand (``FailureDebt``).
+///
+/// Joins are the prompts that lately matched just as far and then went on otherwise. Nobody does so
+/// at the end of a conversation that goes on, so that its whole past counts and it stays where it
+/// began. A beginning that many share counts little: to compute it at one more endpoint is paid
+/// once and saves as much for all who come after, so it is spread at once over as many endpoints as
+/// have a part in the traffic. Prompts without a past go to who has the least to do. Of equals the
 /// one with less given lately is picked, then one at random.
 ///
 /// Whatever the score, no endpoint where something runs is given a prompt that would lift what it
-/// was given lately above `loadFactor` times the mean and some slack. A request without a prompt
-/// goes to the less loaded of two, as with ``LeastRequest``.
+/// was given lately, or its requests in flight, above `loadFactor` times the mean and some slack. A
+/// request without a prompt goes to the less loaded of two, as with ``LeastRequest``.
 ///
 /// What endpoints hold is guessed from what they were sent (``PrefixIndex``), and forgotten when
 /// they go, or are found unhealthy: perhaps they began anew.
@@ -41,6 +46,14 @@ public struct PrefixAware: Balancer {
         let matched: Int
     }
 
+    /// The most that an endpoint may have for each unit of its weight, a prompt to come counted.
+    private struct FairShare {
+        /// Blocks given lately.
+        var blocks = 0.0
+        /// Requests in flight.
+        var requests = 0.0
+    }
+
     /// How well an endpoint would serve a prompt.
     private struct Bid {
         let place: Int
@@ -51,7 +64,7 @@ public struct PrefixAware: Balancer {
     }
 
     private var roster: EndpointRoster<Note>
-    private var prefixes = PrefixIndex()
+    private var prefixes: PrefixIndex
     /// The adapters that each has at hand.
     private var adapters = PrefixIndex()
     /// The sessions that each had lately, none of which is at two.
@@ -65,6 +78,7 @@ public struct PrefixAware: Balancer {
     public init(configuration: BalancingConfiguration = BalancingConfiguration(), seed: UInt64) {
         roster = EndpointRoster(penalty: configuration.failurePenalty, blank: Note())
         self.configuration = configuration.prefix
+        prefixes = PrefixIndex(joinTime: configuration.prefix.recentTime)
         generator = SplitMix(seed: seed)
     }
 
@@ -156,7 +170,7 @@ public struct PrefixAware: Balancer {
             given: work, computed: work - Double(planned.matched), now: now,
             within: configuration.recentTime)
         let holder = roster.notes[place].holder
-        prefixes.record(planned.prompt.hashes, at: holder)
+        prefixes.record(planned.prompt.hashes, at: holder, now: now)
         if let key = planned.prompt.adapterKey { adapters.record([key], at: holder) }
         if let session = planned.session {
             sessions.forget(session)
@@ -205,18 +219,18 @@ public struct PrefixAware: Balancer {
     ) -> [Bid] {
         let bonuses = bonuses(for: prompt, session)
         let share = fairShare(with: prompt, now: now)
+        let joins = prefixes.joins(of: prompt.hashes, matches, now: now)
+        let worth = 1 / (1 + configuration.commonWeight * joins)
         return candidates.map { place in
-            let (member, note) = (roster.members[place], roster.notes[place])
+            let note = roster.notes[place]
             let recent = note.load.recent(now: now, within: configuration.recentTime)
             let bonus = bonuses.reduce(0) { $1.holds[note.holder] > 0 ? $0 + $1.worth : $0 }
             return Bid(
                 place: place,
-                score: Double(matches[note.holder]) + bonus
+                score: worth * Double(matches[note.holder]) + bonus
                     - cost(of: prompt, at: place, recent: recent / note.weight, now: now),
                 recent: recent / note.weight,
-                // Evenness is no end in itself: where nothing runs, nothing has to wait.
-                hasRoom: member.inFlight == 0
-                    || recent + prompt.work <= share * note.weight + slack)
+                hasRoom: hasRoom(place, for: prompt, recent: recent, share))
         }
     }
 
@@ -236,18 +250,31 @@ public struct PrefixAware: Balancer {
         return bonuses
     }
 
-    private var slack: Double { configuration.blocks(ofTokens: configuration.slackTokens) }
+    /// Whether a prompt may go to an endpoint that was given so many blocks lately.
+    private func hasRoom(
+        _ place: Int, for prompt: PromptBlocks, recent: Double, _ share: FairShare
+    ) -> Bool {
+        let (inFlight, weight) = (roster.members[place].inFlight, roster.notes[place].weight)
+        // Evenness is no end in itself: where nothing runs, nothing has to wait.
+        guard inFlight > 0 else { return true }
+        let slack = configuration.blocks(ofTokens: configuration.slackTokens)
+        return recent + prompt.work <= share.blocks * weight + slack
+            && Double(inFlight) + 1 <= share.requests * weight + Double(configuration.slackRequests)
+    }
 
-    /// The most blocks that an endpoint may have been given lately for each unit of its weight, a
-    /// prompt to come counted.
-    private func fairShare(with prompt: PromptBlocks, now: Duration) -> Double {
-        var (given, weight) = (prompt.work, 0.0)
+    /// What would be fair with a prompt to come.
+    private func fairShare(with prompt: PromptBlocks, now: Duration) -> FairShare {
+        var sum = FairShare(blocks: prompt.work, requests: 1)
+        var weight = 0.0
         for place in roster.healthy {
             let note = roster.notes[place]
-            given += note.load.recent(now: now, within: configuration.recentTime)
+            sum.blocks += note.load.recent(now: now, within: configuration.recentTime)
+            sum.requests += Double(roster.members[place].inFlight)
             weight += note.weight
         }
-        return weight > 0 ? configuration.loadFactor * given / weight : 0
+        guard weight > 0 else { return FairShare() }
+        let factor = configuration.loadFactor / weight
+        return FairShare(blocks: factor * sum.blocks, requests: factor * sum.requests)
     }
 
     /// What the load of an endpoint counts, in blocks of a prompt.

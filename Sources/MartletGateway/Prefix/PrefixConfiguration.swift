@@ -17,8 +17,15 @@ public struct PrefixConfiguration: Sendable, Equatable {
     /// Most blocks that are noted of one endpoint, whatever it says, from 1 to 2^24 (default
     /// 262,144).
     ///
-    /// Each takes about 70 bytes.
+    /// Each takes about 95 bytes.
     public let blocksNotedMax: Int
+    /// How much less the blocks of a beginning count that several prompts have in common, 0 or more
+    /// (default 2): 1/(1 + `commonWeight` × joins), where so many prompts had the same beginning
+    /// lately and went on otherwise.
+    ///
+    /// What many have in common is soon wanted everywhere, and is computed but once at each
+    /// endpoint: the cost of that is shared by those who come after.
+    public let commonWeight: Double
     /// What a block of work in flight at an endpoint counts against a block of the prompt that it
     /// holds, 0 or more (default 0.1).
     ///
@@ -30,13 +37,18 @@ public struct PrefixConfiguration: Sendable, Equatable {
     /// How long it takes until what an endpoint was given counts for 1/e of itself, 1 ms or more
     /// (default 60 s).
     public let recentTime: Duration
-    /// How many times the mean of what endpoints were given lately one may have been given, 1 or more
-    /// (default 1.5).
+    /// How many times the mean of what endpoints were given lately one may have been given, and how
+    /// many times the mean of requests in flight it may have, 1 or more (default 1.5).
     public let loadFactor: Double
     /// Tokens that an endpoint may be ahead of that, 0 or more (default 8192).
     ///
     /// So that a handful of conversations is not torn apart in the name of evenness.
     public let slackTokens: Int
+    /// Requests in flight that an endpoint may be ahead of `loadFactor` times their mean, 0 or more
+    /// (default 4).
+    ///
+    /// What runs takes its part of an endpoint even where nothing of its prompt was to be computed.
+    public let slackRequests: Int
     /// Tokens that it is worth to meet an endpoint which has the adapter at hand, 0 or more (default
     /// 1024).
     public let adapterTokens: Int
@@ -60,11 +72,13 @@ public struct PrefixConfiguration: Sendable, Equatable {
         blocksMax: Int = 2048,
         cacheTokens: Int = 131_072,
         blocksNotedMax: Int = 262_144,
+        commonWeight: Double = 2,
         inFlightWeight: Double = 0.1,
         recentWeight: Double = 0.02,
         recentTime: Duration = .seconds(60),
         loadFactor: Double = 1.5,
         slackTokens: Int = 8192,
+        slackRequests: Int = 4,
         adapterTokens: Int = 1024,
         adaptersMax: Int = 8,
         sessionTokens: Int = 4096,
@@ -74,11 +88,13 @@ public struct PrefixConfiguration: Sendable, Equatable {
         self.blocksMax = min(max(blocksMax, 1), 65_536)
         self.cacheTokens = min(max(cacheTokens, 1), 1 << 40)
         self.blocksNotedMax = min(max(blocksNotedMax, 1), 1 << 24)
+        self.commonWeight = Self.factor(commonWeight)
         self.inFlightWeight = Self.factor(inFlightWeight)
         self.recentWeight = Self.factor(recentWeight)
         self.recentTime = max(recentTime, .milliseconds(1))
         self.loadFactor = max(Self.factor(loadFactor), 1)
         self.slackTokens = min(max(slackTokens, 0), 1 << 40)
+        self.slackRequests = min(max(slackRequests, 0), 1 << 40)
         self.adapterTokens = min(max(adapterTokens, 0), 1 << 40)
         self.adaptersMax = min(max(adaptersMax, 1), 4096)
         self.sessionTokens = min(max(sessionTokens, 0), 1 << 40)

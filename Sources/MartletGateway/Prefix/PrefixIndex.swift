@@ -6,6 +6,10 @@
 /// there. Noting a prompt makes its first block the one used last, so that of a prompt the end is
 /// forgotten first, as a tree of prefixes is evicted from its leaves.
 ///
+/// Of each block it is noted how many prompts joined in with what was there up to it, and ended or
+/// went on otherwise: many do where they have a beginning in common, and none where a conversation
+/// ends that is to go on.
+///
 /// All holders' blocks are in one array, linked by use for each holder, and by hash. A look-up takes
 /// a step for each block that some holder has, and in it one for each holder of that block.
 struct PrefixIndex: Sendable {
@@ -13,6 +17,8 @@ struct PrefixIndex: Sendable {
     private struct Node: Sendable {
         var hash: UInt64
         var holder: Int
+        /// Prompts of which this was the last block that the holder had.
+        var joins = FadingCount()
         /// Towards the one used least recently, and most recently.
         var older = PrefixIndex.none
         var newer = PrefixIndex.none
@@ -34,6 +40,13 @@ struct PrefixIndex: Sendable {
     private var firstFree = PrefixIndex.none
     private var heads: [UInt64: Int] = [:]
     private var holders: [Holder] = []
+    private let joinTime: Duration
+
+    /// An index without holders.
+    ///
+    /// - Parameter joinTime: how long it takes until a prompt that joined in counts for 1/e of
+    ///   itself.
+    init(joinTime: Duration = .seconds(60)) { self.joinTime = joinTime }
 
     /// Blocks noted, of all holders.
     var count: Int { holders.reduce(0) { $0 + $1.count } }
@@ -103,11 +116,35 @@ struct PrefixIndex: Sendable {
         return matches
     }
 
+    /// How many prompts lately had their last match where this one has its longest.
+    ///
+    /// - Parameters:
+    ///   - hashes: the prompt.
+    ///   - matches: what ``matches(_:)`` says of it.
+    ///   - now: the time.
+    func joins(of hashes: [UInt64], _ matches: [Int], now: Duration) -> Double {
+        guard let depth = matches.max(), hashes.indices.contains(depth - 1) else { return 0 }
+        var joins = 0.0
+        var place = heads[hashes[depth - 1]] ?? Self.none
+        while place != Self.none {
+            let node = nodes[place]
+            if matches[node.holder] == depth {
+                joins += node.joins.value(now: now, within: joinTime)
+            }
+            place = node.next
+        }
+        return joins
+    }
+
     /// Notes that a holder was sent a prompt.
-    mutating func record(_ hashes: [UInt64], at holder: Int) {
+    mutating func record(_ hashes: [UInt64], at holder: Int, now: Duration = .zero) {
         guard isKnown(holder) else { return }
+        var hasJoined = false
         for hash in hashes.prefix(holders[holder].capacity).reversed() {
             if let place = place(of: hash, at: holder) {
+                // From behind, the first that is there is the last of the match.
+                if !hasJoined { nodes[place].joins.add(1, now: now, within: joinTime) }
+                hasJoined = true
                 unlink(place)
                 link(place)
             } else {

@@ -5,20 +5,18 @@ struct PromptLoad: Sendable {
     /// Nobody says which attempt has ended, so each end takes the mean away: nothing is left when
     /// nothing runs.
     private(set) var inFlight = 0.0
-    /// Blocks given as of the last change, those that the endpoint held counted; they fade.
-    private var given = 0.0
-    private var lastChange = Duration.zero
+    /// Blocks given, those that the endpoint held counted.
+    private var given = FadingCount()
 
     /// The blocks that it was given lately.
     func recent(now: Duration, within time: Duration) -> Double {
-        given * (now - lastChange).decay(within: time)
+        given.value(now: now, within: time)
     }
 
     /// A prompt of so many blocks goes there, and so many of them are to be computed.
     mutating func didBegin(given: Double, computed: Double, now: Duration, within time: Duration) {
         inFlight += computed
-        self.given = recent(now: now, within: time) + given
-        lastChange = max(now, lastChange)
+        self.given.add(given, now: now, within: time)
     }
 
     /// One attempt of so many, itself counted, has ended.

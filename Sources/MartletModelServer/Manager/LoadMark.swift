@@ -112,10 +112,11 @@ struct LoadMarkFiles {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
         return names.filter { $0.hasPrefix("\(key)-load-") }.map { "\(folder)/\($0)" }
             .filter { path in
-                var status = stat()
-                guard stat(path, &status) == 0, !LoadMark.isHeld(path) else { return false }
-                let age = time(nil) - status.st_mtim.tv_sec
-                guard Duration.seconds(age) < memory else {
+                let attributes = try? FileManager.default.attributesOfItem(atPath: path)
+                guard let changed = attributes?[.modificationDate] as? Date,
+                    !LoadMark.isHeld(path)
+                else { return false }
+                guard Duration.seconds(-changed.timeIntervalSinceNow) < memory else {
                     unlink(path)
                     return false
                 }

@@ -151,12 +151,17 @@ def silent_node():
         over.set()
 
 
-def well_by_its_word():
-    """The pages of a node that health checks ask for."""
+def well_by_its_word(*models):
+    """The pages that health checks ask for, of a node that serves these models, or half_plus_two."""
     version = {
         "version": "1",
         "state": "AVAILABLE",
         "status": {"error_code": "OK", "error_message": ""},
     }
-    listing = {"models": [{"name": "half_plus_two", "model_version_status": [version]}]}
+    listing = {
+        "models": [
+            {"name": name, "model_version_status": [version]}
+            for name in models or ("half_plus_two",)
+        ]
+    }
     return {"/healthz/ready": b'{"status": "ready"}', "/v1/models": json.dumps(listing).encode()}

@@ -124,6 +124,42 @@ struct GenerationMemoryTests {
     }
 
     @Test
+    func sequenceOfWhichOnlyTheBeginningIsOfUse_isNotKeptForIt() throws {
+        var fixture = SchedulerFixture(cells: 100, context: 100)
+        _ = try fixture.submit(100..<110, new: 1) { $0.prompt += Array(200..<230) }
+        fixture.step()
+        _ = try fixture.submit(500..<530, new: 1)
+        fixture.step()
+        let sharing = try fixture.submit(100..<110, new: 1) { $0.prompt += Array(300..<310) }
+        fixture.step()
+        #expect(fixture.cachedTokens(sharing) == 10)
+        // There is room for 20 more, so that one has to go.
+        _ = try fixture.submit(600..<630, new: 1)
+        fixture.step()
+        let kept = try fixture.submit(500..<531, new: 1)
+        let gone = try fixture.submit(100..<110, new: 1) { $0.prompt += Array(200..<231) }
+        fixture.steps(2)
+        #expect(fixture.cachedTokens(kept) == 30)
+        #expect(fixture.cachedTokens(gone) == 10)
+    }
+
+    @Test
+    func sequenceThatIsAskedForAgain_isKept() throws {
+        var fixture = SchedulerFixture(cells: 100, context: 100)
+        for first in [100, 200, 100] as [TokenID] {
+            _ = try fixture.submit(first..<first + 30, new: 1)
+            fixture.step()
+        }
+        _ = try fixture.submit(300..<350, new: 1)
+        fixture.step()
+        let kept = try fixture.submit(100..<130, new: 1)
+        let gone = try fixture.submit(200..<230, new: 1)
+        fixture.steps(2)
+        #expect(fixture.cachedTokens(kept) == 29)
+        #expect(fixture.cachedTokens(gone) == 0)
+    }
+
+    @Test
     func whenSlotsAreShort_aCachedOneIsCutToWhatIsCommon() throws {
         var fixture = SchedulerFixture(slots: 1)
         _ = try fixture.submit(100..<150, new: 1)

@@ -7,7 +7,7 @@ import Testing
 extension EngineTests {
     @Suite("Draft models", .serialized, .timeLimit(.minutes(10)))
     struct LlamaDrafterTests {
-        private static let prompt = "The capital of France is"
+        private static let prompt = "The capital of Italy is Rome, and the capital of France is"
 
         /// SmolLM2 as its own draft model.
         private func drafter(

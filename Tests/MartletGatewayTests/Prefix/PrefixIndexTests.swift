@@ -67,6 +67,48 @@ struct PrefixIndexTests {
         #expect(index.count == 1)
     }
 
+    @Test func promptsThatGoOnOtherwise_joinWhereTheirMatchEnds() {
+        var index = PrefixIndex(joinTime: .seconds(60))
+        let (a, b) = (holder(&index), holder(&index))
+        func joins(_ prompt: [UInt64], now: Duration = .zero) -> Double {
+            index.joins(of: prompt, index.matches(prompt), now: now)
+        }
+        index.record([1, 2, 3], at: a)
+        #expect(joins([1, 2, 4]) == 0)
+        index.record([1, 2, 4], at: a)
+        index.record([1, 2, 5], at: a)
+        #expect(joins([1, 2, 6]) == 2)
+        // A match that is longer, or shorter, is another one.
+        #expect(joins([1, 2, 3, 7]) == 0)
+        #expect(joins([1, 8]) == 0)
+        #expect(joins([9]) == 0)
+        #expect(joins([]) == 0)
+        // A prompt that ends there joins, too.
+        index.record([1, 2], at: a)
+        #expect(joins([1, 2]) == 3)
+        // All holders with the longest match count.
+        index.record([1, 2], at: b)
+        index.record([1, 2], at: b)
+        #expect(joins([1, 2]) == 4)
+        index.record([1, 2, 3], at: b)
+        #expect(joins([1, 2, 6]) == 5)
+    }
+
+    @Test func joins_fade_andGoWithTheirBlock() {
+        var index = PrefixIndex(joinTime: .seconds(60))
+        let a = holder(&index)
+        for last in 2...4 as ClosedRange<UInt64> { index.record([1, last], at: a) }
+        func joins(now: Duration) -> Double { index.joins(of: [1], index.matches([1]), now: now) }
+        #expect(joins(now: .zero) == 2)
+        let faded = joins(now: .seconds(60))
+        #expect((0.735...0.737).contains(faded), "\(faded)")
+        index.record([1], at: a, now: .seconds(6000))
+        #expect(abs(joins(now: .seconds(6000)) - 1) < 1e-6)
+        index.clear(a)
+        index.record([1], at: a, now: .seconds(6000))
+        #expect(joins(now: .seconds(6000)) == 0)
+    }
+
     @Test func numbersOfNobody_changeNothing() {
         var index = PrefixIndex()
         for number in [-1, 0, 5] {

@@ -206,7 +206,7 @@ struct ClusterConfigurationTests {
         (
             "models:\n  - bird",
             "2: models[0]: 'bird' is not a section; expected the keys 'name', 'path', 'engine', "
-                + "'precision', 'target_latency_ms_p99'"
+                + "'precision', 'target_latency_ms_p99', 'draft_model'"
         ),
         (
             "models:\n  - {name: a, path: /m}\n  - {name: a, path: /n}",

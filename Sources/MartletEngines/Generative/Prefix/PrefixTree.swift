@@ -158,6 +158,8 @@ struct PrefixTree: Sendable {
 
     /// A running slot's sequence is kept for its prefix.
     ///
+    /// Where another slot holds all of it, that one was of use.
+    ///
     /// - Returns: whether it is of any use: another slot may hold all of it.
     mutating func settle(_ slot: SlotID) -> Bool {
         guard running.contains(slot), let end = ends[Int(slot)] else { return false }
@@ -167,7 +169,10 @@ struct PrefixTree: Sendable {
         }
         cached.insert(slot)
         touch(slot)
-        return nodes[end].parent != nil && nodes[end].holders.count == 1
+        guard nodes[end].parent != nil else { return false }
+        guard let other = nodes[end].holders.first(where: { $0 != slot }) else { return true }
+        touch(other)
+        return false
     }
 
     /// A cached slot lets go of its cells.

@@ -145,7 +145,8 @@ extension GenerationScheduler {
         if let source = tree.holder(of: match) {
             let positions = 0..<TokenPosition(clamping: match.length)
             operations.append(.share(from: source, to: slot, positions: positions))
-            tree.touch(source)
+            // The source is no younger for that: what is common is now held by the new slot, too,
+            // and the rest of the source's sequence was of no use.
         }
         if candidate.request.usesPrefixCache, settings.sharing != .none {
             tree.begin(slot, at: match, in: candidate.scope)
