@@ -9,6 +9,7 @@ struct OpenAIRESTService: RESTService {
     let metrics: GenerationMetrics
     let limits: Limits
     let bounds: OpenAILimits
+    private let readers = AnswerReader.Source()
 
     init(
         manager: ModelManager, metrics: GenerationMetrics, limits: Limits, bounds: OpenAILimits
@@ -80,7 +81,8 @@ struct OpenAIRESTService: RESTService {
         let bytesMax = limits.streamBufferBytes
         return .later { completion in
             GenerationSession(
-                plan, streamBytesMax: bytesMax, observer: observer, completion: completion
+                plan, streamBytesMax: bytesMax, observer: observer, reader: readers.reader,
+                completion: completion
             ).start(request.context.cancellation)
         }
     }
