@@ -1,5 +1,6 @@
 import MartletCore
 import MartletEngines
+import MartletTensors
 import Synchronization
 import Testing
 
@@ -46,6 +47,20 @@ struct AnswerReadingTests {
 
         func staysPlain(after beginning: String) -> Bool {
             plainAfter.map(beginning.hasPrefix) ?? false
+        }
+    }
+
+    /// A chat whose answer is thoughts up to a bar, without which it is not of the form.
+    private struct ThinkingChat: RenderedChat {
+        let prompt = "prompt"
+        let stops: [String] = []
+        let isPlain = false
+
+        func read(_ text: String, isPartial: Bool) throws -> GeneratedMessage {
+            let parts = text.split(separator: "|", maxSplits: 1, omittingEmptySubsequences: false)
+            guard parts.count == 2 || isPartial else { throw ServingError(.internal, "no bar") }
+            return GeneratedMessage(
+                content: parts.count == 2 ? String(parts[1]) : "", thoughts: String(parts[0]))
         }
     }
 
@@ -122,6 +137,45 @@ struct AnswerReadingTests {
         // The one that began before it was clear finds nothing to do.
         readings.run()
         #expect(chat.readLengths.isEmpty)
+    }
+
+    @Test func thoughts_areToldAsTheyCome_andApartFromTheText() throws {
+        let run = try GenerationSessionRun(Self.chat + #","stream":true}"#, chat: ThinkingChat())
+        run.model.say("so")
+        run.model.say("?|yes")
+        run.model.finish(tokens: 3)
+        let (events, _) = try run.events()
+        let deltas = events.compactMap { $0.at("choices.0.delta") }
+        #expect(deltas.compactMap { $0.at("reasoning_content")?.string } == ["so", "?"])
+        #expect(deltas.compactMap { $0.at("content")?.string } == ["", "yes"])
+    }
+
+    @Test func thoughtsOfAWholeAnswer_areAFieldOfIt_andCounted() throws {
+        let run = try GenerationSessionRun(Self.chat + "}", chat: ThinkingChat())
+        run.model.say("so?|yes")
+        run.model.finish(tokens: 3)
+        let json = try run.json()
+        #expect(json.at("choices.0.message.reasoning_content") == .text("so?"))
+        #expect(json.at("choices.0.message.content") == .text("yes"))
+        #expect(json.at("usage.completion_tokens") == .integer(3))
+    }
+
+    @Test func thoughtsThatWereCutOff_areNoText() throws {
+        for stream in [false, true] {
+            let run = try GenerationSessionRun(
+                Self.chat + #","stream":\#(stream)}"#, chat: ThinkingChat())
+            run.model.say("so")
+            run.model.finish(0, .length)
+            if stream {
+                let deltas = try run.events().0.compactMap { $0.at("choices.0.delta") }
+                #expect(deltas.compactMap { $0.at("reasoning_content")?.string } == ["so"])
+                #expect(deltas.compactMap { $0.at("content")?.string } == [""])
+            } else {
+                let message = try run.json().at("choices.0.message")
+                #expect(message?.at("reasoning_content") == .text("so"))
+                #expect(message?.at("content") == .text(""))
+            }
+        }
     }
 
     @Test func sessionThatFailed_isNotRead() throws {

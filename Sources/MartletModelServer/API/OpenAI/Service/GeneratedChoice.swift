@@ -1,10 +1,12 @@
 import MartletCore
 import MartletEngines
 
-/// What has become of one choice of an answer: its text, its calls of tools, its end.
+/// What has become of one choice of an answer: its thoughts, its text, its calls of tools, its end.
 struct GeneratedChoice: Sendable {
     /// What is new since the last time.
     struct News: Sendable {
+        /// More of what the model thinks before it answers, UTF-8.
+        var thoughts: [UInt8] = []
         /// More text, UTF-8.
         var text: [UInt8] = []
         /// Tokens of it.
@@ -12,7 +14,9 @@ struct GeneratedChoice: Sendable {
         /// Pieces of calls of tools.
         var calls: [ChatChunkEncoder.ToolCallDelta] = []
 
-        var isEmpty: Bool { text.isEmpty && logprobs.isEmpty && calls.isEmpty }
+        var isEmpty: Bool {
+            thoughts.isEmpty && text.isEmpty && logprobs.isEmpty && calls.isEmpty
+        }
     }
 
     private let isTold: Bool
@@ -22,6 +26,8 @@ struct GeneratedChoice: Sendable {
     /// How it ended, if what it says is still to be read.
     private var ending: FinishReason?
 
+    /// What the model thought so far before it answers, UTF-8.
+    private(set) var thoughts: [UInt8] = []
     /// Its text so far, UTF-8.
     private(set) var text: [UInt8] = []
     /// Its tokens so far.
@@ -87,6 +93,7 @@ struct GeneratedChoice: Sendable {
     }
 
     private mutating func note(_ news: News) -> News {
+        thoughts += news.thoughts
         text += news.text
         logprobs += news.logprobs
         return news

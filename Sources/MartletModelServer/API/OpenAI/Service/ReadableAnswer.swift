@@ -37,7 +37,8 @@ struct ReadableAnswer: Sendable {
     private var takenLogprobs = 0
     private var message = GeneratedMessage(content: "")
     private var callIDs: [String] = []
-    /// What was told of the content.
+    /// What was told of the thoughts, and of the content.
+    private var thoughts: [UInt8] = []
     private var content: [UInt8] = []
 
     /// Whether a reading is on its way.
@@ -87,13 +88,15 @@ struct ReadableAnswer: Sendable {
         logprobs.removeFirst(takenLogprobs)
         takenLogprobs = 0
         if let message {
+            news.thoughts = ReadableAnswer.fresh(message.thoughts, behind: thoughts)
             news.text = ReadableAnswer.fresh(message.content, behind: content)
             news.calls = newCalls(message.calls)
             self.message = message
-        } else if isWhole, self.message.calls.isEmpty {
+        } else if isWhole, self.message.calls.isEmpty, thoughts.isEmpty {
             // What is not of the form is shown as it is, once it is clear that it will not be.
             news.text = Array(raw.dropFirst(content.count))
         }
+        thoughts += news.thoughts
         content += news.text
         return news
     }
