@@ -11,6 +11,12 @@ extension GenerationWorld {
         preemptions = scheduler.counters.preemptions
         let plan = scheduler.nextStep(now: now)
         for event in plan.events { take(event) }
+        // Seldom, or long sequences would never be computed; then several times in a row.
+        let rarity = scheduler.lossesInARow > 0 ? 2 : 400
+        if traits.failures, Int.random(in: 0..<rarity, using: &random) == 0 {
+            loseMemory()
+            return
+        }
         for operation in plan.operations { apply(operation) }
         check(plan)
         checkCells(beside: plan.tokens.count)
@@ -21,6 +27,19 @@ extension GenerationWorld {
         if !isClosed, Int.random(in: 0..<8, using: &random) == 0 { submit() }
         let outcome = outcome(of: plan)
         for event in scheduler.didStep(outcome, now: now) { take(event) }
+    }
+
+    /// An operation failed.
+    private mutating func loseMemory() {
+        if scheduler.lossesInARow == settings.abortsMax {
+            for id in alive { clients[id]?.mayFail = true }
+        }
+        if traits.cancels, Int.random(in: 0..<4, using: &random) == 0 { cancel() }
+        memory.clear()
+        let outcome = StepOutcome.memoryLost(ServingError(.internal, "no room to restore"))
+        for event in scheduler.didStep(outcome, now: now) { take(event) }
+        checkCells(beside: 0)
+        checkTree()
     }
 
     mutating func apply(_ operation: KVOperation) {
