@@ -54,9 +54,11 @@ final class LlamaServable: Servable, LlamaTokenizing {
             parts = Mutex(Parts(model: model, loop: loop, embedder: nil))
         }
         memoryBytes = max(bytes, fileBytes)
-        description = GenerativeModelDescription(
+        var description = GenerativeModelDescription(
             model, contextTokens: contextTokens, embeds: embeds, ranks: ranks,
             adapters: adapters.keys.sorted())
+        description.sequencesMax = max(1, options.waitingMax)
+        self.description = description
     }
 
     private func live() throws -> Parts {

@@ -10,7 +10,7 @@ import Testing
 
 /// A session and what came of it.
 final class GenerationSessionRun: Sendable {
-    let model = ScriptedModel()
+    let model: ScriptedModel
     let cancellation = Cancellation()
     private let outcomes = Mutex<[Result<HTTPResponse, any Error>]>([])
 
@@ -19,11 +19,12 @@ final class GenerationSessionRun: Sendable {
 
     init(
         _ body: String, hangsUp: Bool = false, path: OpenAIRoute = .chatCompletions,
-        chat: (any RenderedChat)? = nil,
+        sequencesMax: Int = .max, chat: (any RenderedChat)? = nil,
         reader: AnswerReader = AnswerReader { _, reading in reading() },
         prepare: (ScriptedModel) -> Void = { _ in }
     ) throws {
         self.hangsUp = hangsUp
+        model = ScriptedModel(sequencesMax: sequencesMax)
         prepare(model)
         let loaded = LoadedServable(
             servable: model, choice: EngineChoice(engine: "fake", reason: .only, detail: ""),
@@ -37,6 +38,7 @@ final class GenerationSessionRun: Sendable {
             ? try planner.plan(ChatRequest(decoding: Array(body.utf8), limits: Limits()))
             : try planner.plan(CompletionRequest(decoding: Array(body.utf8), limits: Limits()))
         if let chat { plan.chat = chat }
+        try plan.checkRoom()
         let metrics = MetricsRegistry()
         let observer = GenerationObserver(
             firstToken: metrics.histogramFamily("a", help: "a", labelNames: ["m"]).with("m"),

@@ -155,6 +155,22 @@ struct GenerationSessionTests {
         #expect(json.at("usage.completion_tokens") == .integer(4))
     }
 
+    @Test func moreAnswersThanTheQueueHolds_areRefusedForGood() throws {
+        _ = try GenerationSessionRun(Self.chat + #","n":4}"#, sequencesMax: 4)
+        var error = OpenAISupport.failure {
+            _ = try GenerationSessionRun(Self.chat + #","n":5}"#, sequencesMax: 4)
+        }
+        #expect(error?.code == .invalidArgument)
+        #expect(OpenAISupport.param(error) == "n")
+        #expect(error?.message.contains("5") == true)
+        #expect(error?.message.contains("4") == true)
+        error = OpenAISupport.failure {
+            _ = try GenerationSessionRun(
+                #"{"model":"m","prompt":["a","b"]}"#, path: .completions, sequencesMax: 1)
+        }
+        #expect(OpenAISupport.param(error) == "prompt")
+    }
+
     @Test func promptBeyondTheContext_isRefusedWithBothNumbers() throws {
         let text = String(repeating: "x", count: 101)
         let error = OpenAISupport.failure {

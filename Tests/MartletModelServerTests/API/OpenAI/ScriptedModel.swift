@@ -10,8 +10,7 @@ final class ScriptedModel: GenerativeModel, Servable {
     let id = ServableID(model: "m", version: 1)
     let signatures: [String: Signature] = [:]
     let memoryBytes = 1
-    let description = GenerativeModelDescription(
-        contextTokensMax: 100, vocabularySize: 1000, embeddingSize: 4)
+    let description: GenerativeModelDescription
 
     private struct State {
         var requests: [GenerationRequest] = []
@@ -22,6 +21,13 @@ final class ScriptedModel: GenerativeModel, Servable {
     }
 
     private let state = Mutex(State())
+
+    init(sequencesMax: Int = .max) {
+        var description = GenerativeModelDescription(
+            contextTokensMax: 100, vocabularySize: 1000, embeddingSize: 4)
+        description.sequencesMax = sequencesMax
+        self.description = description
+    }
 
     var requests: [GenerationRequest] { state.withLock { $0.requests } }
     var cancelled: [GenerationID: FinishReason] { state.withLock { $0.cancelled } }

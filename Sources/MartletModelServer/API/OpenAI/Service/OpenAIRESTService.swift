@@ -44,12 +44,12 @@ struct OpenAIRESTService: RESTService {
         case .chatCompletions:
             let chat = try ChatRequest(decoding: request.body, limits: limits, bounds: bounds)
             let planner = try planner(of: chat.options.model, request, &subject)
-            return generate(try planner.plan(chat), request)
+            return try generate(try planner.plan(chat), request)
         case .completions:
             let wanted = try CompletionRequest(
                 decoding: request.body, limits: limits, bounds: bounds)
             let planner = try planner(of: wanted.options.model, request, &subject)
-            return generate(try planner.plan(wanted), request)
+            return try generate(try planner.plan(wanted), request)
         case .embeddings: return .ready(try embed(request, &subject))
         case .rerank: return .ready(try rank(request, &subject))
         case .tokenize: return .ready(try tokenize(request, &subject))
@@ -76,7 +76,8 @@ struct OpenAIRESTService: RESTService {
 
     private func generate(
         _ plan: GenerationPlan, _ request: HTTPRequest
-    ) -> Answer<HTTPResponse> {
+    ) throws -> Answer<HTTPResponse> {
+        try plan.checkRoom()
         let observer = metrics.observer(of: plan.target.model.id.model)
         let bytesMax = limits.streamBufferBytes
         return .later { completion in
