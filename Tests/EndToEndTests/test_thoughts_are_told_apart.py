@@ -27,9 +27,7 @@ QUESTION = "What is the capital of France?"
 def thinking_node(session_martlet, tmp_path_factory):
     folder = tmp_path_factory.mktemp("thinking") / NAME
     (folder / "1").mkdir(parents=True)
-    model = gguf.with_text(
-        language_models.file().read_bytes(), "tokenizer.chat_template", TEMPLATE
-    )
+    model = gguf.with_text(language_models.file().read_bytes(), "tokenizer.chat_template", TEMPLATE)
     (folder / "1" / "model.gguf").write_bytes(model)
     return language_models.serve(session_martlet, models={NAME: folder})
 

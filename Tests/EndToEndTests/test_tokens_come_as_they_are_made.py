@@ -77,7 +77,7 @@ def test_a_client_that_goes_frees_its_sequence(language_node, stream):
         language_models.await_running(language_node, 2)
         if stream:
             assert connection.socket.recv(100)
-    language_models.await_idle(language_node, 5)
+    language_models.await_idle(language_node, 2)
     assert chat(language_node.openai, "Hello").choices[0].finish_reason
 
 
@@ -87,7 +87,7 @@ def test_a_client_closes_a_stream_of_the_stock_client(language_node):
     )
     assert next(iter(stream)).choices
     stream.close()
-    language_models.await_idle(language_node, 5)
+    language_models.await_idle(language_node, 2)
 
 
 # Many clients.

@@ -19,7 +19,8 @@ final class GenerationSessionRun: Sendable {
 
     init(
         _ body: String, hangsUp: Bool = false, path: OpenAIRoute = .chatCompletions,
-        sequencesMax: Int = .max, chat: (any RenderedChat)? = nil,
+        sequencesMax: Int = .max, streamBytesMax: Int = 1 << 16,
+        chat: (any RenderedChat)? = nil,
         reader: AnswerReader = AnswerReader { _, reading in reading() },
         prepare: (ScriptedModel) -> Void = { _ in }
     ) throws {
@@ -45,7 +46,7 @@ final class GenerationSessionRun: Sendable {
             interToken: metrics.histogramFamily("b", help: "b", labelNames: ["m"]).with("m"),
             queueTime: metrics.histogramFamily("c", help: "c", labelNames: ["m"]).with("m"))
         GenerationSession(
-            plan, streamBytesMax: 1 << 16, observer: observer, reader: { reader }
+            plan, streamBytesMax: streamBytesMax, observer: observer, reader: { reader }
         ) { result in
             self.outcomes.withLock { $0.append(result) }
             if self.hangsUp { self.cancellation.cancel() }

@@ -102,6 +102,23 @@ struct GenerationSessionTests {
         #expect(end == .complete)
     }
 
+    @Test func clientThatReadsTooSlowly_isToldOrCutOff() throws {
+        // There is room for the error, or for nothing more.
+        for (bytes, end) in [(4096, ContentStream.End.complete), (500, .aborted)] {
+            let run = try GenerationSessionRun(
+                Self.chat + #","stream":true}"#, streamBytesMax: bytes)
+            run.model.say("a")
+            run.model.say(String(repeating: "b", count: 5000))
+            #expect(run.model.cancelled == [GenerationID(number: 1): .cancelled])
+            run.model.finish(0, .cancelled)
+            let (events, seen) = try run.events()
+            #expect(seen == end)
+            let isTold = events.last?.at("error.message") != nil
+            #expect(isTold == (end == .complete))
+            #expect(!events.contains(.text("[DONE]")))
+        }
+    }
+
     @Test func modelThatIsUnloaded_andDeadline_areErrors() throws {
         var run = try GenerationSessionRun(Self.chat + "}")
         run.model.finish(0, .cancelled)

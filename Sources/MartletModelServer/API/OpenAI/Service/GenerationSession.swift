@@ -242,8 +242,12 @@ final class GenerationSession: Sendable {
             guard !state.isOver else { return (nil, []) }
             state.isOver = true
             if let writer = state.writer {
-                _ = writer.write(OpenAIErrorAnswer(error).event)
-                writer.finish()
+                // A stream without room for its error must not look whole.
+                if writer.write(OpenAIErrorAnswer(error).event) == .full {
+                    writer.abort()
+                } else {
+                    writer.finish()
+                }
             }
             defer { state.completion = nil }
             return (state.completion, state.ids)
