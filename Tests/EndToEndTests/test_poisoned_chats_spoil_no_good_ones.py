@@ -1,5 +1,5 @@
-"""Five hundred poisoned requests among ten thousand good ones to a language model: each good text is,
-byte for byte, what it is without them, each poisoned one is refused, and the process is the same."""
+"""Five hundred poisoned requests among ten thousand good ones to a language model: each good text
+is, byte for byte, what it is without them, each poisoned one is refused, and the process stays."""
 
 import concurrent.futures
 import itertools
