@@ -104,7 +104,7 @@ struct GenerationSessionTests {
 
     @Test func clientThatReadsTooSlowly_isToldOrCutOff() throws {
         // There is room for the error, or for nothing more.
-        for (bytes, end) in [(4096, ContentStream.End.complete), (500, .aborted)] {
+        for (bytes, end) in [(4096, ContentStream.End.complete), (500, ContentStream.End.aborted)] {
             let run = try GenerationSessionRun(
                 Self.chat + #","stream":true}"#, streamBytesMax: bytes)
             run.model.say("a")

@@ -2,7 +2,8 @@
 ///
 /// A stream is, for each choice: ``appendRole(choice:to:)``, then thoughts, text and calls of tools
 /// as they come, then ``appendFinish(_:choice:to:)``; then, when asked for,
-/// ``appendUsage(_:to:)``; last `ServerSentEvents.done`. What does not change from chunk to chunk is written once a request.
+/// ``appendUsage(_:to:)``; last `ServerSentEvents.done`. What does not change from chunk to chunk is
+/// written once a request.
 struct ChatChunkEncoder: Sendable {
     /// A piece of a call of a tool.
     struct ToolCallDelta: Sendable, Equatable {
