@@ -8,7 +8,8 @@
 All run on this machine with the same weights and as many threads. The servers are asked in turn,
 round by round, so that what disturbs the machine disturbs them alike; one that is not asked is
 idle. The run fails unless every answer is whole: so many tokens, ended by its length, token by
-token. `--soak` asks Martlet alone, with clients that hang up, and looks at its memory.
+token. `--soak` asks Martlet alone, with clients that hang up, and looks at its memory; `--hang-ups`
+measures how soon it stops when they do.
 `--endpoints` runs load B through the gateway before two nodes, by one balancing algorithm after
 the other.
 """
@@ -25,7 +26,7 @@ from typing import Any
 import machine
 import options
 import report
-from llm import bench, endpoints, endpoints_table, growth, loads, subjects, table, texts
+from llm import bench, endpoints, endpoints_table, growth, hang_ups, loads, subjects, table, texts
 from llm.subjects import Martlet, Setup, Variant
 from measurement import LoadError
 from servers import ServerError
@@ -51,6 +52,8 @@ def measure(arguments: argparse.Namespace) -> int:
         setup = setup_of(arguments, Path(folder))
         if arguments.endpoints:
             return balance(setup, arguments)
+        if arguments.hang_ups:
+            return count_hang_ups(setup, arguments)
         return soak(setup, arguments) if arguments.soak else compare(setup, arguments)
 
 
@@ -109,6 +112,12 @@ def parse_arguments() -> argparse.Namespace:
         "--soak", type=float, metavar="SECONDS", help="ask Martlet alone for so long"
     )
     other.add_argument(
+        "--hang-ups",
+        type=int,
+        metavar="N",
+        help="how soon Martlet stops when clients hang up, so many times each",
+    )
+    other.add_argument(
         "--endpoints", action="store_true", help="two nodes behind the gateway, and nothing else"
     )
     parser.add_argument(
@@ -138,13 +147,15 @@ def checked(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> a
         parser.error("--rounds must be 1 to 100, --threads 1 to 512")
     if arguments.soak is not None and not 0 < arguments.soak <= 86_400:
         parser.error("--soak must be more than 0, up to 86400")
+    if arguments.hang_ups is not None and not 1 <= arguments.hang_ups <= 100_000:
+        parser.error("--hang-ups must be 1 to 100000")
     # A node holds no more sequences than that.
     if arguments.held is not None and not 1 <= arguments.held <= 64:
         parser.error("--held must be 1 to 64")
     if any("=" not in text for text in arguments.variant):
         parser.error("--variant must be TITLE=FLAGS")
     programs = [arguments.martlet]
-    if not arguments.endpoints:
+    if not arguments.endpoints and not arguments.hang_ups:
         names = ("llama-server", "llama-batched-bench")
         programs += [arguments.llama_programs / name for name in names]
     for program in programs:
@@ -230,6 +241,17 @@ def soak(setup: Setup, arguments: argparse.Namespace) -> int:
     if growth.growth_bytes(windows) > growth.GROWTH_BYTES_MAX:
         print(f"the memory grew by more than {growth.GROWTH_BYTES_MAX >> 20} MiB", file=sys.stderr)
         return 1
+    return 0
+
+
+def count_hang_ups(setup: Setup, arguments: argparse.Namespace) -> int:
+    """Measure how soon sequences end that nobody waits for, and report."""
+    rows = hang_ups.measure(setup, arguments.hang_ups)
+    write(
+        arguments,
+        hang_ups.as_markdown(rows, machine.describe_machine()),
+        hang_ups.as_json(rows),
+    )
     return 0
 
 

@@ -6,9 +6,11 @@ import json
 
 import openai
 import pytest
+from harness import language_models
 from harness.clients import RestClient
 from harness.language_models import CONTEXT_TOKENS, NAME
 from harness.openai_clients import assert_openai_error, chat, function, schema_format, user
+from harness.waiting import await_until
 
 CHAT = "/v1/chat/completions"
 COMPLETIONS = "/v1/completions"
@@ -56,6 +58,25 @@ def test_a_bad_field_is_named(language_node, name):
     param = answer.json()["error"]["param"]
     assert param.split("[")[0].split(".")[0] in fields
     assert param.split(".")[-1] in message
+
+
+def test_refusals_cost_the_node_less_than_five_milliseconds(martlet):
+    """By the node's own clock, from a request's first byte to the last of the refusal."""
+    node = language_models.serve(martlet, access_log=True)
+    for fields, _ in BAD_CHATS.values():
+        node.rest.post(CHAT, {**HELLO, **fields})
+    for path in (CHAT, COMPLETIONS):
+        for body in BAD_BODIES.values():
+            node.rest.post(path, body)
+    expected = len(BAD_CHATS) + 2 * len(BAD_BODIES)
+
+    def seconds():
+        lines = [json.loads(line) for line in node.log_lines() if '"martlet.access"' in line]
+        return [line["duration_seconds"] for line in lines if 400 <= line.get("status", 0) < 500]
+
+    await_until(lambda: len(seconds()) >= expected, "all refusals to be logged")
+    # Of a few the machine's other work makes more.
+    assert sorted(seconds())[int(0.95 * expected)] < 0.005, sorted(seconds())[-20:]
 
 
 BAD_BODIES = {

@@ -52,11 +52,23 @@ FLAGS_OF_SERVE = {
     "openai-max-embedding-inputs": ("-1", "0"),
     "openai-max-documents": ("-1", "0"),
     "openai-max-input-tokens": ("-1", "0"),
+    "context-tokens": ("-1", "16777217"),
+    "max-sequences": ("-1", "0", "65"),
+    "max-waiting-sequences": ("-1", "0", "1000001"),
+    "step-tokens": ("-1", "0", "65537"),
+    "draft-tokens": ("-1", "65"),
+    "llama-threads": ("-1", "513"),
+    "prompt-share": ("-1", "0", "1.5"),
+    "kv-cache": ("-1", "0", "1XiB"),
+    "gpu-layers": ("-1",),
+    "max-stream-buffer-bytes": ("-1", "0"),
     "warm-up-iterations": ("-1",),
     "request-log-rate": ("-1", "1.5"),
     "request-log-file-bytes": ("-1",),
     "request-log-files": ("-1", "0"),
 }
+
+SHARES = ("", "0", "-1", "bird", "1,bird", "1,,2", "nan")
 
 FLAGS_OF_THE_ORIGINAL = {
     "port": ("-1", "65536"),
@@ -122,7 +134,8 @@ def test_flags_of_serve_name_the_value_that_they_do_not_take(martlet):
         return martlet.run("serve", model, "--port=0", engine, f"--{case[0]}={case[1]}")
 
     assert run(("drain-seconds", "1")).returncode == NO_ENGINE
-    assert refusals(run, values(FLAGS_OF_SERVE), USAGE) == []
+    cases = values(FLAGS_OF_SERVE) + [("tensor-split", value) for value in SHARES]
+    assert refusals(run, cases, USAGE) == []
 
 
 @pytest.mark.deadline(120)

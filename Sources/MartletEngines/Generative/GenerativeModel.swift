@@ -145,6 +145,10 @@ public struct GenerativeModelDescription: Sendable, Equatable {
     /// The LoRA adapters that are loaded, by name.
     public var adapters: [String]
 
+    /// Most sequences that one request may ask for, as all of them have to find room in the queue:
+    /// more would be refused however often they are tried.
+    public var sequencesMax = Int.max
+
     /// Creates a description.
     public init(
         contextTokensMax: Int, vocabularySize: Int, embeddingSize: Int, parameterCount: Int = 0,

@@ -20,6 +20,15 @@ public protocol RenderedChat: Sendable {
     /// - Returns: the message so far.
     /// - Throws: `ServingError` (`INTERNAL`) for a text that is not of the form.
     func read(_ text: String, isPartial: Bool) throws -> GeneratedMessage
+
+    /// Whether a text that begins so is the message as it is, whatever follows, and need not be
+    /// read any more.
+    func staysPlain(after beginning: String) -> Bool
+}
+
+extension RenderedChat {
+    /// Nobody knows.
+    public func staysPlain(after beginning: String) -> Bool { false }
 }
 
 /// The assistant's message.

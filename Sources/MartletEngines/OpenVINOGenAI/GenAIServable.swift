@@ -34,6 +34,7 @@ final class GenAIServable: Servable, LlamaTokenizing {
             vocabulary, contextTokens: scheduling.contextTokensMax, embeds: false, ranks: false,
             adapters: [])
         description.embeddingSize = vocabulary.count(of: "embedding_length") ?? 0
+        description.sequencesMax = max(1, scheduling.waitingMax)
         self.description = description
         parts = Mutex(Parts(vocabulary: vocabulary, loop: loop))
     }

@@ -15,11 +15,13 @@ struct ChatAnswer: Sendable, Equatable {
     }
 
     private(set) var text = ""
+    /// What the model thought before it answered.
+    private(set) var thoughts = ""
     private(set) var finishReason: String?
     private(set) var usage: Usage?
     /// Whether the server said that nothing follows.
     private(set) var isComplete = false
-    /// When the first and the last piece of text came, since the request was sent.
+    /// When the first and the last piece of text or thoughts came, since the request was sent.
     private(set) var first: Duration?
     private(set) var last: Duration?
 
@@ -65,10 +67,12 @@ struct ChatAnswer: Sendable, Equatable {
         let choice = chunk.choices?.first
         finishReason = choice?.finishReason ?? finishReason
         let added = choice?.delta?.content ?? ""
-        if !added.isEmpty {
+        let thought = choice?.delta?.reasoningContent ?? ""
+        if !added.isEmpty || !thought.isEmpty {
             first = first ?? now
             last = now
             text += added
+            thoughts += thought
         }
         return added
     }
@@ -107,6 +111,7 @@ struct ChatAnswer: Sendable, Equatable {
         struct Shown: Encodable {
             let model: String
             let content: String
+            let reasoningContent: String?
             let finishReason: String?
             let usage: Usage?
             let ttftMs: Double?
@@ -116,8 +121,8 @@ struct ChatAnswer: Sendable, Equatable {
         encoder.keyEncodingStrategy = .convertToSnakeCase
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let shown = Shown(
-            model: model, content: text, finishReason: finishReason, usage: usage,
-            ttftMs: firstTokenMilliseconds,
+            model: model, content: text, reasoningContent: thoughts.isEmpty ? nil : thoughts,
+            finishReason: finishReason, usage: usage, ttftMs: firstTokenMilliseconds,
             tokensPerSecond: tokensPerSecond.map { ($0 * 10).rounded() / 10 })
         return try encoder.encode(shown) + Data("\n".utf8)
     }

@@ -3,6 +3,10 @@
 import math
 import struct
 
+# Bytes of a number by GGUF's type of value; 8 is text, 9 a list.
+WIDTHS = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
+ALIGNMENT = 32
+
 
 def text(value):
     data = value.encode()
@@ -89,3 +93,54 @@ def layered(key_length=8, value_length=8):
             *((f"blk.0.{name}.weight", sizes) for name, sizes in tensors.items()),
         ],
     )
+
+
+class _Reader:
+    def __init__(self, data):
+        self.data = data
+        self.at = 0
+
+    def take(self, form):
+        (value,) = struct.unpack_from("<" + form, self.data, self.at)
+        self.at += struct.calcsize("<" + form)
+        return value
+
+    def text(self):
+        size = self.take("Q")
+        self.at += size
+        return self.data[self.at - size : self.at]
+
+    def skip(self, kind):
+        if kind == 8:
+            self.text()
+        elif kind == 9:
+            inner, count = self.take("I"), self.take("Q")
+            for _ in range(count):
+                self.skip(inner)
+        else:
+            self.at += WIDTHS[kind]
+
+
+def with_text(data, key, value):
+    """The same file with another text under a key that it has."""
+    reader = _Reader(data)
+    reader.at = 8
+    tensors, keys = reader.take("Q"), reader.take("Q")
+    place = None
+    for _ in range(keys):
+        name, kind = reader.text(), reader.take("I")
+        start = reader.at
+        reader.skip(kind)
+        if name == key.encode():
+            assert kind == 8, f"{key} is no text"
+            place = start, reader.at
+    assert place, f"the file has no {key}"
+    for _ in range(tensors):
+        reader.text()
+        for _ in range(reader.take("I")):
+            reader.take("Q")
+        reader.take("I"), reader.take("Q")
+    end = reader.at
+    head = data[: place[0]] + text(value) + data[place[1] : end]
+    tail = data[end + -end % ALIGNMENT :]
+    return head + b"\0" * (-len(head) % ALIGNMENT) + tail

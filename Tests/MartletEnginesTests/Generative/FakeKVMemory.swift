@@ -40,6 +40,11 @@ struct FakeKVMemory {
 
     func count(of slot: SlotID) -> Int { slots[Int(slot)].count }
 
+    /// Lets go of everything.
+    mutating func clear() {
+        for slot in slots.indices { remove(SlotID(slot), 0..<slots[slot].count) }
+    }
+
     mutating func apply(_ operation: KVOperation) throws {
         switch operation {
         case .share(let source, let target, let positions):

@@ -5,6 +5,55 @@ import Testing
 
 @Suite("Generation scheduler: cells and slots")
 struct GenerationMemoryTests {
+    // MARK: Losses
+
+    @Test
+    func whenAnOperationFails_allIsComputedAgain_andNothingIsShared() throws {
+        var fixture = SchedulerFixture()
+        _ = try fixture.submit(100..<150, new: 1)
+        let bystander = try fixture.submit(300..<340, new: 5)
+        fixture.steps(2)
+        let sharing = try fixture.submit(100..<150, new: 1)
+        let plan = fixture.begin()
+        #expect(plan.operations == [.share(from: 0, to: 2, positions: 0..<49)])
+        fixture.fail(.memoryLost(ServingError(.internal, "no room")))
+        #expect(fixture.scheduler.load.cellsUsed == 0)
+        let again = fixture.begin()
+        #expect(again.operations.isEmpty)
+        #expect(again.count(sharing) > 1)
+        #expect(again.chunks.allSatisfy { $0.start == 0 })
+        fixture.finish(again)
+        fixture.steps(6)
+        #expect(fixture.reason(sharing) == .length)
+        #expect(fixture.reason(bystander) == .length)
+        #expect(fixture.heard[bystander] == 5)
+    }
+
+    @Test
+    func whenOperationsWithoutAStepFail_whatIsCachedIsForgotten() throws {
+        var fixture = SchedulerFixture()
+        _ = try fixture.submit(100..<150, new: 1)
+        fixture.step()
+        #expect(fixture.begin().chunks.isEmpty)
+        fixture.fail(.memoryLost(ServingError(.internal, "no room")))
+        let again = try fixture.submit(100..<150, new: 1)
+        fixture.step()
+        #expect(fixture.cachedTokens(again) == 0)
+    }
+
+    @Test
+    func whenOperationsFailAgainAndAgain_whatRunsEnds() throws {
+        var fixture = SchedulerFixture { $0.abortsMax = 2 }
+        let id = try fixture.submit(100..<150)
+        for _ in 0..<3 {
+            #expect(fixture.error(id) == nil)
+            _ = fixture.begin()
+            fixture.fail(.memoryLost(ServingError(.internal, "no room")))
+        }
+        #expect(fixture.error(id)?.message == "no room")
+        #expect(fixture.scheduler.load.slotsUsed == 0)
+    }
+
     // MARK: Prefixes
 
     @Test

@@ -12,6 +12,12 @@ extension GenerationWorld {
         if traits.drafts { guess() }
         let plan = scheduler.nextStep(now: now)
         for event in plan.events { take(event) }
+        // Seldom, or long sequences would never be computed; then several times in a row.
+        let rarity = scheduler.lossesInARow > 0 ? 2 : 400
+        if traits.failures, Int.random(in: 0..<rarity, using: &random) == 0 {
+            loseMemory()
+            return
+        }
         for operation in plan.operations { apply(operation) }
         check(plan)
         checkCells(beside: plan.tokens.count)
@@ -42,6 +48,19 @@ extension GenerationWorld {
                 DraftProposal(id: wish.id, length: wish.tokens.count - age, tokens: guesses))
         }
         scheduler.take(round)
+    }
+
+    /// An operation failed.
+    private mutating func loseMemory() {
+        if scheduler.lossesInARow == settings.abortsMax {
+            for id in alive { clients[id]?.mayFail = true }
+        }
+        if traits.cancels, Int.random(in: 0..<4, using: &random) == 0 { cancel() }
+        memory.clear()
+        let outcome = StepOutcome.memoryLost(ServingError(.internal, "no room to restore"))
+        for event in scheduler.didStep(outcome, now: now) { take(event) }
+        checkCells(beside: 0)
+        checkTree()
     }
 
     mutating func apply(_ operation: KVOperation) {

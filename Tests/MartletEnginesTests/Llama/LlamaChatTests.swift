@@ -42,6 +42,21 @@ extension EngineTests {
             {% endif %}
             """
 
+        /// A template of the form of models that think before they answer.
+        private static let thinkingTemplate = """
+            {%- for message in messages %}<|im_start|>{{ message.role }}
+            {%- if message.reasoning_content %}
+            <think>
+            {{ message.reasoning_content }}
+            </think>
+            {%- endif %}
+            {{ message.content }}<|im_end|>
+            {% endfor %}
+            {%- if add_generation_prompt %}<|im_start|>assistant
+            <think>
+            {% endif %}
+            """
+
         private func chat(
             _ messages: String = question, _ change: (inout ChatPrompt) -> Void = { _ in }
         ) throws -> LlamaChat {
@@ -155,6 +170,18 @@ extension EngineTests {
             let plain = try chat.read("It is cold.", isPartial: false)
             #expect(plain.content == "It is cold.")
             #expect(plain.calls.isEmpty)
+        }
+
+        @Test func thoughts_areReadApart_alsoWhenTheyAreCutOff() throws {
+            let chat = try chat {
+                $0.template = Self.thinkingTemplate
+            }
+            let whole = try chat.read("Cold?\n</think>\n\nIt is.", isPartial: false)
+            #expect(whole.content == "It is.")
+            #expect(whole.thoughts.trimmingCharacters(in: .whitespacesAndNewlines) == "Cold?")
+            let part = try chat.read("Co", isPartial: true)
+            #expect(part.content.isEmpty)
+            #expect(part.thoughts.trimmingCharacters(in: .whitespacesAndNewlines) == "Co")
         }
 
         @Test func toolsThatMayNotBeCalled_areNotShown() throws {

@@ -9,12 +9,15 @@ extension GenerationScheduler {
 
     /// Notes how the step under way went.
     ///
+    /// Nothing was under way where a plan had operations alone; then nothing happens, unless they
+    /// failed.
+    ///
     /// - Parameters:
     ///   - outcome: what the engine and the samplers said.
     ///   - now: the time.
     /// - Returns: what is to be told to requests.
     mutating func didStep(_ outcome: StepOutcome, now: Duration) -> [SequenceEvent] {
-        guard let chunks = stepUnderWay else { return [] }
+        guard let chunks = stepUnderWay ?? (outcome.losesMemory ? [] : nil) else { return [] }
         stepUnderWay = nil
         ownCells -= chunks.reduce(0) { $0 + $1.tokens }
         if case .completed(let results) = outcome {
@@ -37,6 +40,7 @@ extension GenerationScheduler {
     ) {
         counters.steps += 1
         abortsInARow = 0
+        lossesInARow = 0
         if let first = suspects.first, chunks.contains(where: { $0.id == first }) {
             suspects.removeFirst()
         }
@@ -164,6 +168,7 @@ extension GenerationScheduler {
                 .aborted, "The engine stopped \(settings.abortsMax + 1) times in a row")
             suspect(chunks, error, now: now)
         case .failed(let error): suspect(chunks, error, now: now)
+        case .memoryLost(let error): forget(error, now: now)
         }
     }
 

@@ -17,7 +17,8 @@ internal import MartletCore
 /// 3. the running sequence of highest standing (priority, then age) is never preempted, so that
 ///    every request of the highest priority ends some day;
 /// 4. at least the last token of a prompt is decoded anew, since its logits are needed;
-/// 5. after a step that failed, every slot is cut back to what it was before.
+/// 5. after a step that failed, every slot is cut back to what it was before; where an operation
+///    failed, all slots are forgotten.
 ///
 /// It has no clock, no thread and no engine: a loop calls ``nextStep(now:)``, does it, and calls
 /// ``didStep(_:now:)``. In between requests may come and go. Times count from an origin of the
@@ -52,6 +53,8 @@ struct GenerationScheduler: Sendable {
     /// The engine had no room though there should be: nobody is let in until somebody has left.
     var holdsBack = false
     var abortsInARow = 0
+    /// How often the KV memory was lost since the last step that was done.
+    var lossesInARow = 0
 
     /// Whether a draft model is of use.
     var draftGate = DraftGate()

@@ -76,6 +76,13 @@ enum StepOutcome: Sendable {
     case aborted
     /// The engine could not do it.
     case failed(ServingError)
+    /// An operation failed, so that nobody knows what the KV memory holds; it was cleared.
+    case memoryLost(ServingError)
+
+    /// Whether the KV memory holds nothing any more.
+    var losesMemory: Bool {
+        if case .memoryLost = self { true } else { false }
+    }
 }
 
 /// What happens to a request, as far as the scheduler knows of it.

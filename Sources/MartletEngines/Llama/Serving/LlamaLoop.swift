@@ -157,14 +157,15 @@ final class LlamaLoop: Sendable {
             }
             stepper.tell(plan.events)
             let outcome = stepper.step(plan)
-            if plan.chunks.isEmpty {
-                if isClosed, plan.events.isEmpty { return }
-                if plan.events.isEmpty { wait() }
-                continue
+            // Operations alone may fail too.
+            if !plan.chunks.isEmpty || outcome.losesMemory {
+                let events = state.withLock { $0.scheduler.didStep(outcome, now: now) }
+                stepper.tell(events)
+                if let drafter { guess(drafter) }
+            } else if plan.events.isEmpty {
+                if isClosed { return }
+                wait()
             }
-            let events = state.withLock { $0.scheduler.didStep(outcome, now: now) }
-            stepper.tell(events)
-            if let drafter { guess(drafter) }
         }
     }
 

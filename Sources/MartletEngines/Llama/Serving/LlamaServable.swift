@@ -59,6 +59,7 @@ final class LlamaServable: Servable, LlamaTokenizing {
             ? nil
             : try LlamaServable.generatingContext(model, layout, options, threads: threads)
         let bytes: Int
+        var described: GenerativeModelDescription
         if let context {
             let drafter = try draft.map {
                 try LlamaDrafter($0, guessesFor: model, layout, options, threads: threads)
@@ -69,7 +70,7 @@ final class LlamaServable: Servable, LlamaTokenizing {
                 threads: threads, name: id.model)
             bytes = context.limits.byteCount + (drafter?.context.limits.byteCount ?? 0)
             parts = Mutex(Parts(model: model, loop: loop, embedder: nil))
-            description = GenerativeModelDescription(
+            described = GenerativeModelDescription(
                 model, contextTokens: settings.contextTokensMax, embeds: false, ranks: false,
                 adapters: adapters.keys.sorted())
         } else {
@@ -78,11 +79,13 @@ final class LlamaServable: Servable, LlamaTokenizing {
             bytes = embedder.limits.byteCount
             parts = Mutex(Parts(model: model, loop: nil, embedder: embedder))
             // None is applied to vectors: a name that does nothing would mislead.
-            description = GenerativeModelDescription(
+            described = GenerativeModelDescription(
                 model, contextTokens: embedder.limits.microBatch, embeds: true,
                 ranks: embedder.limits.pooling == .rank, adapters: [])
         }
         memoryBytes = max(bytes, fileBytes)
+        described.sequencesMax = max(1, options.waitingMax)
+        description = described
     }
 
     /// The memory of a model that generates; `nil` for one that turns out to keep none of the

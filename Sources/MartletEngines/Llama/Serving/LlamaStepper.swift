@@ -36,6 +36,12 @@ final class LlamaStepper: Sendable {
         do {
             if !plan.chunks.isEmpty, !context.limits.isUnified { try settle(plan.chunks) }
             for operation in plan.operations { try perform(operation) }
+        } catch {
+            // Half done: what it has moved is where nobody looks for it.
+            context.removeAllCells()
+            return .memoryLost(LlamaStepper.servingError(error))
+        }
+        do {
             guard !plan.chunks.isEmpty else { return .completed([]) }
             try apply(plan.adapter)
             // As the engine takes together only sequences that follow one another.

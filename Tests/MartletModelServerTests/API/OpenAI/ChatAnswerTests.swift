@@ -43,6 +43,25 @@ struct ChatAnswerTests {
         #expect(answer.at("choices.1.message.tool_calls") == nil)
     }
 
+    @Test func thoughts_haveAFieldOfTheirOwn() throws {
+        let answer = try OpenAISupport.parse(
+            ChatAnswer.encode(
+                OpenAISupport.identity(),
+                choices: [
+                    ChatChoice(
+                        text: Array("4".utf8), thoughts: Array("2\n+2".utf8), finishReason: .stop)
+                ], usage: usage))
+        #expect(answer.at("choices.0.message.reasoning_content") == .text("2\n+2"))
+        #expect(answer.at("choices.0.message.content") == .text("4"))
+        var bytes: [UInt8] = []
+        ChatChunkEncoder(OpenAISupport.identity(), includesUsage: false)
+            .appendThoughts(Array("2\n".utf8), choice: 1, to: &bytes)
+        let event = try OpenAISupport.events(bytes).first
+        #expect(event?.at("choices.0.delta.reasoning_content") == .text("2\n"))
+        #expect(event?.at("choices.0.delta.content") == nil)
+        #expect(event?.at("choices.0.index") == .integer(1))
+    }
+
     @Test func logProbabilities_haveTextAndBytes() {
         let token = AnswerToken(
             bytes: [0xe2, 0x82], logprob: -0.5,

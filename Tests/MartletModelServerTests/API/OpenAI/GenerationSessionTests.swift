@@ -1,8 +1,6 @@
 import MartletCore
 import MartletEngines
-import MartletTelemetry
 import MartletTensors
-import Synchronization
 import Testing
 
 @testable import MartletModelServer
@@ -10,74 +8,11 @@ import Testing
 
 @Suite("Requests for text while they are answered")
 struct GenerationSessionTests {
-    /// A session and what came of it.
-    private final class Run: Sendable {
-        let model = ScriptedModel()
-        let cancellation = Cancellation()
-        private let outcomes = Mutex<[Result<HTTPResponse, any Error>]>([])
-
-        /// Makes whoever takes the answer hang up at once.
-        let hangsUp: Bool
-
-        init(
-            _ body: String, hangsUp: Bool = false, path: OpenAIRoute = .chatCompletions,
-            chat: PlainChat? = nil, prepare: (ScriptedModel) -> Void = { _ in }
-        ) throws {
-            self.hangsUp = hangsUp
-            prepare(model)
-            let loaded = LoadedServable(
-                servable: model, choice: EngineChoice(engine: "fake", reason: .only, detail: ""),
-                signatureDefs: [:])
-            let lease = try #require(ServableLease(loaded))
-            let planner = GenerationPlanner(
-                target: GenerationTarget(lease: lease, model: model, adapter: nil),
-                context: RequestContext(remoteAddress: "a"), standing: GenerationStanding())
-            var plan =
-                path == .chatCompletions
-                ? try planner.plan(ChatRequest(decoding: Array(body.utf8), limits: Limits()))
-                : try planner.plan(CompletionRequest(decoding: Array(body.utf8), limits: Limits()))
-            if let chat { plan.chat = chat }
-            let metrics = MetricsRegistry()
-            let observer = GenerationObserver(
-                firstToken: metrics.histogramFamily("a", help: "a", labelNames: ["m"]).with("m"),
-                interToken: metrics.histogramFamily("b", help: "b", labelNames: ["m"]).with("m"),
-                queueTime: metrics.histogramFamily("c", help: "c", labelNames: ["m"]).with("m"))
-            GenerationSession(plan, streamBytesMax: 1 << 16, observer: observer) { result in
-                self.outcomes.withLock { $0.append(result) }
-                if self.hangsUp { self.cancellation.cancel() }
-            }.start(cancellation)
-        }
-
-        var outcome: Result<HTTPResponse, any Error>? {
-            outcomes.withLock { outcomes in
-                #expect(outcomes.count <= 1)
-                return outcomes.first
-            }
-        }
-
-        func json() throws -> JSONValue {
-            let outcome = try #require(outcome)
-            return try OpenAISupport.parse(outcome.get().body)
-        }
-
-        func error() -> ServingError? {
-            guard case .failure(let error)? = outcome else { return nil }
-            return error as? ServingError
-        }
-
-        /// What the stream has so far, and whether it is whole.
-        func events() throws -> ([JSONValue], ContentStream.End?) {
-            let response = try #require(outcome).get()
-            let (pieces, end) = try #require(response.stream).take()
-            return (try OpenAISupport.events(pieces.flatMap(\.self)), end)
-        }
-    }
-
     private static let chat =
         #"{"model":"m","messages":[{"role":"user","content":"a"}]"#
 
     @Test func whole_answer_hasAllChoicesAndTheUsageOfAll() throws {
-        let run = try Run(Self.chat + #","n":2,"seed":7}"#)
+        let run = try GenerationSessionRun(Self.chat + #","n":2,"seed":7}"#)
         #expect(run.model.requests.map(\.sampling.seed) == [7, 8])
         run.model.say("b", to: 1)
         run.model.say("a1")
@@ -96,7 +31,7 @@ struct GenerationSessionTests {
     }
 
     @Test func stream_beginsWithTheFirstTokenAndEndsWithDone() throws {
-        let run = try Run(
+        let run = try GenerationSessionRun(
             Self.chat + #","stream":true,"stream_options":{"include_usage":true}}"#)
         #expect(run.outcome == nil)
         run.model.say("a")
@@ -114,7 +49,7 @@ struct GenerationSessionTests {
     }
 
     @Test func stopSequence_endsTheChoiceAndIsNotShown() throws {
-        let run = try Run(Self.chat + #","stop":["END"]}"#)
+        let run = try GenerationSessionRun(Self.chat + #","stop":["END"]}"#)
         run.model.say("abE")
         run.model.say("ND and more")
         #expect(run.model.cancelled == [GenerationID(number: 1): .stop])
@@ -126,14 +61,14 @@ struct GenerationSessionTests {
     }
 
     @Test func failureBeforeTheFirstToken_hasAStatusOfItsOwn() throws {
-        let run = try Run(Self.chat + #","stream":true,"n":2}"#)
+        let run = try GenerationSessionRun(Self.chat + #","stream":true,"n":2}"#)
         run.model.fail(0, ServingError(.internal, "broken"))
         #expect(run.error()?.message == "broken")
         #expect(run.model.cancelled[GenerationID(number: 2)] == .cancelled)
     }
 
     @Test func failureBehindTheFirstToken_isAnEvent() throws {
-        let run = try Run(Self.chat + #","stream":true}"#)
+        let run = try GenerationSessionRun(Self.chat + #","stream":true}"#)
         run.model.say("a")
         run.model.fail(0, ServingError(.internal, "broken"))
         let (events, end) = try run.events()
@@ -144,7 +79,7 @@ struct GenerationSessionTests {
     @Test func refusal_endsWhatWasTaken_andSaysWhenToTryAgain() throws {
         let full = GenerationRefusal(
             ServingError(.resourceExhausted, "full"), retryAfter: .seconds(3))
-        let run = try Run(Self.chat + #","n":2}"#) { $0.refuse(from: 1, full) }
+        let run = try GenerationSessionRun(Self.chat + #","n":2}"#) { $0.refuse(from: 1, full) }
         #expect(run.error()?.code == .resourceExhausted)
         let error = try #require(run.error())
         #expect(HTTPResponse.openAI(error).headers.first("retry-after") == "3")
@@ -152,7 +87,7 @@ struct GenerationSessionTests {
     }
 
     @Test func clientThatHangsUp_endsAllChoices() throws {
-        let run = try Run(Self.chat + #","n":2}"#)
+        let run = try GenerationSessionRun(Self.chat + #","n":2}"#)
         run.cancellation.cancel()
         #expect(run.model.cancelled.count == 2)
         run.model.finish(0, .cancelled)
@@ -160,25 +95,42 @@ struct GenerationSessionTests {
     }
 
     @Test(.timeLimit(.minutes(1))) func clientThatHangsUpAsItGetsAStream_endsTheChoice() throws {
-        let run = try Run(Self.chat + #","stream":true}"#, hangsUp: true)
+        let run = try GenerationSessionRun(Self.chat + #","stream":true}"#, hangsUp: true)
         run.model.say("a")
         #expect(run.model.cancelled == [GenerationID(number: 1): .cancelled])
         let (_, end) = try run.events()
         #expect(end == .complete)
     }
 
+    @Test func clientThatReadsTooSlowly_isToldOrCutOff() throws {
+        // There is room for the error, or for nothing more.
+        for (bytes, end) in [(4096, ContentStream.End.complete), (500, ContentStream.End.aborted)] {
+            let run = try GenerationSessionRun(
+                Self.chat + #","stream":true}"#, streamBytesMax: bytes)
+            run.model.say("a")
+            run.model.say(String(repeating: "b", count: 5000))
+            #expect(run.model.cancelled == [GenerationID(number: 1): .cancelled])
+            run.model.finish(0, .cancelled)
+            let (events, seen) = try run.events()
+            #expect(seen == end)
+            let isTold = events.last?.at("error.message") != nil
+            #expect(isTold == (end == .complete))
+            #expect(!events.contains(.text("[DONE]")))
+        }
+    }
+
     @Test func modelThatIsUnloaded_andDeadline_areErrors() throws {
-        var run = try Run(Self.chat + "}")
+        var run = try GenerationSessionRun(Self.chat + "}")
         run.model.finish(0, .cancelled)
         #expect(run.error()?.code == .unavailable)
-        run = try Run(Self.chat + "}")
+        run = try GenerationSessionRun(Self.chat + "}")
         run.model.finish(0, .deadline)
         #expect(run.error()?.code == .deadlineExceeded)
     }
 
     @Test func toolCall_isReadOfTheText() throws {
         let chat = PlainChat(isPlain: false)
-        let run = try Run(Self.chat + "}", chat: chat)
+        let run = try GenerationSessionRun(Self.chat + "}", chat: chat)
         run.model.say(#"so !{"x""#)
         run.model.say(": 1}")
         run.model.finish()
@@ -191,7 +143,8 @@ struct GenerationSessionTests {
     }
 
     @Test func toolCall_comesInPieces() throws {
-        let run = try Run(Self.chat + #","stream":true}"#, chat: PlainChat(isPlain: false))
+        let run = try GenerationSessionRun(
+            Self.chat + #","stream":true}"#, chat: PlainChat(isPlain: false))
         run.model.say(#"so !{"x""#)
         run.model.say(": 1}")
         run.model.finish()
@@ -205,7 +158,7 @@ struct GenerationSessionTests {
     }
 
     @Test func completions_haveAChoiceForEachPrompt_withItsEcho() throws {
-        let run = try Run(
+        let run = try GenerationSessionRun(
             #"{"model":"m","prompt":["ab","cd"],"echo":true,"n":2}"#, path: .completions)
         #expect(run.model.requests.count == 4)
         for choice in 0..<4 {
@@ -219,10 +172,26 @@ struct GenerationSessionTests {
         #expect(json.at("usage.completion_tokens") == .integer(4))
     }
 
+    @Test func moreAnswersThanTheQueueHolds_areRefusedForGood() throws {
+        _ = try GenerationSessionRun(Self.chat + #","n":4}"#, sequencesMax: 4)
+        var error = OpenAISupport.failure {
+            _ = try GenerationSessionRun(Self.chat + #","n":5}"#, sequencesMax: 4)
+        }
+        #expect(error?.code == .invalidArgument)
+        #expect(OpenAISupport.param(error) == "n")
+        #expect(error?.message.contains("5") == true)
+        #expect(error?.message.contains("4") == true)
+        error = OpenAISupport.failure {
+            _ = try GenerationSessionRun(
+                #"{"model":"m","prompt":["a","b"]}"#, path: .completions, sequencesMax: 1)
+        }
+        #expect(OpenAISupport.param(error) == "prompt")
+    }
+
     @Test func promptBeyondTheContext_isRefusedWithBothNumbers() throws {
         let text = String(repeating: "x", count: 101)
         let error = OpenAISupport.failure {
-            _ = try Run(#"{"model":"m","prompt":"\#(text)"}"#, path: .completions)
+            _ = try GenerationSessionRun(#"{"model":"m","prompt":"\#(text)"}"#, path: .completions)
         }
         #expect(error?.message.contains("101") == true)
         #expect(error?.message.contains("100") == true)

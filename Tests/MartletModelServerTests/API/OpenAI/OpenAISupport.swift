@@ -62,6 +62,12 @@ enum OpenAISupport {
 }
 
 extension JSONValue {
+    /// The text that it is.
+    var string: String? {
+        guard case .text(let text) = self else { return nil }
+        return text
+    }
+
     /// A value inside, by names of members and indices of elements, such as `choices.0.text`.
     func at(_ path: String) -> JSONValue? {
         var value = self

@@ -23,10 +23,15 @@ final class ScriptedModel: GenerativeModel, Servable {
 
     private let state = Mutex(State())
 
-    init(id: ServableID = ServableID(model: "m", version: 1), adapters: [String] = []) {
+    init(
+        id: ServableID = ServableID(model: "m", version: 1), adapters: [String] = [],
+        sequencesMax: Int = .max
+    ) {
         self.id = id
-        description = GenerativeModelDescription(
+        var description = GenerativeModelDescription(
             contextTokensMax: 100, vocabularySize: 1000, embeddingSize: 4, adapters: adapters)
+        description.sequencesMax = sequencesMax
+        self.description = description
     }
 
     var requests: [GenerationRequest] { state.withLock { $0.requests } }

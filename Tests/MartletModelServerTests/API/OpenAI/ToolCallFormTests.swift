@@ -102,4 +102,14 @@ struct ToolCallFormTests {
             try form.read(#"{"name": "time", "arguments": {}}"#, isPartial: false).calls
                 == [GeneratedToolCall(name: "time", arguments: "{}")])
     }
+
+    @Test func answer_isPlainFromItsFirstLetterOn_unlessItMayCall() throws {
+        let (form, _) = try form(#""auto""#)
+        #expect(!form.staysPlain(after: ""))
+        #expect(!form.staysPlain(after: " \n"))
+        #expect(!form.staysPlain(after: " {"))
+        #expect(form.staysPlain(after: " I"))
+        let (required, _) = try self.form(#""required""#)
+        #expect(!required.staysPlain(after: "I"))
+    }
 }

@@ -3,6 +3,9 @@ struct ChatChoice: Sendable, Equatable {
     /// Its text, UTF-8; `nil` when the model called tools without a word.
     var text: [UInt8]?
 
+    /// What the model thought before it answered, UTF-8; empty for one that does not.
+    var thoughts: [UInt8] = []
+
     /// The tools the model called.
     var toolCalls: [ToolCall] = []
 
@@ -20,7 +23,8 @@ enum ChatAnswer {
         _ identity: AnswerIdentity, choices: [ChatChoice], usage: TokenUsage
     ) -> [UInt8] {
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(choices.reduce(512) { $0 + 256 + ($1.text?.count ?? 0) })
+        bytes.reserveCapacity(
+            choices.reduce(512) { $0 + 256 + ($1.text?.count ?? 0) + $1.thoughts.count })
         identity.appendHead(object: "chat.completion", to: &bytes)
         bytes.append(contentsOf: #","choices":"#.utf8)
         bytes.appendJSON(list: choices.enumerated()) { bytes, choice in
@@ -40,6 +44,10 @@ enum ChatAnswer {
             bytes.appendJSON(utf8: text)
         } else {
             bytes.append(contentsOf: "null".utf8)
+        }
+        if !choice.thoughts.isEmpty {
+            bytes.append(contentsOf: #","reasoning_content":"#.utf8)
+            bytes.appendJSON(utf8: choice.thoughts)
         }
         bytes.append(contentsOf: #","refusal":null"#.utf8)
         if !choice.toolCalls.isEmpty {

@@ -1,8 +1,9 @@
 /// Writes the events of a streamed chat completion.
 ///
-/// A stream is, for each choice: ``appendRole(choice:to:)``, then text and calls of tools as they
-/// come, then ``appendFinish(_:choice:to:)``; then, when asked for, ``appendUsage(_:to:)``; last
-/// `ServerSentEvents.done`. What does not change from chunk to chunk is written once a request.
+/// A stream is, for each choice: ``appendRole(choice:to:)``, then thoughts, text and calls of tools
+/// as they come, then ``appendFinish(_:choice:to:)``; then, when asked for,
+/// ``appendUsage(_:to:)``; last `ServerSentEvents.done`. What does not change from chunk to chunk is
+/// written once a request.
 struct ChatChunkEncoder: Sendable {
     /// A piece of a call of a tool.
     struct ToolCallDelta: Sendable, Equatable {
@@ -63,8 +64,26 @@ struct ChatChunkEncoder: Sendable {
     func appendText(
         _ text: [UInt8], logprobs: [AnswerToken]? = nil, choice: Int, to bytes: inout [UInt8]
     ) {
+        append("content", text, logprobs: logprobs, choice: choice, to: &bytes)
+    }
+
+    /// Appends a chunk with more of what the model thinks before it answers.
+    ///
+    /// OpenAI's API has no field for them; this is the one of DeepSeek's, which others have too.
+    func appendThoughts(
+        _ text: [UInt8], logprobs: [AnswerToken]? = nil, choice: Int, to bytes: inout [UInt8]
+    ) {
+        append("reasoning_content", text, logprobs: logprobs, choice: choice, to: &bytes)
+    }
+
+    private func append(
+        _ field: StaticString, _ text: [UInt8], logprobs: [AnswerToken]?, choice: Int,
+        to bytes: inout [UInt8]
+    ) {
         open(choice, to: &bytes)
-        bytes.append(contentsOf: #"{"content":"#.utf8)
+        bytes.append(contentsOf: #"{""#.utf8)
+        field.withUTF8Buffer { bytes.append(contentsOf: $0) }
+        bytes.append(contentsOf: #"":"#.utf8)
         bytes.appendJSON(utf8: text)
         if let logprobs {
             bytes.append(contentsOf: #"},"logprobs":"#.utf8)

@@ -39,7 +39,12 @@ struct AnswerEncoder: Sendable {
         let hasText = !news.text.isEmpty || !(logprobs ?? []).isEmpty
         switch kind {
         case .chat(let encoder):
-            if hasText {
+            if !news.thoughts.isEmpty {
+                // Where there is no text their tokens are those of the thoughts.
+                let own = news.text.isEmpty ? logprobs : logprobs.map { _ in [] }
+                encoder.appendThoughts(news.thoughts, logprobs: own, choice: choice, to: &bytes)
+            }
+            if !news.text.isEmpty || hasText && news.thoughts.isEmpty {
                 encoder.appendText(news.text, logprobs: logprobs, choice: choice, to: &bytes)
             }
             for call in news.calls {
@@ -106,6 +111,7 @@ struct AnswerEncoder: Sendable {
                     let calls = choice.toolCalls
                     return ChatChoice(
                         text: choice.text.isEmpty && !calls.isEmpty ? nil : choice.text,
+                        thoughts: choice.thoughts,
                         toolCalls: calls, logprobs: plan.wantsLogprobs ? choice.logprobs : nil,
                         finishReason: choice.finish ?? .stop)
                 }, usage: usage)

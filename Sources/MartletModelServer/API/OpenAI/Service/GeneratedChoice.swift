@@ -1,10 +1,12 @@
 import MartletCore
 import MartletEngines
 
-/// What has become of one choice of an answer: its text, its calls of tools, its end.
+/// What has become of one choice of an answer: its thoughts, its text, its calls of tools, its end.
 struct GeneratedChoice: Sendable {
     /// What is new since the last time.
     struct News: Sendable {
+        /// More of what the model thinks before it answers, UTF-8.
+        var thoughts: [UInt8] = []
         /// More text, UTF-8.
         var text: [UInt8] = []
         /// Tokens of it.
@@ -12,18 +14,20 @@ struct GeneratedChoice: Sendable {
         /// Pieces of calls of tools.
         var calls: [ChatChunkEncoder.ToolCallDelta] = []
 
-        var isEmpty: Bool { text.isEmpty && logprobs.isEmpty && calls.isEmpty }
+        var isEmpty: Bool {
+            thoughts.isEmpty && text.isEmpty && logprobs.isEmpty && calls.isEmpty
+        }
     }
 
-    /// How the text is read; `nil` for one that is the message as it is.
-    private let chat: (any RenderedChat)?
     private let isTold: Bool
     private var assembler: ChoiceText
-    /// All that was generated, where it is read.
-    private var raw: [UInt8] = []
-    private var read = GeneratedMessage(content: "")
-    private var callIDs: [String] = []
+    /// How the text is read; `nil` for one that is the message as it is.
+    private var readable: ReadableAnswer?
+    /// How it ended, if what it says is still to be read.
+    private var ending: FinishReason?
 
+    /// What the model thought so far before it answers, UTF-8.
+    private(set) var thoughts: [UInt8] = []
     /// Its text so far, UTF-8.
     private(set) var text: [UInt8] = []
     /// Its tokens so far.
@@ -37,11 +41,7 @@ struct GeneratedChoice: Sendable {
     var isStopped: Bool { assembler.matchedStop != nil }
 
     /// The tools that it calls.
-    var toolCalls: [ToolCall] {
-        zip(read.calls, callIDs).map { call, id in
-            ToolCall(id: id, name: call.name, arguments: call.arguments)
-        }
-    }
+    var toolCalls: [ToolCall] { readable?.toolCalls ?? [] }
 
     /// Begins with no text.
     ///
@@ -52,18 +52,25 @@ struct GeneratedChoice: Sendable {
     init(stop: StopAutomaton, chat: (any RenderedChat)?, isTold: Bool = true) {
         assembler = ChoiceText(stop: stop)
         self.isTold = isTold
-        self.chat = chat?.isPlain == false ? chat : nil
+        if let chat, !chat.isPlain { readable = ReadableAnswer(chat) }
     }
 
+    // MARK: What the model tells
+
     /// Takes a token in.
+    ///
+    /// - Returns: what can be told at once; see ``awaitReading()`` for the rest.
     mutating func receive(_ token: GeneratedToken) -> News {
         guard isTold else { return News() }
         var delta = ChoiceText.Delta()
         assembler.receive(token.bytes, logprob: AnswerToken(token), into: &delta)
-        return take(delta, isPartial: true)
+        return take(delta)
     }
 
     /// Takes the end in.
+    ///
+    /// - Returns: what can be told at once; then ``finish`` says whether that was all, or there is
+    ///   a text to be read first.
     mutating func end(_ reason: FinishReason, _ usage: GenerationUsage) -> News {
         self.usage = usage
         guard isTold else {
@@ -73,14 +80,20 @@ struct GeneratedChoice: Sendable {
         }
         var delta = ChoiceText.Delta()
         assembler.finish(into: &delta)
-        let news = take(delta, isPartial: false)
-        finish = reason == .length ? .length : read.calls.isEmpty ? .stop : .toolCalls
+        let news = take(delta)
+        if readable == nil { finish = reason == .length ? .length : .stop } else { ending = reason }
         return news
     }
 
-    private mutating func take(_ delta: ChoiceText.Delta, isPartial: Bool) -> News {
-        var news = News(text: delta.text, logprobs: delta.logprobs)
-        if let chat { news = self.news(chat, delta, isPartial: isPartial) }
+    private mutating func take(_ delta: ChoiceText.Delta) -> News {
+        guard readable != nil else { return note(News(text: delta.text, logprobs: delta.logprobs)) }
+        guard let news = readable?.receive(delta) else { return News() }
+        readable = nil
+        return note(news)
+    }
+
+    private mutating func note(_ news: News) -> News {
+        thoughts += news.thoughts
         text += news.text
         logprobs += news.logprobs
         return news
@@ -88,49 +101,34 @@ struct GeneratedChoice: Sendable {
 
     // MARK: Reading
 
-    private mutating func news(
-        _ chat: any RenderedChat, _ delta: ChoiceText.Delta, isPartial: Bool
-    ) -> News {
-        var news = News(logprobs: delta.logprobs)
-        raw += delta.text
-        guard !delta.text.isEmpty || !isPartial else { return news }
-        let all = String(decoding: raw, as: UTF8.self)
-        guard let message = try? chat.read(all, isPartial: isPartial) else {
-            // What is not of the form is shown as it is, once it is clear that it will not be.
-            if !isPartial, read.calls.isEmpty { news.text = Array(raw.dropFirst(text.count)) }
-            return news
+    /// Whether there is text to be read, and no reading is on its way; then one is.
+    mutating func awaitReading() -> Bool {
+        guard ending == nil, let readable, !readable.isAwaited, readable.isUnread else {
+            return false
         }
-        // A reader may think better of what it said; what was sent stays.
-        let content = Array(message.content.utf8)
-        if content.count > text.count, content.starts(with: text) {
-            news.text = Array(content[text.count...])
-        }
-        news.calls = newCalls(message.calls)
-        read = message
-        return news
+        self.readable?.isAwaited = true
+        return true
     }
 
-    private mutating func newCalls(
-        _ calls: [GeneratedToolCall]
-    ) -> [ChatChunkEncoder.ToolCallDelta] {
-        var random = SystemRandomNumberGenerator()
-        return calls.enumerated().compactMap { index, call in
-            guard !call.name.isEmpty else { return nil }
-            let known = index < read.calls.count ? Array(read.calls[index].arguments.utf8) : []
-            let arguments = Array(call.arguments.utf8)
-            let isNew = index >= callIDs.count
-            if isNew {
-                callIDs.append(
-                    call.id.isEmpty ? AnswerIdentity.toolCallID(using: &random) : call.id)
-            }
-            guard isNew || arguments.count > known.count else { return nil }
-            var delta = ChatChunkEncoder.ToolCallDelta(
-                index: index,
-                arguments: arguments.starts(with: known)
-                    ? Array(arguments[known.count...]) : [])
-            if isNew { delta.opening = .init(id: callIDs[index], name: call.name) }
-            return delta
+    /// What is to be read; `nil` if there is nothing.
+    mutating func passage() -> ReadableAnswer.Passage? {
+        guard finish == nil, ending != nil || readable?.isUnread == true else {
+            readable?.isAwaited = false
+            return nil
         }
+        return readable?.passage(ending: ending)
+    }
+
+    /// Notes what a passage says.
+    ///
+    /// - Returns: what is new of that.
+    mutating func didRead(_ message: GeneratedMessage?, isWhole: Bool) -> News {
+        guard let news = readable?.didRead(message, isWhole: isWhole) else { return News() }
+        readable?.isAwaited = false
+        if isWhole, let ending {
+            finish = ending == .length ? .length : toolCalls.isEmpty ? .stop : .toolCalls
+        }
+        return note(news)
     }
 }
 

@@ -4,10 +4,13 @@ import MartletTransport
 import Synchronization
 
 /// One request for text while its choices are generated: makes the answer of what the model tells.
+///
+/// What the model tells comes by its own thread, which has other sequences to go on with: here it
+/// does work by the token alone. Answers that are to be read are so by an ``AnswerReader``.
 final class GenerationSession: Sendable {
     typealias Completion = @Sendable (Result<HTTPResponse, any Error>) -> Void
 
-    private struct State {
+    struct State {
         var choices: [GeneratedChoice]
         var encoder: AnswerEncoder
         /// The model's names of the choices, as far as they are known.
@@ -24,10 +27,12 @@ final class GenerationSession: Sendable {
         var isOver = false
     }
 
-    private let plan: GenerationPlan
+    let plan: GenerationPlan
     private let streamBytesMax: Int
     private let observer: GenerationObserver
-    private let state: Mutex<State>
+    /// `nil` where the text is the message as it is.
+    let reader: AnswerReader?
+    let state: Mutex<State>
 
     /// Prepares an answer.
     ///
@@ -35,12 +40,14 @@ final class GenerationSession: Sendable {
     ///   - plan: what is to be generated.
     ///   - streamBytesMax: bytes of events that may wait for the client.
     ///   - observer: takes the times of tokens.
+    ///   - reader: has the answer read, if it is more than its text.
     ///   - completion: takes the answer or its beginning, once.
     init(
         _ plan: GenerationPlan, streamBytesMax: Int, observer: GenerationObserver,
-        completion: @escaping Completion
+        reader: () -> AnswerReader, completion: @escaping Completion
     ) {
         self.plan = plan
+        self.reader = plan.chat?.isPlain == false ? reader() : nil
         self.streamBytesMax = streamBytesMax
         self.observer = observer
         let count = plan.requests.count
@@ -104,19 +111,24 @@ final class GenerationSession: Sendable {
     }
 
     private func take(_ token: GeneratedToken, choice: Int) {
-        let (toCancel, isFull) = advance { state -> (GenerationID?, Bool) in
-            guard !state.isOver, !state.choices[choice].isStopped else { return (nil, false) }
+        let (toCancel, isFull, isToRead) = advance { state -> (GenerationID?, Bool, Bool) in
+            guard !state.isOver, !state.choices[choice].isStopped else {
+                return (nil, false, false)
+            }
             let news = state.choices[choice].receive(token)
             let isFull = !news.isEmpty && !send(news, choice: choice, &state)
-            guard state.choices[choice].isStopped else { return (nil, isFull) }
+            // Whole answers are read once.
+            let isToRead = plan.streams && state.choices[choice].awaitReading()
+            guard state.choices[choice].isStopped else { return (nil, isFull, isToRead) }
             if state.ids[choice] == nil { state.unwanted[choice] = .stop }
-            return (state.ids[choice], isFull)
+            return (state.ids[choice], isFull, isToRead)
         }
         if let toCancel { plan.target.model.cancel(toCancel, reason: .stop) }
         if isFull { fail(GenerationSession.slowClient) }
+        if isToRead { readSoon(choice, after: .zero) }
     }
 
-    private static let slowClient = ServingError(
+    static let slowClient = ServingError(
         .resourceExhausted, "The client reads the stream more slowly than it is written")
 
     private func take(_ reason: FinishReason, _ usage: GenerationUsage, choice: Int) {
@@ -130,18 +142,33 @@ final class GenerationSession: Sendable {
             return
         case .stop, .length: break
         }
-        let isFull = advance { state -> Bool in
-            guard !state.isOver else { return false }
+        let (isFull, isToRead) = advance { state -> (Bool, Bool) in
+            guard !state.isOver else { return (false, false) }
             let news = state.choices[choice].end(reason, usage)
-            var isTaken = news.isEmpty || send(news, choice: choice, &state)
-            if plan.streams, let finish = state.choices[choice].finish {
-                let bytes = state.encoder.end(finish, choice: choice)
-                isTaken = write(bytes, &state) && isTaken
-            }
-            state.unfinished -= 1
-            return !isTaken
+            let isTaken = tell(news, choice: choice, &state)
+            return (!isTaken, state.choices[choice].finish == nil)
         }
-        if isFull { fail(GenerationSession.slowClient) } else { finishIfDone() }
+        if isFull {
+            fail(GenerationSession.slowClient)
+        } else if isToRead {
+            readToTheEnd(choice)
+        } else {
+            finishIfDone()
+        }
+    }
+
+    /// Sends what is new of a choice, and its end if it has ended; `false` if the client does not
+    /// take it.
+    func tell(
+        _ news: GeneratedChoice.News, choice: Int, _ state: inout State
+    ) -> Bool {
+        var isTaken = news.isEmpty || send(news, choice: choice, &state)
+        guard let finish = state.choices[choice].finish else { return isTaken }
+        if plan.streams {
+            isTaken = write(state.encoder.end(finish, choice: choice), &state) && isTaken
+        }
+        state.unfinished -= 1
+        return isTaken
     }
 
     // MARK: The answer
@@ -149,7 +176,7 @@ final class GenerationSession: Sendable {
     /// Changes the state, and gives the answer if that began it.
     ///
     /// Outside the lock: whoever takes the answer may end the request at once.
-    private func advance<Value: Sendable>(_ change: (inout State) -> Value) -> Value {
+    func advance<Value: Sendable>(_ change: (inout State) -> Value) -> Value {
         let (value, begun) = state.withLock { state in
             let value = change(&state)
             defer { state.begun = nil }
@@ -182,7 +209,7 @@ final class GenerationSession: Sendable {
         return writer.write(bytes) != .full
     }
 
-    private func finishIfDone() {
+    func finishIfDone() {
         let answer = state.withLock { state -> (Completion, HTTPResponse)? in
             guard state.unfinished == 0, !state.isOver else { return nil }
             state.isOver = true
@@ -210,13 +237,17 @@ final class GenerationSession: Sendable {
     }
 
     /// Ends the answer by an error, and all that is generated for it.
-    private func fail(_ error: ServingError) {
+    func fail(_ error: ServingError) {
         let (completion, ids) = state.withLock { state -> (Completion?, [GenerationID?]) in
             guard !state.isOver else { return (nil, []) }
             state.isOver = true
             if let writer = state.writer {
-                _ = writer.write(OpenAIErrorAnswer(error).event)
-                writer.finish()
+                // A stream without room for its error must not look whole.
+                if writer.write(OpenAIErrorAnswer(error).event) == .full {
+                    writer.abort()
+                } else {
+                    writer.finish()
+                }
             }
             defer { state.completion = nil }
             return (state.completion, state.ids)

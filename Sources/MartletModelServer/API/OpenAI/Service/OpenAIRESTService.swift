@@ -11,6 +11,7 @@ struct OpenAIRESTService: RESTService {
     let bounds: OpenAILimits
     /// Says which priorities count.
     let admission: RequestAdmission
+    private let readers = AnswerReader.Source()
 
     init(
         manager: ModelManager, metrics: GenerationMetrics, limits: Limits, bounds: OpenAILimits,
@@ -47,12 +48,12 @@ struct OpenAIRESTService: RESTService {
         case .chatCompletions:
             let chat = try ChatRequest(decoding: request.body, limits: limits, bounds: bounds)
             let planner = try planner(of: chat.options.model, request, &subject)
-            return generate(try planner.plan(chat), request)
+            return try generate(try planner.plan(chat), request)
         case .completions:
             let wanted = try CompletionRequest(
                 decoding: request.body, limits: limits, bounds: bounds)
             let planner = try planner(of: wanted.options.model, request, &subject)
-            return generate(try planner.plan(wanted), request)
+            return try generate(try planner.plan(wanted), request)
         case .embeddings: return .ready(try embed(request, &subject))
         case .rerank: return .ready(try rank(request, &subject))
         case .tokenize: return .ready(try tokenize(request, &subject))
@@ -79,12 +80,14 @@ struct OpenAIRESTService: RESTService {
 
     private func generate(
         _ plan: GenerationPlan, _ request: HTTPRequest
-    ) -> Answer<HTTPResponse> {
+    ) throws -> Answer<HTTPResponse> {
+        try plan.checkRoom()
         let observer = metrics.observer(of: plan.target.model.id.model)
         let bytesMax = limits.streamBufferBytes
         return .later { completion in
             GenerationSession(
-                plan, streamBytesMax: bytesMax, observer: observer, completion: completion
+                plan, streamBytesMax: bytesMax, observer: observer, reader: readers.reader,
+                completion: completion
             ).start(request.context.cancellation)
         }
     }

@@ -124,6 +124,14 @@ struct ToolCallForm: Sendable {
         return GeneratedMessage(content: text)
     }
 
+    /// Whether a text that begins so can be no call, whatever follows.
+    func staysPlain(after beginning: String) -> Bool {
+        guard !isRequired, let start = beginning.first(where: { !$0.isWhitespace }) else {
+            return false
+        }
+        return start != "{"
+    }
+
     private func call(in text: String) -> GeneratedToolCall? {
         guard
             case .object(let members)? = try? JSONValue(
@@ -151,4 +159,6 @@ struct ToolCallChat: RenderedChat {
     func read(_ text: String, isPartial: Bool) throws -> GeneratedMessage {
         try form.read(text, isPartial: isPartial)
     }
+
+    func staysPlain(after beginning: String) -> Bool { form.staysPlain(after: beginning) }
 }
