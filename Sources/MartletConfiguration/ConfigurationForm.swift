@@ -159,12 +159,14 @@ extension ConfigurationForm where Value == String {
 extension ConfigurationForm
 where Value: RawRepresentable & CaseIterable, Value.RawValue == String {
     /// One of the cases of an enumeration.
-    public static func word() -> Self {
-        let words = Value.allCases.map(\.rawValue)
+    ///
+    /// - Parameter cases: those that may be named; all unless given.
+    public static func word(among cases: [Value] = Array(Value.allCases)) -> Self {
+        let words = cases.map(\.rawValue)
         let meaning = "one of \(words.joined(separator: ", "))"
         return ConfigurationForm(kind: .word(words), written: { $0.rawValue }) { value, problems in
             guard let text = value.text(meaning, problems: &problems) else { return nil }
-            if let word = Value(rawValue: text) { return word }
+            if let word = cases.first(where: { $0.rawValue == text }) { return word }
             let nearest = nearestMatch(to: text, among: words)
             let remedy = nearest.map { "; did you mean '\($0)'?" } ?? ""
             problems.add(value, "\(value.shown) is not \(meaning)\(remedy)")

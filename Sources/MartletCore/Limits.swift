@@ -38,8 +38,28 @@ public struct Limits: Sendable, Equatable {
     /// Longest pause between two parts of a request body (`--body-timeout-seconds`).
     public var bodyTimeout: Duration = .seconds(60)
 
+    /// Least bytes a second of a request body, on average; 0 for any
+    /// (`--min-body-bytes-per-second`).
+    ///
+    /// Each byte earns a client the time for it, up to ``bodyTimeout``; streaming gRPC calls may be
+    /// silent, and are not measured.
+    public var bodyBytesPerSecondMin = 240
+
+    /// How long a request body may be slower, from its head on (`--body-grace-seconds`).
+    public var bodyGrace: Duration = .seconds(10)
+
     /// How long an idle connection is kept (`--idle-timeout-seconds`).
     public var idleTimeout: Duration = .seconds(300)
+
+    /// How long a client's machine may leave bytes unacknowledged, or take none, before its
+    /// connection is given up; zero for as long as the system likes
+    /// (`--tcp-user-timeout-seconds`).
+    public var unacknowledgedTimeout: Duration = .seconds(60)
+
+    /// How long a connection is silent before its client's machine is asked whether it is there; it
+    /// is given up after three questions without an answer, each a quarter of that after the one
+    /// before. Zero to never ask (`--tcp-keepalive-seconds`).
+    public var keepalive: Duration = .seconds(120)
 
     /// Longest wait for the answer to an HTTP request, from its head on; `nil` waits for ever
     /// (`--rest_api_timeout_in_ms` of `tensorflow_model_server`).

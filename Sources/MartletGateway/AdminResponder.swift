@@ -7,26 +7,20 @@ struct AdminResponder: RequestResponder {
     let policy: GatewayPolicy
     let reloader: PolicyReloader
     let metrics: MetricsRegistry
-    /// What operators show who change something; `nil` where that needs nothing.
-    let token: String?
+    let access: AdminPortAccess
 
     func respond(to request: HTTPRequest, reply: Reply<HTTPResponse>) {
-        guard request.method == "POST" else {
-            reply.send(answer(to: request))
-            return
-        }
-        guard isAuthorised(request) else {
-            guard token != nil else {
-                reply.send(
-                    error(403, "Without admin.token_file this is for the machine itself alone"))
-                return
+        if let refusal = access.refusal(of: request) {
+            var response = error(refusal.status, refusal.message)
+            if refusal.status == 401 {
+                response.headers.add("www-authenticate", "Bearer realm=\"martlet-admin\"")
             }
-            var refusal = error(401, "Send the admin token as 'Authorization: Bearer TOKEN'")
-            refusal.headers.add("www-authenticate", "Bearer realm=\"martlet-admin\"")
-            reply.send(refusal)
-            return
+            reply.send(response)
+        } else if request.method == "POST" {
+            change(request, reply)
+        } else {
+            reply.send(answer(to: request))
         }
-        change(request, reply)
     }
 
     /// Does what changes something.
@@ -64,14 +58,6 @@ struct AdminResponder: RequestResponder {
         return json(200, "{\"route\": \"\(name)\", \"weight\": 0}\n")
     }
 
-    private func isAuthorised(_ request: HTTPRequest) -> Bool {
-        guard let token else { return request.context.isFromThisMachine }
-        guard let shown = request.headers.first("authorization"), shown.hasPrefix("Bearer ") else {
-            return false
-        }
-        return SecretDigest(of: String(shown.dropFirst(7))).isSame(as: SecretDigest(of: token))
-    }
-
     private func notFound(_ request: HTTPRequest) -> HTTPResponse {
         error(404, "Not found: \(request.method) \(request.path)")
     }
@@ -85,6 +71,8 @@ struct AdminResponder: RequestResponder {
     }
 
     func didRefuse(_ refusal: Refusal) {}
+
+    func didEnd(_ flood: HTTP2Flood) { policy.journal.didEnd(flood) }
 
     private func answer(to request: HTTPRequest) -> HTTPResponse {
         switch (request.method, request.path) {
@@ -136,15 +124,6 @@ extension CanaryController.State {
         case .held: "held"
         case .completed: "completed"
         case .rolledBack: "rolled_back"
-        }
-    }
-}
-
-extension RequestContext {
-    /// Whether the client is on this machine.
-    fileprivate var isFromThisMachine: Bool {
-        ["127.", "[::1]", "::1", "[::ffff:127.", "::ffff:127.", "unix"].contains {
-            remoteAddress.hasPrefix($0)
         }
     }
 }

@@ -255,7 +255,7 @@ extension BalancedAttempt {
 extension ForwardingFailure {
     var asAttemptFailure: AttemptFailure {
         switch self {
-        case .connectFailed: .connectFailed
+        case .connectFailed, .noHTTP2: .connectFailed
         case .connectionClosed: .connectionClosedBeforeResponse
         case .unprocessed, .full: .streamUnprocessed
         case .timedOut: .timeout

@@ -111,6 +111,7 @@ public struct Gateway: Service {
             file: configuration.policyFile, nodes: configuration.givenNodes, policy: policy,
             didChange: didChange, shared: shared, logger: logger)
         var options = ListenerOptions()
+        options.acceptsOnEveryLoop = traffic.listen.reusePort
         options.tls = configuration.tls ?? traffic.serverTLS
         let listener = try await Listener.bind(
             to: .tcp(host: configuration.listen.host, port: configuration.listen.port),
@@ -120,7 +121,8 @@ public struct Gateway: Service {
             host: configuration.admin.host, port: configuration.admin.port,
             responder: AdminResponder(
                 policy: policy, reloader: reloader, metrics: metrics,
-                token: try traffic.admin.token()),
+                access: try AdminPortAccess(
+                    traffic.admin, host: configuration.admin.host)),
             limits: configuration.limits, eventLoops: eventLoops, logger: logger)
         let checker = HealthChecker(
             policy: policy, eventLoops: eventLoops, changes: changes)
@@ -210,8 +212,14 @@ extension Gateway.Configuration {
             ?? pool.balancing
         pool.health.interval = healthCheckInterval
         pool.health.timeout = healthCheckTimeout
-        pool.outliers.consecutiveFailures = outliers?.consecutiveFailures ?? 0
-        if let outliers { pool.outliers.ejectionTime = outliers.baseEjectionTime }
+        if let outliers {
+            pool.outliers.consecutiveFailures = outliers.consecutiveFailures ?? 0
+            pool.outliers.ejectionTime = outliers.baseEjectionTime
+        } else {
+            pool.outliers.consecutiveFailures = 0
+            pool.outliers.successRateDeviations = 0
+            pool.outliers.latencyRatioMax = 0
+        }
         pool.connectTimeout = forwarding.connectTimeout
         pool.idleTimeout = forwarding.upstreamIdleTimeout
         pool.tls = endpointTLS.map {
@@ -224,19 +232,5 @@ extension Gateway.Configuration {
         route.retries.attemptsMax = attemptsMax
         policy.routes = [route]
         return policy
-    }
-}
-
-extension TrafficPolicy.Admin {
-    /// The token that operators show; `nil` without a file.
-    func token() throws -> String? {
-        try tokenFile.map { file in
-            let text = try ConfigurationFile.text(of: file, bytesMax: 4096)
-            let token = text.trimmingCharacters(in: .whitespacesAndNewlines)
-            guard !token.isEmpty else {
-                throw ServingError.invalidArgument("The admin token file \(file) is empty")
-            }
-            return token
-        }
     }
 }

@@ -24,6 +24,7 @@ final class GatewayJournal: Sendable {
     private let loadReportsTaken: Counter
     private let loadReportsIgnored: Counter
     private let probes: CounterFamily
+    private let floods: HTTP2FloodCounters
     private let spentTokens: SpentTokens
     private let fallbacks: FallbackCounter
     private let accessLog: AccessLog
@@ -68,6 +69,7 @@ final class GatewayJournal: Sendable {
             "martlet_gateway_probes_total",
             help: "Endpoints asked for their load between health checks, by what came of it.",
             labelNames: ["outcome"])
+        floods = HTTP2FloodCounters(in: metrics)
         spentTokens = SpentTokens(metrics)
         fallbacks = FallbackCounter(metrics)
         restDurations = durationFamily.with(RequestAPI.rest.rawValue)
@@ -105,6 +107,9 @@ final class GatewayJournal: Sendable {
     func didIgnoreLoadReport() { loadReportsIgnored.increment() }
 
     func didProbe(_ outcome: ProbeGate.Outcome) { probes.with(outcome.rawValue).increment() }
+
+    /// Counts a connection that was ended for a flood.
+    func didEnd(_ flood: HTTP2Flood) { floods.count(flood) }
 
     /// Counts and logs that an endpoint was ejected or returned.
     func note(_ change: EjectionChange, _ logger: Logger) {

@@ -84,6 +84,8 @@ extension GatewayPolicy {
 
     // MARK: The end
 
+    func didEnd(_ flood: HTTP2Flood) { journal.didEnd(flood) }
+
     func didFinish(_ outcome: ForwardedOutcome, _ plan: ForwardingPlan) {
         let state = plan.state as? RequestState
         if let original = state?.original {
@@ -92,8 +94,8 @@ extension GatewayPolicy {
         }
         journal.didFinish(outcome)
         if let undecided = plan.state as? UndecidedRequest {
-            // A client that has gone before its body came; a refusal has given the lease back.
-            if outcome.httpStatus == 0 { release(undecided.grant) }
+            // No whole body came: the client has gone, sent what is none, too much, or too late.
+            release(undecided.takeGrant())
             return
         }
         guard let state else { return }

@@ -12,7 +12,7 @@ extension GatewayPolicy {
         if let undecided = plan.state as? UndecidedRequest {
             do throws(ForwardingRefusal) {
                 guard let body else {
-                    release(undecided.grant)
+                    release(undecided.takeGrant())
                     throw ForwardingRefusal(
                         ServingError(
                             .resourceExhausted,
@@ -92,7 +92,7 @@ extension GatewayPolicy {
         _ undecided: UndecidedRequest, body: [UInt8]
     ) throws(ForwardingRefusal) -> ForwardingPlan {
         let request = undecided.request
-        var grant = undecided.grant
+        var grant = undecided.takeGrant()
         do throws(ForwardingRefusal) {
             let rules = current
             let model = try GatewayPolicy.model(of: request, body: body)

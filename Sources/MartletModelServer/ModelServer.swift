@@ -145,6 +145,9 @@ public final class ModelServer: RequestResponder {
     /// How busy the node is, for those who ask to be told along with an answer.
     public var loadReport: LoadReport? { health.loadReport }
 
+    /// Counts a connection that the transport ended for a flood.
+    public func didEnd(_ flood: HTTP2Flood) { journal.didEnd(flood) }
+
     /// Writes down what the transport refused by itself.
     public func didRefuse(_ refusal: Refusal) {
         let isREST = refusal.api == .rest

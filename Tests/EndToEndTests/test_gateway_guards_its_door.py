@@ -23,6 +23,7 @@ from harness.clients import (
     predict_request,
     refused,
 )
+from harness.http1 import RawConnection
 from harness.models import fixture
 from harness.policies import change, follow, pool
 from harness.tensors import tensor
@@ -440,6 +441,38 @@ def test_two_different_keys_in_one_request_let_nobody_in(keyed):
     url = f"http://{gateway.address}{PREDICT}"
     twice = ("-H", "X-API-Key: wrong", "-H", f"X-API-Key: {ALICE}")
     assert curl(*twice, "-d", BODY, url)[1] == 401
+
+
+CHAT = f"POST /v1/chat/completions HTTP/1.1\r\nHost: g\r\nX-API-Key: {ALICE}\r\n"
+# Requests that end before all of the body has come by which they are decided on.
+UNFINISHED = {
+    "a chunk without a size": ("Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
+    "a chunk without its end": ("Transfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n", 400),
+    "a length beyond all": ("Content-Length: 99999999999\r\n\r\n", 413),
+    "the client hangs up": ("Content-Length: 10\r\n\r\n{", None),
+}
+
+
+@pytest.mark.parametrize("way", UNFINISHED)
+def test_requests_that_end_before_their_body_give_their_quota_back(keyed, node, way):
+    rest, status = UNFINISHED[way]
+    gateway = keyed(key("alice", ALICE, quotas={"concurrent": 2}))
+    policy = json.loads(gateway.policy.path.read_text(encoding="utf-8"))
+    named = {"name": "named", "pool": "main", "match": {"models": ["half_plus_two"]}}
+    change(gateway, {**policy, "routes": [named]})
+    for _ in range(4):
+        with RawConnection(gateway.address) as connection:
+            connection.send((CHAT + rest).encode())
+            if status is not None:
+                assert connection.read_response().status == status
+
+    def answer():
+        body = {"model": "unknown", "messages": []}
+        return gateway.rest.post("/v1/chat/completions", body, headers=bearer(ALICE)).status_code
+
+    # Without a route; a key that is held for ever would answer with 429.
+    await_until(lambda: answer() == 404, "the key to have room again")
+    assert [answer() for _ in range(4)] == [404] * 4
 
 
 @pytest.mark.parametrize("path", ["/healthz/live", "/healthz/ready", "/v2/health/ready"])

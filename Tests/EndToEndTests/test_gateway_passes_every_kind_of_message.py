@@ -932,6 +932,9 @@ def test_floods_end_their_connection_and_nobody_else_notices(martlet, node, kind
         thread.join(20)
     assert failures == []
     assert code not in (None, 0), "the flood was borne without a GOAWAY"
+    # By its code (ENHANCE_YOUR_CALM): other faults are no floods.
+    floods = gateway.admin.metrics().total("martlet_http2_floods_total")
+    assert floods == (1 if code == 0xB else 0)
     assert gateway.resident_bytes() - before < 64 * MIB
     gateway.assert_unharmed()
 

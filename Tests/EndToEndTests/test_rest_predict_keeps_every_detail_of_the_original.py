@@ -178,6 +178,18 @@ def test_requests_over_rest_that_take_too_long_time_out(martlet, steps_lasting):
     node.assert_unharmed()
 
 
+def test_requests_over_rest_wait_no_longer_than_their_client(node, steps_lasting):
+    impatient = {"x-request-timeout-ms": "200"}
+    slow = node.rest.predict("matrix", {"inputs": steps_lasting(1.0)}, headers=impatient)
+    assert_rest_error(slow, 504, "Timed out waiting for notification")
+    for value in ("0", "soon", "1.5", "9999999999"):
+        wrong = node.rest.predict(
+            "half_plus_two", {"instances": [1.0]}, headers={"x-request-timeout-ms": value}
+        )
+        assert_rest_error(wrong, 400, re.compile("x-request-timeout-ms is not one number"))
+    node.assert_unharmed()
+
+
 def test_predictions_over_grpc_are_sent_as_content_when_the_operator_says_so(martlet, node):
     compact = martlet.serve(("half_plus_two", "outputs"), "--tensor-content")
     inputs = {"x": tensor("float", [1.0, 4.0])}

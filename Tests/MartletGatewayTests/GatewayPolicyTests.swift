@@ -89,6 +89,12 @@ struct GatewayPolicyTests {
         #expect(directory.status.endpoints.map(\.healthy) == [false, true])
     }
 
+    /// It may be well for all who come by HTTP/1.1.
+    @Test func endpointWithoutHTTP2_isRetriedElsewhereAndLeftIn() {
+        #expect(next(.noHTTP2) == b)
+        #expect(directory.status.endpoints.map(\.healthy) == [true, true])
+    }
+
     @Test func connectionThatCloses_isCountedRetriedElsewhereAndLeavesTheEndpointIn() {
         #expect(next(.connectionClosed) == b)
         #expect(retries("connection_closed"))

@@ -66,6 +66,27 @@ struct RouteAttemptsTests {
         #expect(!route.allowsRetry(after: failed([a], .connectionClosed), now: .zero))
     }
 
+    /// What may be named and would never be tried again would mean nothing.
+    @Test func everyFailureThatMayBeNamed_isRepeated_andAllAreUnlessSomeAreNamed() {
+        for failure in AttemptFailure.allCases {
+            let attempt = FailedAttempt(tried: [], attempt: 1, failure: failure)
+            let isRepeated = RetryDecision.decide(after: attempt) == .retry(excluding: [])
+            #expect(isRepeated == AttemptFailure.retriable.contains(failure), "\(failure)")
+        }
+        #expect(route().retriedFailures == Set(AttemptFailure.retriable))
+    }
+
+    @Test func failuresThatAreNamed_areRepeated_andNoOthers() {
+        let named: [AttemptFailure] = [
+            .connectFailed, .streamUnprocessed, .connectionClosedBeforeResponse,
+        ]
+        let route = route { $0.retries.failures = named }
+        #expect(route.allowsRetry(after: failed([a], .connectionClosed), now: .zero))
+        for failure in [ForwardingFailure.serverError, .refused, .attemptTimedOut, .upstreamLost] {
+            #expect(!route.allowsRetry(after: failed([a], failure), now: .zero), "\(failure)")
+        }
+    }
+
     // MARK: Hedging
 
     private func waiting(_ tried: [UpstreamAddress], _ elapsed: Duration) -> WaitingForwarding {

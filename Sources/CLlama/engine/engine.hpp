@@ -127,6 +127,11 @@ inline bool is_token(const martlet_llama_model *model, int32_t token) {
     return token >= 0 && token < llama_vocab_n_tokens(model->vocabulary);
 }
 
+/// Whether its tokens stand for text: the engine ends the process for what asks one without.
+inline bool has_text(const martlet_llama_model *model) {
+    return llama_vocab_type(model->vocabulary) != LLAMA_VOCAB_TYPE_NONE;
+}
+
 /// The scores of an output of the last batch; NULL if it was not wanted.
 const float *output_scores(martlet_llama_context *, size_t index);
 /// The first place of the largest score, or -1 if all are no numbers.

@@ -89,6 +89,11 @@ int32_t model_load(
         }
         model->vocabulary = llama_model_get_vocab(model->model);
         model->is_vocabulary_only = given->vocabulary_only;
+        if (!has_text(model.get()) && !given->vocabulary_only) {
+            return fail(
+                error, MARTLET_LLAMA_FAILED,
+                "the file has no tokenizer: its tokens stand for no text");
+        }
         load_templates(*model);
         *result = model.release();
         return MARTLET_LLAMA_OK;

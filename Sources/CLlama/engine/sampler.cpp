@@ -1,32 +1,10 @@
-// Choosing the next token of a sequence.
-//
-// A grammar is asked about the chosen token alone first, and about the whole vocabulary only if it
-// refuses that: mostly the model follows it by itself, and the second takes milliseconds.
-#include "engine.hpp"
+// The making of samplers, and what they remember.
+#include "sampler.hpp"
 
 #include "common.h"
 
 #include <algorithm>
 #include <cmath>
-
-struct sampler_deleter {
-    void operator()(llama_sampler *sampler) const { llama_sampler_free(sampler); }
-};
-using sampler_pointer = std::unique_ptr<llama_sampler, sampler_deleter>;
-
-struct martlet_llama_sampler {
-    const martlet_llama_model *owner = nullptr;
-    sampler_pointer chain;
-    /// None if the text is free.
-    sampler_pointer grammar;
-    /// What the grammar has read before the first generated token.
-    std::vector<int32_t> opening;
-    /// The likeliest token as the model gave it: needs no list of candidates.
-    bool is_greedy = false;
-    /// The grammar is in no state to go on from.
-    bool is_broken = false;
-    std::vector<llama_token_data> candidates;
-};
 
 namespace {
 
@@ -93,8 +71,7 @@ public:
         count_++;
     }
 
-    /// Returns whether there is any.
-    bool add_biases(const martlet_llama_sampler_parameters &given) {
+    void add_biases(const martlet_llama_sampler_parameters &given) {
         std::vector<llama_logit_bias> biases;
         for (size_t index = 0; index < given.bias_count; index++) {
             biases.push_back({given.biases[index].token, given.biases[index].bias});
@@ -104,10 +81,9 @@ public:
         for (int32_t index = 0; index < count; index++) {
             biases.push_back({suppressed[index], -INFINITY});
         }
-        if (biases.empty()) return false;
+        if (biases.empty()) return;
         add(llama_sampler_init_logit_bias(
             size(), static_cast<int32_t>(biases.size()), biases.data()));
-        return true;
     }
 
     void add_penalties(const martlet_llama_sampler_parameters &given) {
@@ -127,6 +103,7 @@ public:
     }
 
     void add_truncations(const martlet_llama_sampler_parameters &given) {
+        if (given.temperature == 0 || given.mirostat != 0) return;
         if (given.top_n_sigma > 0) add(llama_sampler_init_top_n_sigma(given.top_n_sigma));
         if (given.top_k > 0) add(llama_sampler_init_top_k(given.top_k));
         if (given.typical_p < 1) add(llama_sampler_init_typical(given.typical_p, 1));
@@ -263,12 +240,17 @@ int32_t sampler_create(
         auto sampler = std::make_unique<martlet_llama_sampler>();
         sampler->owner = model;
         chain_builder builder(model);
-        builder.add_biases(*given);
-        builder.add_penalties(*given);
-        if (given->temperature > 0 && given->mirostat == 0) builder.add_truncations(*given);
-        sampler->is_greedy = given->temperature == 0 && builder.count() == 0;
+        builder.add_truncations(*given);
         builder.add_choice(*given);
         sampler->chain = builder.take();
+        chain_builder adjustments(model);
+        adjustments.add_biases(*given);
+        adjustments.add_penalties(*given);
+        if (adjustments.count() > 0) sampler->adjustments = adjustments.take();
+        sampler->is_greedy = given->temperature == 0;
+        sampler->learns = given->temperature > 0 && given->mirostat > 0;
+        sampler->seed = given->seed;
+        seed_chance(*sampler);
         add_grammar(*sampler, *given);
         *result = sampler.release();
         return MARTLET_LLAMA_OK;
@@ -277,50 +259,6 @@ int32_t sampler_create(
 
 void sampler_free(martlet_llama_sampler *sampler) {
     delete sampler;
-}
-
-bool grammar_allows(martlet_llama_sampler &sampler, int32_t token) {
-    llama_token_data single{token, 1, 0};
-    llama_token_data_array array{&single, 1, -1, false};
-    llama_sampler_apply(sampler.grammar.get(), &array);
-    return single.logit != -INFINITY;
-}
-
-llama_token_data_array all_candidates(martlet_llama_sampler &sampler, const float *scores) {
-    const auto count = static_cast<size_t>(llama_vocab_n_tokens(sampler.owner->vocabulary));
-    sampler.candidates.resize(count);
-    for (size_t index = 0; index < count; index++) {
-        sampler.candidates[index] = {static_cast<llama_token>(index), scores[index], 0};
-    }
-    return {sampler.candidates.data(), count, -1, false};
-}
-
-int32_t choose(martlet_llama_sampler &sampler, llama_token_data_array &array) {
-    llama_sampler_apply(sampler.chain.get(), &array);
-    const bool is_chosen = array.selected >= 0 && static_cast<size_t>(array.selected) < array.size;
-    if (!is_chosen) throw std::runtime_error("sampling chose no token");
-    return array.data[array.selected].id;
-}
-
-int32_t choose_freely(martlet_llama_sampler &sampler, const float *scores) {
-    if (sampler.is_greedy) {
-        const auto count = static_cast<size_t>(llama_vocab_n_tokens(sampler.owner->vocabulary));
-        const int32_t best = index_of_maximum(scores, count);
-        if (best < 0) throw std::runtime_error("the scores are no numbers");
-        return best;
-    }
-    auto array = all_candidates(sampler, scores);
-    return choose(sampler, array);
-}
-
-int32_t choose_by_grammar(martlet_llama_sampler &sampler, const float *scores) {
-    auto array = all_candidates(sampler, scores);
-    llama_sampler_apply(sampler.grammar.get(), &array);
-    const bool has_any = std::any_of(array.data, array.data + array.size, [](const auto &data) {
-        return data.logit > -INFINITY;
-    });
-    if (!has_any) throw std::runtime_error("the grammar allows none of the model's tokens here");
-    return choose(sampler, array);
 }
 
 void require_usable(const martlet_llama_sampler &sampler) {
@@ -335,10 +273,7 @@ int32_t sampler_sample(
         if (context->owner != sampler->owner) throw invalid_call("the context is another model's");
         const float *scores = output_scores(context, index);
         if (scores == nullptr) throw invalid_call("there is no output of this token");
-        *token = choose_freely(*sampler, scores);
-        if (sampler->grammar && !grammar_allows(*sampler, *token)) {
-            *token = choose_by_grammar(*sampler, scores);
-        }
+        *token = choose_token(*sampler, scores);
         return MARTLET_LLAMA_OK;
     });
 }
@@ -358,6 +293,7 @@ int32_t sampler_accept(
             llama_sampler_accept(sampler->grammar.get(), token);
             sampler->is_broken = false;
         }
+        if (sampler->adjustments) llama_sampler_accept(sampler->adjustments.get(), token);
         llama_sampler_accept(sampler->chain.get(), token);
         return MARTLET_LLAMA_OK;
     });
@@ -365,7 +301,9 @@ int32_t sampler_accept(
 
 int32_t sampler_reset(martlet_llama_sampler *sampler, martlet_llama_error *error) {
     return guarded(error, [&]() -> int32_t {
+        if (sampler->adjustments) llama_sampler_reset(sampler->adjustments.get());
         llama_sampler_reset(sampler->chain.get());
+        seed_chance(*sampler);
         if (sampler->grammar) {
             sampler->is_broken = true;
             llama_sampler_reset(sampler->grammar.get());
@@ -385,14 +323,24 @@ int32_t sampler_clone(
     return guarded(error, [&]() -> int32_t {
         auto copy = std::make_unique<martlet_llama_sampler>();
         copy->owner = sampler->owner;
+        if (sampler->adjustments) {
+            copy->adjustments.reset(llama_sampler_clone(sampler->adjustments.get()));
+        }
         copy->chain.reset(llama_sampler_clone(sampler->chain.get()));
         if (sampler->grammar) copy->grammar.reset(llama_sampler_clone(sampler->grammar.get()));
         copy->opening = sampler->opening;
         copy->is_greedy = sampler->is_greedy;
+        copy->learns = sampler->learns;
+        copy->seed = sampler->seed;
+        copy->chance = sampler->chance;
         copy->is_broken = sampler->is_broken;
         *result = copy.release();
         return MARTLET_LLAMA_OK;
     });
+}
+
+uint64_t sampler_whole_passes(const martlet_llama_sampler *sampler) {
+    return sampler->whole_passes;
 }
 
 }  // namespace
@@ -405,4 +353,5 @@ void add_sampler_functions(martlet_llama &table) {
     table.sampler_accept = sampler_accept;
     table.sampler_reset = sampler_reset;
     table.sampler_clone = sampler_clone;
+    table.sampler_whole_passes = sampler_whole_passes;
 }

@@ -10,6 +10,7 @@ int64_t tokenize(
     bool adds_special, bool reads_special, martlet_llama_error *error) {
     int64_t count = -1;
     guarded(error, [&]() -> int32_t {
+        if (!has_text(model)) throw invalid_call("the model has no tokenizer");
         if (text.count > INT32_MAX) throw invalid_call("the text is longer than 2 GiB");
         const int32_t room = static_cast<int32_t>(std::min<size_t>(capacity, INT32_MAX));
         const int32_t found = llama_tokenize(
@@ -26,7 +27,7 @@ int64_t token_bytes(
     const martlet_llama_model *model, int32_t token, char *buffer, size_t capacity,
     bool shows_special) {
     return guarded_or(int64_t{-1}, [&]() -> int64_t {
-        if (!is_token(model, token)) return -1;
+        if (!is_token(model, token) || !has_text(model)) return -1;
         const int32_t length = llama_token_to_piece(
             model->vocabulary, token, buffer,
             static_cast<int32_t>(std::min<size_t>(capacity, INT32_MAX)), 0, shows_special);
@@ -38,7 +39,7 @@ int64_t detokenize(
     const martlet_llama_model *model, const int32_t *tokens, size_t count, char *buffer,
     size_t capacity, bool removes_special, bool shows_special) {
     return guarded_or(int64_t{-1}, [&]() -> int64_t {
-        if (count > INT32_MAX) return -1;
+        if (count > INT32_MAX || !has_text(model)) return -1;
         for (size_t index = 0; index < count; index++) {
             if (!is_token(model, tokens[index])) return -1;
         }
@@ -55,7 +56,8 @@ bool token_ends(const martlet_llama_model *model, int32_t token) {
 }
 
 bool token_is_control(const martlet_llama_model *model, int32_t token) {
-    return is_token(model, token) && llama_vocab_is_control(model->vocabulary, token);
+    return is_token(model, token) && has_text(model) &&
+        llama_vocab_is_control(model->vocabulary, token);
 }
 
 }  // namespace

@@ -21,7 +21,7 @@ extern "C" {
 #endif
 
 /// Changes whenever something in this file does.
-enum { MARTLET_LLAMA_ABI = 1 };
+enum { MARTLET_LLAMA_ABI = 2 };
 
 enum {
     MARTLET_LLAMA_OK = 0,
@@ -435,6 +435,8 @@ typedef struct martlet_llama {
     int32_t (*sampler_reset)(martlet_llama_sampler *, martlet_llama_error *);
     int32_t (*sampler_clone)(
         const martlet_llama_sampler *, martlet_llama_sampler **, martlet_llama_error *);
+    /// How often its grammar was asked about the whole vocabulary, which is slow.
+    uint64_t (*sampler_whole_passes)(const martlet_llama_sampler *);
 
     // Chats. Thread-safe.
 

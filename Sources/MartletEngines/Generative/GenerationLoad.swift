@@ -78,11 +78,17 @@ public struct GenerationCounters: Sendable, Equatable {
     /// Cached sequences given up for want of cells or slots.
     public var evictions = 0
 
-    /// Tokens guessed ahead.
+    /// Tokens guessed ahead from what a sequence said before.
     public var draftsProposed = 0
 
     /// Of these, such as the model agreed with.
     public var draftsAccepted = 0
+
+    /// Tokens guessed ahead by a draft model.
+    public var modelDraftsProposed = 0
+
+    /// Of these, such as the model agreed with.
+    public var modelDraftsAccepted = 0
 
     /// Steps that succeeded.
     public var steps = 0

@@ -6,6 +6,9 @@ public struct LanguageModelFiles: Sendable, Equatable {
     /// LoRA adapters by name, each a file.
     public var adapters: [String: String]
 
+    /// The smaller model that guesses for it; `nil` for none.
+    public var draft: DraftModelFiles?
+
     /// Bytes of KV memory that a token takes in half precision.
     public var cellBytes: Int
 
@@ -30,6 +33,29 @@ public struct LanguageModelFiles: Sendable, Equatable {
         self.sizes = sizes
         self.partCount = partCount
         self.weightTypes = weightTypes
+    }
+}
+
+/// A smaller language model that guesses for another, checked.
+public struct DraftModelFiles: Sendable, Equatable {
+    /// The file; of several parts the first.
+    public var path: String
+
+    /// Bytes of all its files.
+    public var fileBytes: Int
+
+    /// Bytes of KV memory that a token takes in half precision.
+    public var cellBytes: Int
+
+    /// What the file says of the model's size.
+    public var sizes: LanguageModelSizes
+
+    /// Creates a description.
+    public init(path: String, fileBytes: Int, cellBytes: Int, sizes: LanguageModelSizes) {
+        self.path = path
+        self.fileBytes = fileBytes
+        self.cellBytes = cellBytes
+        self.sizes = sizes
     }
 }
 

@@ -3,6 +3,13 @@ import MartletCore
 
 /// Chooses the tokens of one sequence, and remembers what penalties and a grammar need.
 ///
+/// With a grammar, a token is chosen as if there were none, and the grammar is asked about it
+/// alone. If it is refused, the others are asked about in the order of their scores at temperature 0, so
+/// that the likeliest of those allowed is chosen; else in an order that is drawn, in which each of
+/// those allowed comes first with the probability that it has among them. Steps that keep only some
+/// tokens, such as top p, keep them of all tokens; where the grammar allows none of these, of those
+/// that it allows. Mirostat always chooses among those that it allows.
+///
 /// Used by one thread at a time, with the context it samples from.
 public final class LlamaSampler: Sendable {
     private let model: LlamaModel
@@ -69,6 +76,9 @@ public final class LlamaSampler: Sendable {
             model.library.api.sampler_reset(pointer, $0)
         }
     }
+
+    /// How often the grammar was asked about the whole vocabulary, which takes milliseconds.
+    public var wholePasses: Int { Int(clamping: model.library.api.sampler_whole_passes(pointer)) }
 
     /// Another sampler in the same state, with the same chance before it.
     public func copy() throws -> LlamaSampler {

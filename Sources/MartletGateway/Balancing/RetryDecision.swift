@@ -22,6 +22,12 @@ public enum AttemptFailure: String, Sendable, Hashable, CaseIterable {
     /// The endpoint answered that it failed.
     case serverError = "server_error"
 
+    /// Those after which there may be another attempt at all.
+    static let retriable: [AttemptFailure] = [
+        .connectFailed, .streamUnprocessed, .connectionClosedBeforeResponse, .attemptTimeout,
+        .endpointLost, .refused, .serverError,
+    ]
+
     /// The attempts that such a failure may have led to at most, whatever else is allowed: a request
     /// that breaks every endpoint it meets is not to meet many.
     var attemptsMax: Int { self == .serverError ? 2 : .max }

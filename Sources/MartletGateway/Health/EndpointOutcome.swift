@@ -68,11 +68,11 @@ enum EndpointOutcome: Sendable, Hashable {
     /// What it tells that an attempt came to no answer.
     ///
     /// An endpoint that hands a request back unprocessed is about to close that connection, in good
-    /// order.
+    /// order; and one that does not speak HTTP/2 may be well for all who come by HTTP/1.1.
     init(_ failure: ForwardingFailure) {
         switch failure {
         case .connectFailed, .connectionClosed: self = .failed(.connectionFailed)
-        case .unprocessed, .full: self = .declined
+        case .unprocessed, .full, .noHTTP2: self = .declined
         case .timedOut, .attemptTimedOut, .upstreamLost: self = .failed(.timedOut)
         case .refused: self = .declined
         case .serverError: self = .failed(.serverError)

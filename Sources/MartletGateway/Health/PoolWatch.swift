@@ -41,7 +41,7 @@ final class PoolWatch: Sendable {
                     dns.discovery, resolver: dns.resolver, seed: .random(in: .min ... .max),
                     logger: policy.logger)
                 for await case .success(let endpoints) in discovery.endpointSets() {
-                    take(endpoints, &checks, &group)
+                    take(pool.settings.own(endpoints), &checks, &group)
                 }
             }
             await group.waitForAll()
@@ -92,18 +92,24 @@ final class PoolWatch: Sendable {
 
     private func repeatCheck(of address: UpstreamAddress, _ check: Check) async {
         let settings = pool.settings.health
+        var version = pool.optionsVersion.load(ordering: .acquiring)
         // Files were read before, for requests; a client in the clear would only fail.
-        guard
-            let question = try? HealthCheck(
-                settings, tls: pool.settings.tls?.clientTLS, eventLoops: eventLoops)
-        else { return }
+        guard var question = question else { return }
         while !Task.isCancelled, check.isNeeded {
+            let latest = pool.optionsVersion.load(ordering: .acquiring)
+            if latest != version, let newer = self.question { (question, version) = (newer, latest) }
             let token = pool.directory.checkBegins(address)
             let outcome = await question.outcome(of: address)
             guard !Task.isCancelled, check.isNeeded else { return }
             take(outcome, of: address, begunAt: token)
             try? await Task.sleep(for: settings.interval)
         }
+    }
+
+    /// What endpoints are asked, by certificates as their files hold them now.
+    private var question: HealthCheck? {
+        try? HealthCheck(
+            pool.settings.health, tls: pool.settings.tls?.clientTLS, eventLoops: eventLoops)
     }
 
     private func take(

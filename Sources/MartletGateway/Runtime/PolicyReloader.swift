@@ -17,6 +17,7 @@ final class PolicyReloader: Service {
     private let interval: Duration
     private let shared: SharedAnswers?
     private let state: Mutex<State>
+    private let certificates: UpstreamCertificates
 
     private struct State {
         /// The text that was taken in, or refused, last.
@@ -42,16 +43,22 @@ final class PolicyReloader: Service {
         self.shared = shared
         self.logger = logger
         started = policy.current.policy
+        certificates = UpstreamCertificates(of: policy, logger: logger)
         state = Mutex(State(seen: file.flatMap { PolicyReloader.text(of: $0) }))
     }
 
-    /// Looks again and again whether the file has changed, until shutdown.
+    /// Looks again and again whether the file has changed, or certificates that it names, until
+    /// shutdown.
     func run() async throws {
         await cancelWhenGracefulShutdown { [self] in
             while !Task.isCancelled {
                 try? await Task.sleep(for: interval)
-                guard let file, let text = PolicyReloader.text(of: file) else { continue }
-                if state.withLock({ $0.seen != text }) { _ = try? await reload() }
+                if let file, let text = PolicyReloader.text(of: file),
+                    state.withLock({ $0.seen != text })
+                {
+                    _ = try? await reload()
+                }
+                certificates.look()
             }
         }
     }

@@ -1,5 +1,6 @@
 import MartletTelemetry
 import MartletTransport
+import Synchronization
 
 /// A pool of endpoints at work.
 final class PoolRuntime: Sendable {
@@ -10,6 +11,9 @@ final class PoolRuntime: Sendable {
 
     /// How its endpoints are connected to.
     let options = Shared(UpstreamOptions())
+
+    /// How often that was said anew: certificates may be others since.
+    let optionsVersion = Atomic(0)
 
     /// Tells of picks where nodes are asked for their load; `nil` where they are not.
     let probeSignal: ProbeSignal?
@@ -40,7 +44,7 @@ final class PoolRuntime: Sendable {
                 configuration: BalancingConfiguration().prefix,
                 secret: .random(in: .min ... .max)) : nil
         directory = EndpointDirectory(
-            settings.endpoints.map(\.discovered),
+            settings.endpoints.map { settings.own($0.discovered) },
             configuration: settings.directoryConfiguration(own: locality), seed: seed)
         if let dns = settings.dns {
             // Where a name leads has not changed with what else the policy says of the pool; and
@@ -48,7 +52,7 @@ final class PoolRuntime: Sendable {
             let before =
                 earlier.first { $0.settings.dns == dns }
                 ?? earlier.first { $0.settings.name == settings.name }
-            if let before { _ = directory.update(to: before.directory.endpoints) }
+            if let before { _ = directory.update(to: settings.own(before.directory.endpoints)) }
         }
         for pool in earlier { directory.inherit(from: pool.directory) }
     }

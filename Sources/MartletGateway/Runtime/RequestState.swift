@@ -86,11 +86,22 @@ final class RequestState: Sendable {
 final class UndecidedRequest: Sendable {
     let request: ForwardedRequest
     let path: RequestPath
-    let grant: AccessGrant?
+    private let grant: Mutex<AccessGrant?>
 
     init(_ request: ForwardedRequest, _ path: RequestPath, _ grant: AccessGrant?) {
         self.request = request
         self.path = path
-        self.grant = grant
+        self.grant = Mutex(grant)
+    }
+
+    /// The grant, once: whoever takes it gives its lease back, or hands it on.
+    ///
+    /// That is whoever decides by the body or, where no body came, whatever ends the request: so a
+    /// lease is given back however that is, and only once.
+    func takeGrant() -> AccessGrant? {
+        grant.withLock { grant in
+            defer { grant = nil }
+            return grant
+        }
     }
 }

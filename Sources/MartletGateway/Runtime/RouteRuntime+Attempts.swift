@@ -12,7 +12,7 @@ extension RouteRuntime {
     /// Whether there may be another attempt at a request, which then is counted.
     func allowsRetry(after failed: FailedForwarding, now: Duration) -> Bool {
         let failure = failed.failure.asAttemptFailure
-        guard retriedFailures?.contains(failure) ?? true else { return false }
+        guard retriedFailures.contains(failure) else { return false }
         let attempt = FailedAttempt(
             tried: [], attempt: failed.tried.count, attemptsMax: settings.retries.attemptsMax,
             responseStarted: failed.responseStarted, bodyReplayable: failed.isReplayable,

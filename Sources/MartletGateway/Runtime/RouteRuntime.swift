@@ -11,8 +11,8 @@ final class RouteRuntime: Sendable {
     /// Its pools, by their parts of the requests.
     let pools: [PoolRuntime]
 
-    /// Failures after which there is another attempt; `nil` for all that may be tried again.
-    let retriedFailures: Set<AttemptFailure>?
+    /// Failures after which there is another attempt.
+    let retriedFailures: Set<AttemptFailure>
 
     private let choice: WeightedChoice
     private let requestChanges: FieldChanges
@@ -42,9 +42,7 @@ final class RouteRuntime: Sendable {
         let known = targets.filter { pools[$0.pool] != nil }
         self.pools = known.compactMap { pools[$0.pool] }
         choice = WeightedChoice(weights: known.map(\.weight))
-        let failures = settings.retries.failures
-        let isUsual = failures == TrafficPolicy.Retries().failures
-        retriedFailures = isUsual ? nil : Set(failures)
+        retriedFailures = Set(settings.retries.failures)
         requestChanges = FieldChanges(settings.requestHeaders)
         responseChanges = FieldChanges(settings.responseHeaders)
         limits = QuotaLimits(

@@ -1,5 +1,6 @@
 import MartletConfiguration
 import MartletTransport
+import Synchronization
 
 extension TrafficPolicy {
     /// How the endpoints of each pool are connected to.
@@ -13,13 +14,13 @@ extension TrafficPolicy {
 extension GatewayRules {
     /// Lets endpoints be connected to as their pools say.
     func apply(_ options: [String: UpstreamOptions], to upstreams: UpstreamPools?) {
-        var all: [UpstreamAddress: UpstreamOptions] = [:]
         for pool in pools {
             guard let own = options[pool.settings.name] else { continue }
             pool.options.withLock { $0 = own }
-            for address in pool.directory.addresses { all[address] = own }
+            pool.optionsVersion.add(1, ordering: .releasing)
+            // Each pool's addresses are its own, so that none speaks as another pool's options say.
+            for address in pool.directory.addresses { upstreams?.setOptions(own, for: address) }
         }
-        upstreams?.setOptions(all)
     }
 }
 
@@ -39,6 +40,26 @@ extension TrafficPolicy.Pool {
         options.loadReportInterval =
             balancing.goesByLoadReports && loadReportInterval > .zero ? loadReportInterval : nil
         return options
+    }
+}
+
+extension TrafficPolicy.Pool {
+    /// Endpoints as this pool connects to them, and no other: not even this one once it has other
+    /// TLS, for which connections from before are of no use.
+    func own(_ endpoints: EndpointSet) -> EndpointSet {
+        EndpointSet(endpoints.endpoints.map { own($0) })
+    }
+
+    /// One endpoint as this pool connects to it.
+    func own(_ endpoint: DiscoveredEndpoint) -> DiscoveredEndpoint {
+        DiscoveredEndpoint(
+            address: endpoint.address.inGroup(connectionGroup, isEncrypted: tls != nil),
+            weight: endpoint.weight, locality: endpoint.locality)
+    }
+
+    private var connectionGroup: String {
+        let files = tls.map { [$0.caFile, $0.certificateFile, $0.keyFile, $0.serverName] } ?? []
+        return ([name] + files.map { $0 ?? "" }).joined(separator: "\n")
     }
 }
 

@@ -26,8 +26,9 @@ public enum AdminAccess: String, Sendable, Hashable, CaseIterable {
             guard AdminAccess.isDirect(remoteAddress, headers) else {
                 throw ServingError(
                     .permissionDenied,
-                    "Changing what is served is allowed only from the node's own machine; "
-                        + "--admin-api any allows it from everywhere")
+                    "Changing what is served is allowed only from the node's own machine, which "
+                        + "is called by its address or 'localhost'; --admin-api any allows it from "
+                        + "everywhere")
             }
         }
     }
@@ -35,22 +36,7 @@ public enum AdminAccess: String, Sendable, Hashable, CaseIterable {
     /// Whether a request comes from a program on this machine and by no detour.
     static func isDirect(_ remoteAddress: String, _ headers: HeaderFields) -> Bool {
         // Web pages reach loopback through the browser, others through a gateway beside us.
-        ["origin", "x-forwarded-for", "forwarded"].allSatisfy { headers.first($0) == nil }
-            && isLoopback(remoteAddress)
-    }
-
-    /// Whether an address and port, as the transport writes them, are of this machine.
-    static func isLoopback(_ address: String) -> Bool {
-        if address.hasPrefix("unix:") || address == "[::1]" || address.hasPrefix("[::1]:") {
-            return true
-        }
-        var host = Substring(address)
-        for prefix in ["[::ffff:", "[::FFFF:"] where host.hasPrefix(prefix) {
-            host = host.dropFirst(prefix.count)
-        }
-        let numbers = host.prefix { $0 != ":" && $0 != "]" }.split(
-            separator: ".", omittingEmptySubsequences: false)
-        return numbers.count == 4 && numbers[0] == "127"
-            && numbers.allSatisfy { UInt8($0) != nil }
+        ["x-forwarded-for", "forwarded"].allSatisfy { headers.first($0) == nil }
+            && PeerAddress.isLoopback(remoteAddress) && !BrowserGuard.mayBeFromPage(headers)
     }
 }

@@ -1,5 +1,5 @@
 internal import Foundation
-public import MartletCore
+import MartletCore
 import MartletRepository
 import Synchronization
 

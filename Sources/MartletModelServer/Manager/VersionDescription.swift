@@ -1,3 +1,4 @@
+import MartletCore
 import MartletEngines
 import MartletProtocols
 import MartletRepository
@@ -55,10 +56,7 @@ struct VersionDescription {
                 path: description.files.first ?? folder,
                 adapters: try GGUFAdapters(folder: folder).paths,
                 cellBytes: description.keyValueBytesPerToken,
-                sizes: LanguageModelSizes(
-                    contextTokens: description.contextLength,
-                    vocabulary: description.vocabularySize,
-                    embedding: description.embeddingLength, embeds: description.embeds),
+                sizes: LanguageModelSizes(description),
                 partCount: description.files.count,
                 weightTypes: Set(description.tensorBytes.keys.map(\.name)))
         } else {
@@ -72,5 +70,34 @@ struct VersionDescription {
             signatureDefs = description.signatureDefs
             fileBytes = description.fileBytes
         }
+    }
+
+    /// Adds the smaller model that guesses for this one.
+    ///
+    /// - Parameters:
+    ///   - path: a GGUF file, or a folder that holds one model.
+    ///   - model: the name of this one.
+    ///   - safety: what the draft model may do beyond computing.
+    /// - Throws: `ServingError` for a file that is wrong, and a model that takes no draft model.
+    mutating func addDraft(_ path: String, of model: String, safety: ModelSafety) throws {
+        guard language?.sizes.embeds == false else {
+            throw ServingError.invalidArgument(
+                "Model \(model) has the draft model \(path) and generates no text: leave it out")
+        }
+        let draft =
+            path.hasSuffix(".gguf")
+            ? try GGUFDescription(file: path) : try GGUFDescription(folder: path, safety: safety)
+        language?.draft = DraftModelFiles(
+            path: draft.files.first ?? path, fileBytes: draft.fileBytes,
+            cellBytes: draft.keyValueBytesPerToken, sizes: LanguageModelSizes(draft))
+    }
+}
+
+extension LanguageModelSizes {
+    /// What a GGUF file says of its model.
+    fileprivate init(_ description: GGUFDescription) {
+        self.init(
+            contextTokens: description.contextLength, vocabulary: description.vocabularySize,
+            embedding: description.embeddingLength, embeds: description.embeds)
     }
 }

@@ -21,6 +21,8 @@ public struct VersionLoader: Sendable {
         public var warmUp = WarmUpOptions()
         /// Which engine runs which model, and how exactly.
         public var engines = EngineSettings()
+        /// The files of draft models, or their folders, by the language model that they guess for.
+        public var draftModels: [String: String] = [:]
         /// How engines are tried against each other.
         public var trial = EngineTrial.Options()
         /// Bounds on warm-up requests.
@@ -93,13 +95,21 @@ public struct VersionLoader: Sendable {
         let fileBytes = version.byteCount
         var workingBytes = fileBytes / 8
         if VersionDescription.isLanguageModel(folder: version.path),
-            let description = try? VersionDescription(folder: version.path, options: options),
+            let description = try? description(of: id, folder: version.path),
             let engine = try? engines.engine(for: description.format)
         {
             workingBytes = engine.workingBytes(
                 of: artifact(id, folder: version.path, description))
         }
         return [fileBytes, workingBytes].saturatingSum
+    }
+
+    private func description(of id: ServableID, folder: String) throws -> VersionDescription {
+        var description = try VersionDescription(folder: folder, options: options)
+        if let path = options.draftModels[id.model] {
+            try description.addDraft(path, of: id.model, safety: options.safety)
+        }
+        return description
     }
 
     private func artifact(
@@ -122,7 +132,7 @@ public struct VersionLoader: Sendable {
     }
 
     private func loadCold(_ id: ServableID, folder: String) throws -> LoadedServable {
-        let description = try VersionDescription(folder: folder, options: options)
+        let description = try description(of: id, folder: folder)
         for name in try SavedModelSettings(folder: folder)?.unusedSettings ?? [] {
             logger.warning(
                 "a setting of the model has no meaning here and is ignored",

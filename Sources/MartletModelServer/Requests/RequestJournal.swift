@@ -8,6 +8,7 @@ final class RequestJournal: Sendable {
     private let requests: CounterFamily
     private let durations: HistogramFamily
     private let inFlight: Gauge
+    private let floods: HTTP2FloodCounters
     private let servingMetrics: ServingMetrics
     private let profiler: RequestProfiler?
     private let accessLog: AccessLog
@@ -52,6 +53,7 @@ final class RequestJournal: Sendable {
             labelNames: ["model", "version", "signature", "api", "method"])
         inFlight = metrics.gauge(
             "martlet_requests_in_flight", help: "Requests received and not yet answered.")
+        floods = HTTP2FloodCounters(in: metrics)
         self.servingMetrics = servingMetrics
         self.profiler = profiler
         self.accessLog = accessLog
@@ -76,6 +78,9 @@ final class RequestJournal: Sendable {
     private func nanoseconds(_ instant: ContinuousClock.Instant) -> UInt64 {
         UInt64(max(0, (instant - origin).seconds) * 1e9)
     }
+
+    /// Counts a connection that was ended for a flood.
+    func didEnd(_ flood: HTTP2Flood) { floods.count(flood) }
 
     /// Notes that a request has come in.
     func didReceive() {

@@ -96,6 +96,7 @@ struct GGUFReader {
         }
         let offset = try ensure(count)
         place += count
+        try checkHeader()
         var hasher = Hasher()
         hasher.combine(
             bytes: UnsafeRawBufferPointer(rebasing: room.bytes[offset..<(offset + count)]))

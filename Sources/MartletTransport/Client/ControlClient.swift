@@ -93,7 +93,8 @@ public struct ControlClient: Sendable {
                     try channel.pipeline.syncOperations.addHTTPClientHandlers()
                     try channel.pipeline.syncOperations.addHandler(
                         ControlExchange(
-                            host: "\(host):\(port)", request: request,
+                            host: host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)",
+                            request: request,
                             maximumBytes: maximumBytes,
                             result: result))
                 }

@@ -1,4 +1,5 @@
 import MartletCore
+import MartletTelemetry
 import NIOCore
 
 /// Attempts at upstreams: one after the other, or beside each other.
@@ -160,6 +161,12 @@ extension Exchange {
                 .unavailable, "Endpoint \(endpoint) closed the connection before answering")
         case .unprocessed:
             ServingError(.unavailable, "Endpoint \(endpoint) took no more requests")
+        case .noHTTP2:
+            ServingError(
+                .unavailable,
+                subject.api == .grpc
+                    ? "Endpoint \(endpoint) does not speak HTTP/2, which gRPC needs"
+                    : "Endpoint \(endpoint) speaks HTTP/1.1, which cannot carry the request")
         case .full:
             ServingError(
                 .unavailable,

@@ -268,7 +268,8 @@ final class Exchange<Wire: ForwardingWire> {
             let plan = policy.copy(of: outcome, plan)
         else { return }
         ShadowClient<Wire>.send(
-            subject: subject, head: forwardedHead(plan.changes), content: content, plan: plan,
+            subject: subject.ofCopy, head: forwardedHead(plan.changes), content: content,
+            plan: plan,
             forwarder: forwarder, connector: connector, eventLoop: eventLoop)
     }
 }

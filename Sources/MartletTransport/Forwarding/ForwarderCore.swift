@@ -23,12 +23,7 @@ public final class UpstreamPools: Sendable {
     private let http2: [ObjectIdentifier: NIOLoopBound<HTTP2UpstreamPool>]
 
     let limits: ForwardingLimits
-    private let upstreams: SharedUpstreams
-
-    /// How upstreams are connected to from now on; others as by default.
-    public func setOptions(_ options: [UpstreamAddress: UpstreamOptions]) {
-        upstreams.set(options)
-    }
+    let upstreams: SharedUpstreams
 
     /// How one upstream is connected to from now on.
     public func setOptions(_ options: UpstreamOptions, for address: UpstreamAddress) {
@@ -45,15 +40,13 @@ public final class UpstreamPools: Sendable {
         var http2: [ObjectIdentifier: NIOLoopBound<HTTP2UpstreamPool>] = [:]
         for eventLoop in eventLoops.group.makeIterator() {
             let pools = try await eventLoop.submit {
-                (
-                    NIOLoopBound(
-                        HTTP1UpstreamPool(
-                            eventLoop: eventLoop, limits: limits, upstreams: upstreams),
-                        eventLoop: eventLoop),
-                    NIOLoopBound(
-                        HTTP2UpstreamPool(
-                            eventLoop: eventLoop, limits: limits, upstreams: upstreams),
-                        eventLoop: eventLoop)
+                let http1 = HTTP1UpstreamPool(
+                    eventLoop: eventLoop, limits: limits, upstreams: upstreams)
+                let http2 = HTTP2UpstreamPool(
+                    eventLoop: eventLoop, limits: limits, upstreams: upstreams, http1: http1)
+                return (
+                    NIOLoopBound(http1, eventLoop: eventLoop),
+                    NIOLoopBound(http2, eventLoop: eventLoop)
                 )
             }.get()
             http1[ObjectIdentifier(eventLoop)] = pools.0

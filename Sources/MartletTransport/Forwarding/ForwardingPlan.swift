@@ -41,6 +41,17 @@ public struct ForwardedRequest: Sendable {
     }
 }
 
+extension ForwardedRequest {
+    /// The same for a copy, which its client does not wait for.
+    var ofCopy: ForwardedRequest {
+        ForwardedRequest(
+            api: api, method: method, path: path, authority: namedAuthority, fields: fields,
+            clientNames: clientNames,
+            context: RequestContext(
+                remoteAddress: context.remoteAddress, start: context.start, cancellation: .never))
+    }
+}
+
 /// A subject alternative name of a client's certificate (RFC 5280, section 4.2.1.6).
 public enum ClientName: Sendable, Hashable {
     case uri(String)

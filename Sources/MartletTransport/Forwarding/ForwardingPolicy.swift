@@ -1,50 +1,11 @@
 public import MartletCore
 
-/// Where a request can be forwarded to.
-public struct UpstreamAddress: Sendable, Hashable, CustomStringConvertible {
-    /// Copied and looked up by for every request: one reference, made once.
-    private final class Parts: Sendable {
-        let host: String
-        let port: Int
-        let name: HashedText
-
-        init(host: String, port: Int) {
-            self.host = host
-            self.port = port
-            name = HashedText("\(host):\(port)")
-        }
-    }
-
-    private let parts: Parts
-
-    /// Creates an address.
-    public init(host: String, port: Int) { parts = Parts(host: host, port: port) }
-
-    /// Name or address of the host.
-    public var host: String { parts.host }
-
-    /// The port.
-    public var port: Int { parts.port }
-
-    /// `host:port`, to look things up by.
-    public var name: HashedText { parts.name }
-
-    /// `host:port`.
-    public var description: String { parts.name.text }
-
-    /// Whether both are the same host and port.
-    public static func == (left: UpstreamAddress, right: UpstreamAddress) -> Bool {
-        left.parts.name == right.parts.name
-    }
-
-    /// Takes host and port in.
-    public func hash(into hasher: inout Hasher) { hasher.combine(parts.name) }
-}
-
 /// Why an attempt at an upstream failed.
 public enum ForwardingFailure: Sendable, Hashable {
     /// No connection came about.
     case connectFailed
+    /// The upstream does not speak HTTP/2, which the request needs; it saw nothing of it.
+    case noHTTP2
     /// The connection ended before the response was complete.
     case connectionClosed
     /// The upstream said that it did not look at the request.
@@ -216,6 +177,9 @@ public protocol ForwardingPolicy: Sendable {
     /// A request is over.
     func didFinish(_ outcome: ForwardedOutcome, _ plan: ForwardingPlan)
 
+    /// A client's HTTP/2 connection was ended for a flood.
+    func didEnd(_ flood: HTTP2Flood)
+
     /// How a client is told over REST why the gateway itself refuses its request, or has no answer.
     ///
     /// - Parameters:
@@ -249,6 +213,9 @@ public protocol ForwardingPolicy: Sendable {
 }
 
 extension ForwardingPolicy {
+    /// Does nothing: for policies that count no floods.
+    public func didEnd(_ flood: HTTP2Flood) {}
+
     /// The form that nodes have: for policies that know no other.
     public func body(
         telling error: ServingError, status: Int, to request: ForwardedRequest

@@ -64,6 +64,8 @@ final class HTTP1ForwardingHandler: HTTP1ConnectionHandler {
         }
     }
 
+    override func refuseSlowBody() { refuse(.bodyTooSlow(limits)) }
+
     override func writabilityChanged(_ isWritable: Bool) {
         exchange?.clientWritabilityChanged(isWritable)
     }
@@ -87,12 +89,18 @@ final class HTTP1ForwardingHandler: HTTP1ConnectionHandler {
                 api: .rest, method: head.method, path: head.path,
                 fields: HeaderFields(head), clientNames: clientNames,
                 context: RequestContext(
-                    remoteAddress: remoteAddress, start: start, cancellation: .never)),
+                    remoteAddress: remoteAddress, start: start,
+                    deadline: head.timeout.duration.map { .after($0, now: start) } ?? .never,
+                    cancellation: .never)),
             client: self, forwarder: core, connector: pool,
             messageBytesMax: limits.messageBytes, eventLoop: eventLoop)
         self.exchange = exchange
         deadline = now + exchange.patience(core.limits.requestTimeout)
         bodyBytesMax = min(exchange.plan.bodyBytesMax ?? .max, limits.messageBytes)
+        if let fault = head.timeout.fault {
+            refuse(RequestFault(fault))
+            return
+        }
         if case .length(let length) = head.framing, length > bodyBytesMax {
             refuse(bodyTooLarge)
             return

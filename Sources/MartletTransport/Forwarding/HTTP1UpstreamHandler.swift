@@ -12,7 +12,7 @@ final class HTTP1UpstreamHandler: ChannelDuplexHandler, UpstreamExchange {
 
     private let pool: HTTP1UpstreamPool
     private var context: ChannelHandlerContext?
-    private var exchange: Exchange<HTTP1Wire>?
+    private var exchange: (any HTTP1Attempt)?
     private var attempt = 0
     private var reader = HTTP1AnswerReader(limits: HTTP1Limits())
     private var output = ByteBuffer()
@@ -46,7 +46,7 @@ final class HTTP1UpstreamHandler: ChannelDuplexHandler, UpstreamExchange {
     }
 
     /// Takes an attempt on; `false` when the connection is of no use any more.
-    func begin(_ exchange: Exchange<HTTP1Wire>, attempt: Int) -> Bool {
+    func begin(_ exchange: any HTTP1Attempt, attempt: Int) -> Bool {
         guard isOpen, !reader.hasStrayBytes else { return false }
         self.exchange = exchange
         self.attempt = attempt
@@ -79,8 +79,10 @@ final class HTTP1UpstreamHandler: ChannelDuplexHandler, UpstreamExchange {
     }
 
     private func begin(_ head: HTTP1ForwardedHead) {
-        let asks = loadReportTurn.has(attemptAt: exchange?.current?.start)
-        head.write(to: &output, host: address.description, asksForLoad: asks)
+        let asks = loadReportTurn.has(attemptAt: exchange?.attemptStart)
+        head.write(
+            to: &output, host: address.description, asksForLoad: asks,
+            timeLeft: exchange?.timeLeft)
         isChunked = head.framing == .chunked
         reader.expect(isToHead: head.isHead, allowsUpgrade: head.asksForUpgrade)
     }
@@ -148,14 +150,16 @@ final class HTTP1UpstreamHandler: ChannelDuplexHandler, UpstreamExchange {
             while let exchange, let event = try reader.next() {
                 switch event {
                 case .head(let head, let isEnd):
-                    if let reading = head.loadReport { report(reading, to: exchange) }
+                    if let reading = head.loadReport { exchange.didReport(reading, from: address) }
                     exchange.receive(.head(head, isEnd: isEnd), attempt: attempt)
                 case .content(let bytes): exchange.receive(.body(bytes), attempt: attempt)
                 case .end(var trailers):
-                    if let reading = trailers?.takeLoadReport() { report(reading, to: exchange) }
+                    if let reading = trailers?.takeLoadReport() {
+                        exchange.didReport(reading, from: address)
+                    }
                     exchange.receive(.end(trailers), attempt: attempt)
                 case .whole(let head, let content):
-                    if let reading = head.loadReport { report(reading, to: exchange) }
+                    if let reading = head.loadReport { exchange.didReport(reading, from: address) }
                     exchange.receive(.whole(head, content), attempt: attempt)
                 }
             }
@@ -189,10 +193,6 @@ final class HTTP1UpstreamHandler: ChannelDuplexHandler, UpstreamExchange {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         fail()
         context.close(promise: nil)
-    }
-
-    private func report(_ reading: LoadReading, to exchange: Exchange<HTTP1Wire>) {
-        exchange.policy.didReport(reading, from: address, exchange.plan)
     }
 
     private func fail() {

@@ -12,9 +12,9 @@ final class HTTP1UpstreamPool: UpstreamConnector {
     private let eventLoop: any EventLoop
     private let limits: ForwardingLimits
     private let upstreams: SharedUpstreams
-    private var idle: [UpstreamAddress: [HTTP1UpstreamHandler]] = [:]
+    private var idle: [HashedText: [HTTP1UpstreamHandler]] = [:]
     /// All connections, those in use too.
-    private var open: [UpstreamAddress: [ObjectIdentifier: HTTP1UpstreamHandler]] = [:]
+    private var open: [HashedText: [ObjectIdentifier: HTTP1UpstreamHandler]] = [:]
     private let sweep: IdleSweep
     /// Clients' connections of the same event loop that keep a head.
     let keptHeads: KeptHeadSweep
@@ -29,8 +29,13 @@ final class HTTP1UpstreamPool: UpstreamConnector {
     }
 
     func open(_ address: UpstreamAddress, for exchange: Exchange<HTTP1Wire>, attempt: Int) {
+        open(address, forAttempt: exchange, attempt: attempt)
+    }
+
+    /// Opens an attempt of a request that came by whichever version.
+    func open(_ address: UpstreamAddress, forAttempt exchange: any HTTP1Attempt, attempt: Int) {
         // The one used last is the least likely to have been closed by the upstream meanwhile.
-        while let handler = idle[address]?.popLast() {
+        while let handler = idle[address.connections]?.popLast() {
             guard handler.begin(exchange, attempt: attempt) else { continue }
             exchange.opened(handler, attempt: attempt)
             return
@@ -40,7 +45,7 @@ final class HTTP1UpstreamPool: UpstreamConnector {
 
     /// Connects, perhaps once another event loop has given up a connection that it does not use.
     private func connectIfRoom(
-        to address: UpstreamAddress, for exchange: Exchange<HTTP1Wire>, attempt: Int,
+        to address: UpstreamAddress, for exchange: any HTTP1Attempt, attempt: Int,
         triesLeft: Int?
     ) {
         let upstream = upstreams[address]
@@ -63,13 +68,13 @@ final class HTTP1UpstreamPool: UpstreamConnector {
 
     /// Makes room for a connection of another event loop.
     func closeUnused(to address: UpstreamAddress) {
-        guard idle[address]?.isEmpty == false else { return }
-        idle[address]?.removeFirst().close()
+        guard idle[address.connections]?.isEmpty == false else { return }
+        idle[address.connections]?.removeFirst().close()
     }
 
     private func connect(
         to address: UpstreamAddress, _ upstream: SharedUpstream,
-        for exchange: Exchange<HTTP1Wire>, attempt: Int
+        for exchange: any HTTP1Attempt, attempt: Int
     ) {
         sweep.include(idleTimeout: upstreams.idleTimeout(of: address, limits: limits))
         let bound = NIOLoopBound((self, exchange), eventLoop: eventLoop)
@@ -104,9 +109,8 @@ final class HTTP1UpstreamPool: UpstreamConnector {
 
     /// Takes a connection back; `false` where there is no room for it.
     func giveBack(_ handler: HTTP1UpstreamHandler) -> Bool {
-        guard HTTP1UpstreamPool.add(handler, to: &idle[handler.address, default: []]) else {
-            return false
-        }
+        let upstream = handler.address.connections
+        guard HTTP1UpstreamPool.add(handler, to: &idle[upstream, default: []]) else { return false }
         handler.idleSince = eventLoop.now
         sweep.start()
         return true
@@ -122,32 +126,33 @@ final class HTTP1UpstreamPool: UpstreamConnector {
 
     /// Notes a connection that has come about.
     func add(_ handler: HTTP1UpstreamHandler) {
-        open[handler.address, default: [:]][ObjectIdentifier(handler)] = handler
+        open[handler.address.connections, default: [:]][ObjectIdentifier(handler)] = handler
     }
 
     /// Forgets a connection that was closed.
     func remove(_ handler: HTTP1UpstreamHandler) {
-        open[handler.address]?[ObjectIdentifier(handler)] = nil
-        idle[handler.address]?.removeAll { $0 === handler }
+        open[handler.address.connections]?[ObjectIdentifier(handler)] = nil
+        idle[handler.address.connections]?.removeAll { $0 === handler }
     }
 
     /// An upstream was found to be dead: nothing new is sent over connections to it, and what can
     /// be asked elsewhere is.
     func retire(_ address: UpstreamAddress) {
-        for handler in idle.removeValue(forKey: address) ?? [] { handler.close() }
-        for handler in open[address].map({ Array($0.values) }) ?? [] { handler.upstreamLost() }
+        for handler in idle.removeValue(forKey: address.connections) ?? [] { handler.close() }
+        let open = open[address.connections]?.values
+        for handler in open.map({ Array($0) }) ?? [] { handler.upstreamLost() }
     }
 
     // MARK: Idle connections
 
     private func closeIdle() -> Bool {
         // The last ones are those used last.
-        for (address, handlers) in idle {
-            let idleTimeout = upstreams.idleTimeout(of: address, limits: limits)
+        for (upstream, handlers) in idle {
+            let idleTimeout = upstreams.idleTimeout(of: upstream, limits: limits)
             let latest = eventLoop.now - TimeAmount(idleTimeout)
             let expired = handlers.prefix { $0.idleSince <= latest }
             guard !expired.isEmpty else { continue }
-            idle[address] = Array(handlers.dropFirst(expired.count))
+            idle[upstream] = Array(handlers.dropFirst(expired.count))
             for handler in expired { handler.close() }
         }
         return idle.values.contains { !$0.isEmpty }

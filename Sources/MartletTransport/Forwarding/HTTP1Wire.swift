@@ -40,6 +40,8 @@ final class HTTP1ForwardedHead {
     let framing: HTTP1Framing
     /// Whether the request says of its length even that it is 0.
     let statesLength: Bool
+    /// Whether upstreams are told how long the client still waits.
+    let tellsTimeLeft: Bool
 
     /// Makes what an upstream gets of a client's head.
     ///
@@ -65,17 +67,29 @@ final class HTTP1ForwardedHead {
         isHead = head.isHead
         asksForUpgrade = head.asksForUpgrade
         framing = changes?.contentLength.map { .length($0) } ?? head.framing
+        tellsTimeLeft = changes?.request.removed.contains(RequestTimeout.name) != true
         statesLength = head.framing == .none && !["GET", "HEAD"].contains(head.method)
     }
 
     /// The head as bytes, for an upstream that is named so.
     ///
-    /// `asksForLoad` says whether the upstream is asked for a load report along with the answer.
-    func write(to buffer: inout ByteBuffer, host: String, asksForLoad: Bool = false) {
+    /// - Parameters:
+    ///   - buffer: takes it.
+    ///   - host: the upstream's name.
+    ///   - asksForLoad: whether the upstream is asked for a load report along with the answer.
+    ///   - timeLeft: how long the client still waits; `nil` where it has not said so.
+    func write(
+        to buffer: inout ByteBuffer, host: String, asksForLoad: Bool = false,
+        timeLeft: Duration? = nil
+    ) {
         buffer.reserveCapacity(minimumWritableBytes: bytes.count + 96)
         buffer.writeBytes(bytes)
         // A request of HTTP/1.0 may lack what ours must have.
         if !hasHost { buffer.writeString("host: \(host)\r\n") }
+        if let timeLeft, tellsTimeLeft {
+            let text = RequestTimeout.text(timeLeft)
+            buffer.writeString("\(RequestTimeout.name): \(text)\r\n")
+        }
         if asksForLoad { buffer.writeStaticString("endpoint-load-metrics-format: TEXT\r\n") }
         switch framing {
         case .none: if statesLength { buffer.writeStaticString("content-length: 0\r\n") }

@@ -20,6 +20,8 @@ final class HTTP2ForwardedRequest {
     private var isReading = true
     /// Bytes that came while the request was not read from; its window waits for them.
     private var heldBytes = 0
+    /// How the body comes, while it does; nil for calls that may be silent.
+    private var pace: BodyPace?
 
     init(_ head: RequestHead, on stream: UInt32, of connection: HTTP2ForwardingHandler) {
         self.head = head
@@ -43,6 +45,11 @@ final class HTTP2ForwardedRequest {
         self.exchange = exchange
         bodyBytesMax = exchange.plan.bodyBytesMax ?? .max
         deadline = connection.now + exchange.patience(connection.core.limits.requestTimeout)
+        // Streaming calls are open as long as they like, and only those known are not streaming.
+        if !isEnd, !head.isGRPC || exchange.plan.holdsResponse {
+            pace = BodyPace(
+                connection.limits, connectionBytes: connection.bodyBytes, now: connection.now)
+        }
         exchange.receiveHead(isEnd: isEnd) { [connection, head] in connection.forwarded(head, $0) }
         watch()
         exchange.start()
@@ -50,10 +57,9 @@ final class HTTP2ForwardedRequest {
 
     private func makeExchange() -> Exchange<HTTP2Wire> {
         let start = connection.start
-        let timeout = head.isGRPC ? head.callTimeout : nil
         let context = RequestContext(
             remoteAddress: connection.remoteAddress, start: start,
-            deadline: timeout.map { .after($0, now: start) } ?? .never, cancellation: .never)
+            deadline: head.timeout.map { .after($0, now: start) } ?? .never, cancellation: .never)
         return Exchange<HTTP2Wire>(
             subject: ForwardedRequest(
                 api: head.isGRPC ? .grpc : .rest, method: head.method, path: head.path,
@@ -67,8 +73,9 @@ final class HTTP2ForwardedRequest {
         let count = bytes.readableBytes
         if !isReading { heldBytes += count }
         requestBytes += count
+        pace?.receive(count, now: connection.now)
         guard exchange == nil || requestBytes <= bodyBytesMax else {
-            refuseBody()
+            refuseBody(bodyTooLarge)
             return
         }
         if count > 0 { exchange?.receive(.body(bytes)) }
@@ -78,6 +85,7 @@ final class HTTP2ForwardedRequest {
     func receive(_ trailers: FieldTrailers) { receiveEnd(trailers) }
 
     private func receiveEnd(_ trailers: FieldTrailers?) {
+        pace = nil
         if let exchange {
             exchange.receive(.end(trailers))
         } else {
@@ -112,6 +120,7 @@ final class HTTP2ForwardedRequest {
         if let attempt = exchange?.attemptDeadline {
             next = min(next, .now() + TimeAmount(max(attempt - .now, .zero)))
         }
+        if let end = pace?.end { next = min(next, end) }
         wakeAt = next
         connection.wake(at: next)
         connection.endSoon()
@@ -128,16 +137,27 @@ final class HTTP2ForwardedRequest {
             exchange.timedOut()
         } else if let attempt = exchange.attemptDeadline, attempt <= .now {
             exchange.attemptTimedOut()
+        } else if isTooSlow(now: now) {
+            refuseBody(.bodyTooSlow(connection.limits))
         }
         if self.exchange != nil { watch() }
     }
 
+    private func isTooSlow(now: NIODeadline) -> Bool {
+        pace?.isTooSlow(
+            connectionBytes: connection.bodyBytes, bodies: connection.requestCount, now: now)
+            ?? false
+    }
+
     // MARK: Answers of our own
 
-    private func refuseBody() {
+    private var bodyTooLarge: RequestFault {
+        RequestFault(RequestValidation.bodyTooLarge(limit: bodyBytesMax))
+    }
+
+    private func refuseBody(_ fault: RequestFault) {
         guard let refused = exchange else { return }
         exchange = nil
-        let fault = RequestFault(RequestValidation.bodyTooLarge(limit: bodyBytesMax))
         refused.refused(status: fault.status, code: fault.error.code)
         refuse(fault, of: refused)
     }
@@ -169,6 +189,7 @@ final class HTTP2ForwardedRequest {
 
     /// The whole answer was handed to the core.
     private func settle() {
+        pace = nil
         if !connection.forget(self) {
             deadline = .now() + TimeAmount(connection.limits.bodyTimeout)
             watch()
@@ -219,7 +240,7 @@ extension HTTP2ForwardedRequest: ExchangeClient {
         bodyBytesMax = exchange.plan.bodyBytesMax ?? .max
         deadline = .now() + exchange.patienceLeft(connection.core.limits.requestTimeout)
         watch()
-        if requestBytes > bodyBytesMax { refuseBody() }
+        if requestBytes > bodyBytesMax { refuseBody(bodyTooLarge) }
     }
 
     func didBegin() { watch() }
@@ -233,10 +254,13 @@ extension HTTP2ForwardedRequest: ExchangeClient {
         guard isReading != self.isReading else { return }
         self.isReading = isReading
         if isReading {
+            pace?.resume(now: .now())
+            if pace != nil { watch() }
             connection.connection.releaseWindow(of: stream, count: heldBytes)
             heldBytes = 0
             connection.endSoon()
         } else {
+            pace?.pause(now: .now())
             connection.connection.holdWindow(of: stream)
         }
     }

@@ -43,15 +43,21 @@ final class HTTP2ForwardingHandler: HTTP2ConnectionHandler, LoopTurnMember {
             requests.insert(request, for: stream)
             request.begin(isEnd: isEnd)
         case .data(let stream, let bytes, let isEnd):
+            bodyBytes += bytes.readableBytes
             requests[stream]?.receive(bytes, isEnd: isEnd)
         case .trailers(let stream, let trailers): requests[stream]?.receive(trailers)
         case .reset(let stream), .unprocessed(let stream):
             requests.remove(stream)?.clientClosed()
         case .sent(let stream, _): requests[stream]?.didSend()
-        case .failed: abandonAll()
+        case .failed(let fault):
+            if let flood = fault.flood { core.policy.didEnd(flood) }
+            abandonAll()
         case .answer, .goAway, .pong: break
         }
     }
+
+    /// Requests whose answer has not left yet.
+    var requestCount: Int { requests.count }
 
     override func abandonAll() {
         for stream in requests.streams { requests.remove(stream)?.clientClosed() }

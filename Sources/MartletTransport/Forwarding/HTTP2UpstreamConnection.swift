@@ -1,5 +1,6 @@
 import MartletCore
 import NIOCore
+import NIOTLS
 
 /// One HTTP/2 connection to an upstream: carries bytes to and from the core, and answers to the
 /// exchanges that wait for them.
@@ -24,16 +25,19 @@ final class HTTP2UpstreamConnection: HTTP2Endpoint, LoopTurnMember {
     var isFlushing = false
     var isInTurn = false
 
-    private let pool: HTTP2UpstreamPool
+    let pool: HTTP2UpstreamPool
+    let upstream: SharedUpstream
+    /// Whether bytes of HTTP/2 can have reached the upstream: with TLS, once that is agreed.
+    private(set) var isEstablished = false
     private var state = State.connecting
     private var context: ChannelHandlerContext?
     private var streams = StreamTable<HTTP2UpstreamStream>()
     /// Attempts that wait for the connection, for room among its streams or at its socket.
-    private var waiting = CircularBuffer<(exchange: Exchange<HTTP2Wire>, attempt: Int)>()
+    var waiting = CircularBuffer<(exchange: Exchange<HTTP2Wire>, attempt: Int)>()
     /// From how many on those are looked through for such as nobody waits for.
     private var waitingCheck = 64
     /// Whether the upstream was found to be dead.
-    private var isRetired = false
+    private(set) var isRetired = false
     /// Whether those that waited for the upstream's settings have been dealt with.
     private var hasSpread = false
     /// Whether content is copied before anybody keeps it; see `Channel.isEncrypted`.
@@ -46,6 +50,7 @@ final class HTTP2UpstreamConnection: HTTP2Endpoint, LoopTurnMember {
     ) {
         self.address = address
         self.pool = pool
+        self.upstream = upstream
         loadReportTurn = LoadReportTurn(of: upstream)
         connection = HTTP2Connection(role: .client, limits: .upstream, now: now)
     }
@@ -110,6 +115,7 @@ final class HTTP2UpstreamConnection: HTTP2Endpoint, LoopTurnMember {
     /// Leaves to other connections what this one turns out to have no room for.
     private func spreadWaiting() {
         hasSpread = true
+        if let context { upstream.note(speaksHTTP2: true, now: context.eventLoop.now) }
         guard !connection.hasStreamRoom, !isRetired else { return }
         let rest = waiting
         waiting.removeAll()
@@ -121,7 +127,7 @@ final class HTTP2UpstreamConnection: HTTP2Endpoint, LoopTurnMember {
     /// Begins a stream with the head of a request; 0 where the connection takes none any more.
     func begin(_ stream: HTTP2UpstreamStream, _ head: HTTP2ForwardedHead, isEnd: Bool) -> UInt32 {
         let asks = loadReportTurn.has(attemptAt: stream.start)
-        let block = asks ? head.blockThatAsksForLoad : head.block
+        let block = head.block(asksForLoad: asks, timeLeft: stream.timeLeft)
         guard let id = connection.open(block, isHead: head.isHead, isEnd: isEnd) else { return 0 }
         streams.insert(stream, for: id)
         endSoon()
@@ -162,6 +168,8 @@ final class HTTP2UpstreamConnection: HTTP2Endpoint, LoopTurnMember {
     func connected() {
         guard case .connecting = state else { return }
         state = .open
+        // Content of TLS is copied.
+        isEstablished = !copiesContent
         beginWaiting()
         endSoon()
     }
@@ -172,6 +180,18 @@ final class HTTP2UpstreamConnection: HTTP2Endpoint, LoopTurnMember {
             copiesContent ? ByteBuffer(buffer: bytes) : bytes, now: context.eventLoop.now)
         takeEvents()
         endSoon()
+    }
+
+    /// What is spoken is agreed (RFC 7301); who says nothing of it may speak HTTP/2.
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .handshakeCompleted(let agreed)? = event as? TLSUserEvent {
+            isEstablished = true
+            if let agreed, agreed != "h2" {
+                close()
+                context.close(promise: nil)
+            }
+        }
+        context.fireUserInboundEventTriggered(event)
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
@@ -252,37 +272,19 @@ final class HTTP2UpstreamConnection: HTTP2Endpoint, LoopTurnMember {
         guard case .open = state else { return }
         state = .ending
         pool.remove(self)
-        failWaiting(connection.hasSettings ? .unprocessed : .connectFailed)
+        failWaiting()
     }
 
     /// The connection is no more, or never was.
     func close() {
         if case .closed = state { return }
-        // Whoever does not speak HTTP/2 is not reached by it.
-        let isNew = !connection.hasSettings
         state = .closed
         pool.remove(self)
         failStreams()
-        // A connection that stood says nothing of the upstream.
-        failWaiting(isNew ? .connectFailed : .unprocessed)
+        failWaiting()
     }
 
     private func failStreams() {
         for id in streams.streams { streams.remove(id)?.fail(.connectionClosed) }
-    }
-
-    private func failWaiting(_ failure: ForwardingFailure) {
-        while let (exchange, attempt) = waiting.popFirst() {
-            exchange.failed(failure, attempt: attempt)
-        }
-    }
-}
-
-extension HTTP2Limits {
-    /// Those of connections to upstreams: what is trusted with requests is not watched for floods.
-    static var upstream: HTTP2Limits {
-        var limits = HTTP2Limits()
-        limits.floods = .none
-        return limits
     }
 }

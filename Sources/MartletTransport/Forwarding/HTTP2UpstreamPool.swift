@@ -1,4 +1,5 @@
 import MartletCore
+import MartletTelemetry
 import NIOCore
 import NIOPosix
 
@@ -15,10 +16,16 @@ final class HTTP2UpstreamPool: UpstreamConnector {
     let turn: LoopTurn
     private let eventLoop: any EventLoop
     private let upstreams: SharedUpstreams
-    private var connections: [UpstreamAddress: [HTTP2UpstreamConnection]] = [:]
+    /// For requests to upstreams that do not speak HTTP/2.
+    private let http1: HTTP1UpstreamPool
+    private var connections: [HashedText: [HTTP2UpstreamConnection]] = [:]
     private let sweep: IdleSweep
 
-    init(eventLoop: any EventLoop, limits: ForwardingLimits, upstreams: SharedUpstreams) {
+    init(
+        eventLoop: any EventLoop, limits: ForwardingLimits, upstreams: SharedUpstreams,
+        http1: HTTP1UpstreamPool
+    ) {
+        self.http1 = http1
         self.eventLoop = eventLoop
         self.upstreams = upstreams
         self.limits = limits
@@ -34,7 +41,18 @@ final class HTTP2UpstreamPool: UpstreamConnector {
     private func open(
         _ address: UpstreamAddress, for exchange: Exchange<HTTP2Wire>, attempt: Int, triesLeft: Int
     ) {
-        if let connection = connection(to: address) {
+        let open = connections[address.connections, default: []]
+        if let connection = open.first(where: { $0.hasRoom }) {
+            connection.open(for: exchange, attempt: attempt)
+            return
+        }
+        if open.isEmpty, exchange.subject.api == .rest,
+            upstreams[address].speaksHTTP1Alone(now: eventLoop.now)
+        {
+            openByHTTP1(address, for: exchange, attempt: attempt)
+            return
+        }
+        if let connection = connection(to: address, besides: open) {
             connection.open(for: exchange, attempt: attempt)
             return
         }
@@ -49,11 +67,22 @@ final class HTTP2UpstreamPool: UpstreamConnector {
         }
     }
 
-    /// A connection with room, or the least loaded; `nil` where there is none and there may be
-    /// none.
-    private func connection(to address: UpstreamAddress) -> HTTP2UpstreamConnection? {
-        let open = connections[address, default: []]
-        if let connection = open.first(where: { $0.hasRoom }) { return connection }
+    /// Opens an attempt at an upstream that does not speak HTTP/2; gRPC knows no other way.
+    func openByHTTP1(_ address: UpstreamAddress, for exchange: Exchange<HTTP2Wire>, attempt: Int) {
+        guard exchange.subject.api == .rest else {
+            exchange.failed(.noHTTP2, attempt: attempt)
+            return
+        }
+        guard exchange.awaits(attempt) else { return }
+        let bridge = HTTP1Bridge(exchange, attempt: attempt, turn: turn)
+        http1.open(address, forAttempt: bridge, attempt: attempt)
+    }
+
+    /// Another connection, or the least loaded of those that have no room; `nil` where there
+    /// is none and there may be none.
+    private func connection(
+        to address: UpstreamAddress, besides open: [HTTP2UpstreamConnection]
+    ) -> HTTP2UpstreamConnection? {
         if open.count >= HTTP2UpstreamPool.connectionsMax,
             let connection = open.min(by: { $0.load < $1.load })
         {
@@ -63,7 +92,7 @@ final class HTTP2UpstreamPool: UpstreamConnector {
         guard upstream.begin() else { return open.min { $0.load < $1.load } }
         let connection = HTTP2UpstreamConnection(
             address: address, pool: self, upstream: upstream, now: eventLoop.now)
-        connections[address, default: []].append(connection)
+        connections[address.connections, default: []].append(connection)
         connect(connection, upstream)
         sweep.include(idleTimeout: upstreams.idleTimeout(of: address, limits: limits))
         sweep.start()
@@ -96,7 +125,7 @@ final class HTTP2UpstreamPool: UpstreamConnector {
     /// An upstream was found to be dead: nothing new is sent over connections to it, and what can
     /// be asked elsewhere is.
     func retire(_ address: UpstreamAddress) {
-        for connection in connections.removeValue(forKey: address) ?? [] {
+        for connection in connections.removeValue(forKey: address.connections) ?? [] {
             connection.upstreamLost()
         }
     }
@@ -104,8 +133,8 @@ final class HTTP2UpstreamPool: UpstreamConnector {
     // MARK: Unused connections
 
     private func closeIdle() -> Bool {
-        for (address, open) in connections {
-            let idleTimeout = upstreams.idleTimeout(of: address, limits: limits)
+        for (upstream, open) in connections {
+            let idleTimeout = upstreams.idleTimeout(of: upstream, limits: limits)
             let latest = eventLoop.now - TimeAmount(idleTimeout)
             for connection in open where connection.idleSince.map({ $0 <= latest }) == true {
                 connection.closeUnused()
@@ -116,14 +145,14 @@ final class HTTP2UpstreamPool: UpstreamConnector {
 
     /// Makes room for a connection of another event loop.
     func closeUnused(to address: UpstreamAddress) {
-        connections[address]?.first { $0.idleSince != nil }?.closeUnused()
+        connections[address.connections]?.first { $0.idleSince != nil }?.closeUnused()
     }
 
     /// Sends no more streams over a connection.
     func remove(_ connection: HTTP2UpstreamConnection) {
-        connections[connection.address]?.removeAll { $0 === connection }
-        if connections[connection.address]?.isEmpty == true {
-            connections[connection.address] = nil
+        connections[connection.address.connections]?.removeAll { $0 === connection }
+        if connections[connection.address.connections]?.isEmpty == true {
+            connections[connection.address.connections] = nil
         }
     }
 }

@@ -22,6 +22,9 @@ final class HTTP2UpstreamStream: UpstreamExchange {
     /// When its attempt began; `nil` where that is over.
     var start: ContinuousClock.Instant? { exchange?.current?.start }
 
+    /// How long the client still waits; `nil` where it has not said so.
+    var timeLeft: Duration? { exchange?.timeLeft }
+
     // MARK: UpstreamExchange
 
     private(set) var isWritable = true

@@ -39,6 +39,14 @@ final class HTTP2ForwardedHead {
     /// Whether the answer is a head alone.
     let isHead: Bool
 
+    /// The field that tells upstreams how long the client still waits, of which each attempt says
+    /// what it has itself; `nil` where the client has not said so.
+    private let timeoutName: String?
+    private let head: RequestHead
+    private let clientAddress: String?
+    private let changes: ForwardingChanges?
+    private var lastHTTP1: (hasContent: Bool, head: HTTP1ForwardedHead)?
+
     /// Makes what an upstream gets of a client's head.
     ///
     /// - Parameters:
@@ -54,6 +62,10 @@ final class HTTP2ForwardedHead {
         }
         if let authority = head.authority { block.add(":authority", authority) }
         var fields = changes?.request ?? FieldChanges()
+        let timeoutName = head.isGRPC ? "grpc-timeout" : RequestTimeout.name
+        let tellsTimeLeft = head.timeout != nil && !fields.removed.contains(timeoutName)
+        self.timeoutName = tellsTimeLeft ? timeoutName : nil
+        if tellsTimeLeft { fields.removed.insert(timeoutName) }
         if let length = changes?.contentLength {
             fields.removed.insert("content-length")
             fields.added.append(.init("content-length", String(length)))
@@ -66,12 +78,36 @@ final class HTTP2ForwardedHead {
         if let clientAddress { block.add("x-forwarded-for", clientAddress) }
         self.block = block
         isHead = head.method == "HEAD"
+        self.head = head
+        self.clientAddress = clientAddress
+        self.changes = changes
     }
 
-    /// The same that asks for the upstream's load along with the answer.
-    var blockThatAsksForLoad: FieldBlock {
+    /// The same for an upstream that does not speak HTTP/2; `nil` where HTTP/1.1 cannot say it.
+    ///
+    /// `hasContent` says whether anything follows.
+    func http1(hasContent: Bool) -> HTTP1ForwardedHead? {
+        if let lastHTTP1, lastHTTP1.hasContent == hasContent { return lastHTTP1.head }
+        guard let head = head.http1(hasContent: hasContent) else { return nil }
+        let forwarded = HTTP1ForwardedHead(head, clientAddress: clientAddress, changes: changes)
+        lastHTTP1 = (hasContent, forwarded)
+        return forwarded
+    }
+
+    /// The same for one attempt.
+    ///
+    /// - Parameters:
+    ///   - asksForLoad: whether the upstream is asked for its load along with the answer.
+    ///   - timeLeft: how long the client still waits; `nil` where it has not said so.
+    func block(asksForLoad: Bool, timeLeft: Duration?) -> FieldBlock {
+        guard asksForLoad || timeoutName != nil && timeLeft != nil else { return block }
         var block = block
-        block.add(LoadReport.requestHeaderName, LoadReport.Form.text.rawValue)
+        if let timeoutName, let timeLeft {
+            let text =
+                head.isGRPC ? GRPCFields.textLeft(timeLeft) : RequestTimeout.text(timeLeft)
+            block.add(timeoutName, text)
+        }
+        if asksForLoad { block.add(LoadReport.requestHeaderName, LoadReport.Form.text.rawValue) }
         return block
     }
 }

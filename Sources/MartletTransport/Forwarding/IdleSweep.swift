@@ -49,6 +49,11 @@ final class IdleSweep {
 extension SharedUpstreams {
     /// How long an idle connection to an upstream is kept.
     func idleTimeout(of address: UpstreamAddress, limits: ForwardingLimits) -> Duration {
-        self[address].options.idleTimeout ?? limits.upstreamIdleTimeout
+        idleTimeout(of: address.connections, limits: limits)
+    }
+
+    /// The same, of the upstream whose connections are kept by this.
+    func idleTimeout(of connections: HashedText, limits: ForwardingLimits) -> Duration {
+        self[connections].options.idleTimeout ?? limits.upstreamIdleTimeout
     }
 }

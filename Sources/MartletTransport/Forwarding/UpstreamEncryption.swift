@@ -4,6 +4,8 @@ import NIOSSL
 /// How upstreams are spoken to by TLS.
 public struct UpstreamEncryption: Sendable {
     private let http1: NIOSSLContext
+    /// Offers both versions: who speaks HTTP/1.1 alone then says so, where another offer would end
+    /// the handshake, or begin with what is no HTTP/1.1.
     private let http2: NIOSSLContext
     private let serverName: String?
 
@@ -15,7 +17,7 @@ public struct UpstreamEncryption: Sendable {
     /// - Throws: `ServingError` that names the file and what is wrong with it.
     public init(_ tls: ClientTLS, serverName: String?) throws {
         http1 = try tls.load(applicationProtocols: ["http/1.1"])
-        http2 = try tls.load(applicationProtocols: ["h2"])
+        http2 = try tls.load(applicationProtocols: ["h2", "http/1.1"])
         self.serverName = serverName
     }
 

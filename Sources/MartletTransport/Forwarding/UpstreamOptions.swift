@@ -1,3 +1,4 @@
+import MartletCore
 import NIOCore
 import Synchronization
 
@@ -27,7 +28,7 @@ public struct UpstreamOptions: Sendable {
 
 /// What the pools of all event loops know of upstreams together.
 final class SharedUpstreams: Sendable {
-    private let all = Mutex<[UpstreamAddress: SharedUpstream]>([:])
+    private let all = Mutex<[HashedText: SharedUpstream]>([:])
     private let roomMaker = Mutex<(@Sendable (UpstreamAddress) -> Void)?>(nil)
 
     /// Closes an unused connection to an upstream, of whichever event loop.
@@ -38,28 +39,19 @@ final class SharedUpstreams: Sendable {
         roomMaker.withLock { $0 = maker }
     }
 
-    func set(_ options: [UpstreamAddress: UpstreamOptions]) {
-        all.withLock { all in
-            for (address, upstream) in all where options[address] == nil {
-                upstream.options = UpstreamOptions()
-            }
-            for (address, options) in options {
-                let upstream = all[address] ?? SharedUpstream()
-                upstream.options = options
-                all[address] = upstream
-            }
-        }
-    }
-
+    /// Upstreams that are not named stay as they were: requests from before may still go there.
     func set(_ options: UpstreamOptions, for address: UpstreamAddress) {
         self[address].options = options
     }
 
-    subscript(address: UpstreamAddress) -> SharedUpstream {
+    subscript(address: UpstreamAddress) -> SharedUpstream { self[address.connections] }
+
+    /// An upstream by what its connections are kept by.
+    subscript(connections: HashedText) -> SharedUpstream {
         all.withLock { all in
-            if let known = all[address] { return known }
+            if let known = all[connections] { return known }
             let new = SharedUpstream()
-            all[address] = new
+            all[connections] = new
             return new
         }
     }
@@ -71,6 +63,7 @@ final class SharedUpstream: Sendable {
     private let settings = Mutex(UpstreamOptions())
     private let connections = Atomic(0)
     private let pending = Atomic(0)
+    private let http1AloneUntil = Mutex<NIODeadline?>(nil)
     private let lastReportTurn = Mutex<ContinuousClock.Instant?>(nil)
 
     /// How it is connected to.
@@ -82,6 +75,21 @@ final class SharedUpstream: Sendable {
     /// How often it is looked whether room was made, and the pauses in between.
     static let roomTries = 25
     static let roomPause = TimeAmount.milliseconds(2)
+
+    /// For how long it is believed that an upstream does not speak HTTP/2: it may be replaced.
+    static let http1AloneTime = TimeAmount.seconds(60)
+
+    /// Whether it was found not to speak HTTP/2, not long ago.
+    func speaksHTTP1Alone(now: NIODeadline) -> Bool {
+        http1AloneUntil.withLock { $0.map { now < $0 } ?? false }
+    }
+
+    /// Notes which versions of HTTP it was found to speak.
+    func note(speaksHTTP2: Bool, now: NIODeadline) {
+        http1AloneUntil.withLock {
+            $0 = speaksHTTP2 ? nil : now + SharedUpstream.http1AloneTime
+        }
+    }
 
     /// Counts in a connection that a request waits for; `false` where there is no room for it.
     func begin() -> Bool {
@@ -124,7 +132,13 @@ final class SharedUpstream: Sendable {
     }
 
     /// Encrypts a new connection where that is wanted.
+    ///
+    /// - Throws: `ServingError` where it is wanted, and nothing says how.
     func configure(_ channel: any Channel, to address: UpstreamAddress, isHTTP2: Bool) throws {
-        try options.encryption?.configure(channel, to: address, isHTTP2: isHTTP2)
+        if let encryption = options.encryption {
+            try encryption.configure(channel, to: address, isHTTP2: isHTTP2)
+        } else if address.isEncrypted {
+            throw ServingError(.internal, "Nothing says how \(address) is spoken to by TLS")
+        }
     }
 }

@@ -44,6 +44,14 @@ enum GRPCFields {
         "\(min(max(1, Int64(timeout.seconds * 1000)), 99_999_999))m"
     }
 
+    /// A `grpc-timeout` value for whoever has so much time left: in microseconds as far as eight
+    /// digits hold them, and at least one.
+    static func textLeft(_ left: Duration) -> String {
+        guard left < .seconds(100) else { return text(left) }
+        let (seconds, attoseconds) = max(left, .zero).components
+        return "\(max(1, seconds * 1_000_000 + attoseconds / 1_000_000_000_000))u"
+    }
+
     /// Percent-encodes a `grpc-message`: all but printable ASCII, and `%` itself.
     static func encodeMessage(_ text: String) -> String {
         let digits = Array("0123456789ABCDEF".utf8)

@@ -7,6 +7,7 @@ struct HTTP1Clock {
     /// asks again and again has its next one under way by then.
     private static let farewell = TimeAmount.milliseconds(250)
 
+    private let limits: SharedLimits
     private let headerTimeout: TimeAmount
     private let bodyTimeout: TimeAmount
     private let idleTimeout: TimeAmount
@@ -14,15 +15,18 @@ struct HTTP1Clock {
     private var awaited = HTTP1Awaited.request
     private var requestCount = 0
     private var since: NIODeadline
+    /// How the body of the request that is being received comes.
+    private var pace: BodyPace?
     private var drainSince: NIODeadline?
     /// What the client had not taken at `since`.
     private var unsentBytes = Int.max
 
     /// Starts the clock of a connection, whose first head has been due since a time.
-    init(_ limits: Limits, since: NIODeadline) {
-        headerTimeout = TimeAmount(limits.headerTimeout)
-        bodyTimeout = TimeAmount(limits.bodyTimeout)
-        idleTimeout = TimeAmount(limits.idleTimeout)
+    init(_ limits: SharedLimits, since: NIODeadline) {
+        self.limits = limits
+        headerTimeout = TimeAmount(limits.values.headerTimeout)
+        bodyTimeout = TimeAmount(limits.values.bodyTimeout)
+        idleTimeout = TimeAmount(limits.values.idleTimeout)
         self.since = since
     }
 
@@ -31,16 +35,26 @@ struct HTTP1Clock {
         drainSince = drainSince ?? now
     }
 
-    /// Notes what is awaited now, and whether the client has just sent something.
+    /// Notes what is awaited now, and how much the client has just sent.
     mutating func update(
-        _ awaited: HTTP1Awaited, requestCount: Int, didRead: Bool, now: NIODeadline
+        _ awaited: HTTP1Awaited, requestCount: Int, readBytes: Int, now: NIODeadline
     ) {
         let isSame = awaited == self.awaited && requestCount == self.requestCount
         // The time for the first head began with the connection.
         let isFirst = requestCount == 0
-        if !isFirst, !isSame || awaited == .content && didRead {
+        if !isFirst, !isSame {
             since = now
             unsentBytes = .max
+        }
+        if awaited == .content {
+            if pace == nil || requestCount != self.requestCount {
+                pace = BodyPace(limits.values, now: now)
+            } else {
+                pace?.resume(now: now)
+                pace?.receive(readBytes, now: now)
+            }
+        } else {
+            pace?.pause(now: now)
         }
         self.awaited = awaited
         self.requestCount = requestCount
@@ -60,7 +74,8 @@ struct HTTP1Clock {
         case .request:
             min(since + idleTimeout, drainSince.map { $0 + HTTP1Clock.farewell } ?? .distantFuture)
         case .head: since + headerTimeout
-        case .content, .room: since + bodyTimeout
+        case .content: pace?.end
+        case .room: since + bodyTimeout
         case .answer: nil
         }
     }

@@ -24,7 +24,7 @@ class HTTP1ConnectionHandler: ChannelDuplexHandler, NIOScheduledCallbackHandler 
     private var instant: ContinuousClock.Instant?
     private(set) var context: ChannelHandlerContext?
     private var clock: HTTP1Clock
-    private var didRead = false
+    private var readBytes = 0
     private var owesRead = false
     private var isEnding = false
     private var isOver = false
@@ -44,7 +44,7 @@ class HTTP1ConnectionHandler: ChannelDuplexHandler, NIOScheduledCallbackHandler 
         now = eventLoop.now
         connection = HTTP1Connection(
             limits: HTTP1Limits(limits.values), keepsTrailers: keepsTrailers)
-        clock = HTTP1Clock(limits.values, since: since ?? now)
+        clock = HTTP1Clock(limits, since: since ?? now)
     }
 
     /// The same time for people and logs.
@@ -75,6 +75,9 @@ class HTTP1ConnectionHandler: ChannelDuplexHandler, NIOScheduledCallbackHandler 
     /// That time has come.
     func expire() {}
 
+    /// The body of the request that is there comes too slowly.
+    func refuseSlowBody() {}
+
     /// The client takes more output, or does not.
     func writabilityChanged(_ isWritable: Bool) {}
 
@@ -102,8 +105,8 @@ class HTTP1ConnectionHandler: ChannelDuplexHandler, NIOScheduledCallbackHandler 
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         beginWork()
-        didRead = true
         let bytes = unwrapInboundIn(data)
+        readBytes += bytes.readableBytes
         let isToCopy = copiesContent && connection.isReceivingContent
         connection.receive(isToCopy ? ByteBuffer(buffer: bytes) : bytes)
         takeEvents()
@@ -242,8 +245,8 @@ class HTTP1ConnectionHandler: ChannelDuplexHandler, NIOScheduledCallbackHandler 
         // Whoever is not read from is not slow.
         let awaited = isPaused && connection.awaited == .content ? .answer : connection.awaited
         clock.update(
-            awaited, requestCount: connection.requestCount, didRead: didRead, now: now)
-        didRead = false
+            awaited, requestCount: connection.requestCount, readBytes: readBytes, now: now)
+        readBytes = 0
         guard let next = nextWake, let context, !isOver else { return }
         if let firesAt, firesAt <= next { return }
         timer?.cancel()
@@ -270,9 +273,15 @@ class HTTP1ConnectionHandler: ChannelDuplexHandler, NIOScheduledCallbackHandler 
             clock.update(unsentBytes: unsent, now: now)
         }
         if let end = clock.end, end <= now {
-            context.close(promise: nil)
+            endSlowClient(context)
         } else {
             watch()
         }
+    }
+
+    /// Gives a client up, who is told why where there is a request to answer.
+    private func endSlowClient(_ context: ChannelHandlerContext) {
+        if connection.isReceivingContent { work { refuseSlowBody() } }
+        if !connection.isClosing { context.close(promise: nil) }
     }
 }

@@ -29,6 +29,7 @@ struct HTTP1Exchange {
     ) {
         self.head = head
         self.number = number
+        let timeout = [timeout, head.timeout.duration].compactMap(\.self).min()
         context = RequestContext(
             remoteAddress: remoteAddress, start: start,
             deadline: timeout.map { .after($0, now: start) } ?? .never)

@@ -35,6 +35,9 @@ final class HTTP1Head: HTTP1ReadableHead, Sendable {
     /// The values of `content-encoding`.
     let contentEncodings: [String]
 
+    /// How long the client waits.
+    let timeout: RequestTimeout
+
     /// In which form it asks for the server's load along with the answer; `nil` for not at all.
     let loadForm: LoadReport.Form?
 
@@ -56,6 +59,7 @@ final class HTTP1Head: HTTP1ReadableHead, Sendable {
         // Those who know HTTP/1.0 alone know nothing of it (RFC 9110, section 10.1.1).
         expectsContinue = draft.expectsContinue && !draft.isHTTP10
         contentEncodings = draft.contentEncodings.map { bytes.text($0) }
+        timeout = draft.timeout
         loadForm = draft.load.askedForm
         fieldsStart = draft.fieldsStart
         self.bytes = Array(bytes)

@@ -9,6 +9,9 @@ struct HTTP1HeadDraft: HTTP1ReadableDraft {
     private(set) var expectsContinue = false
     private(set) var contentEncodings: [Range<Int>] = []
 
+    /// How long its client waits.
+    private(set) var timeout = RequestTimeout.none
+
     /// What it asks for of the server's load.
     private(set) var load = LoadReportFields()
 
@@ -86,6 +89,8 @@ struct HTTP1HeadDraft: HTTP1ReadableDraft {
             contentEncodings.append(field.value)
         case 17 where bytes.spells("transfer-encoding", field.name):
             length.takeTransfer(bytes, field.value)
+        case 20 where bytes.spells("x-request-timeout-ms", field.name):
+            timeout.take(bytes.text(field.value))
         case 28 where bytes.spells("endpoint-load-metrics-format", field.name):
             load.takeRequest(bytes.text(field.value))
         default: break

@@ -38,6 +38,8 @@ enum HTTP1Hops {
         case 17: bytes.spells("transfer-encoding", name)
         case 18: bytes.spells("proxy-authenticate", name)
         case 19: bytes.spells("proxy-authorization", name)
+        // Whoever passes it on says what is left of it.
+        case 20: bytes.spells("x-request-timeout-ms", name)
         // Load is reported to whoever balances, who asks for it himself.
         case 21: bytes.spells("endpoint-load-metrics", name)
         case 25: bytes.spells("endpoint-load-metrics-bin", name)

@@ -9,6 +9,7 @@ extension HTTP1ServerHandler {
             head, number: connection.requestCount, remoteAddress: remoteAddress,
             timeout: limits.requestTimeout, start: start, now: now)
         do throws(RequestFault) {
+            if let fault = head.timeout.fault { throw RequestFault(fault) }
             if case .length(let length) = head.framing, length > limits.messageBytes {
                 throw RequestFault(RequestValidation(limits: limits).bodyTooLarge)
             }
@@ -105,7 +106,7 @@ extension HTTP1ServerHandler {
         }
     }
 
-    private func refuse(_ fault: RequestFault) {
+    func refuse(_ fault: RequestFault) {
         guard let exchange else { return }
         self.exchange = nil
         body = nil

@@ -42,6 +42,8 @@ final class HTTP1ServerHandler: HTTP1ConnectionHandler {
         exchange.context.cancellation.cancel()
     }
 
+    override func refuseSlowBody() { refuse(.bodyTooSlow(limits)) }
+
     override func writabilityChanged(_ isWritable: Bool) {
         if isWritable { sendContent() }
     }

@@ -84,26 +84,28 @@ struct FloodMeter {
     }
 
     mutating func didReset() throws(ConnectionFault) {
-        try check(resets.take(now: now), "Too many streams were reset")
+        try check(resets.take(now: now), .resets, "Too many streams were reset")
     }
 
     mutating func didControl() throws(ConnectionFault) {
-        try check(controls.take(now: now), "Too many control frames")
+        try check(controls.take(now: now), .controlFrames, "Too many control frames")
     }
 
     mutating func didSendEmptyData() throws(ConnectionFault) {
-        try check(emptyData.take(now: now), "Too many DATA frames without data")
+        try check(emptyData.take(now: now), .emptyData, "Too many DATA frames without data")
     }
 
     mutating func didDribble() throws(ConnectionFault) {
-        try check(dribbles.take(now: now), "The window is opened in too small steps")
+        try check(dribbles.take(now: now), .smallWindows, "The window is opened in too small steps")
     }
 
     mutating func didBreakStream() throws(ConnectionFault) {
-        try check(streamErrors.take(now: now), "Too many streams broke a rule")
+        try check(streamErrors.take(now: now), .brokenStreams, "Too many streams broke a rule")
     }
 
-    private func check(_ isAllowed: Bool, _ text: String) throws(ConnectionFault) {
-        guard isAllowed else { throw ConnectionFault(.enhanceYourCalm, text) }
+    private func check(
+        _ isAllowed: Bool, _ flood: HTTP2Flood, _ text: String
+    ) throws(ConnectionFault) {
+        guard isAllowed else { throw ConnectionFault(flood, text) }
     }
 }

@@ -24,8 +24,18 @@ struct ConnectionFault: Error, Equatable {
     /// Its debug data, for whoever looks into the client's log.
     let text: String
 
+    /// What came too often, if that is it.
+    let flood: HTTP2Flood?
+
     init(_ code: HTTP2Code, _ text: String) {
         self.code = code
         self.text = text
+        flood = nil
+    }
+
+    init(_ flood: HTTP2Flood, _ text: String) {
+        code = .enhanceYourCalm
+        self.text = text
+        self.flood = flood
     }
 }

@@ -208,7 +208,7 @@ extension HTTP2Connection {
             throw ConnectionFault(.frameSizeError, "SETTINGS is cut short")
         }
         guard head.length <= 6 * limits.settings else {
-            throw ConnectionFault(.enhanceYourCalm, "Too many settings")
+            throw ConnectionFault(.settings, "Too many settings")
         }
         // Whoever does not speak of streams takes any number of them.
         if !hasSettings { peerStreamsMax = .max }

@@ -78,7 +78,7 @@ extension HTTP2Connection {
         guard !isWritable else { return }
         unreadControlFrames += 1
         guard unreadControlFrames <= limits.unreadControlFrames else {
-            throw ConnectionFault(.enhanceYourCalm, "The answers to control frames are not read")
+            throw ConnectionFault(.unreadAnswers, "The answers to control frames are not read")
         }
     }
 

@@ -50,7 +50,7 @@ extension HTTP2Connection {
     ) throws(ConnectionFault) -> Step {
         guard block.bytes.readableBytes <= limits.headerBlockBytes,
             block.continuations <= limits.continuations
-        else { throw ConnectionFault(.enhanceYourCalm, "The header block is too large") }
+        else { throw ConnectionFault(.headerBlocks, "The header block is too large") }
         guard isWhole else {
             openBlock = block
             return .more

@@ -23,6 +23,8 @@ class HTTP2ConnectionHandler: HTTP2Endpoint {
     /// Whether content is copied before anybody keeps it; see `Channel.isEncrypted`.
     private var copiesContent = false
     var isFlushing = false
+    /// Bytes of all bodies that have come.
+    final var bodyBytes = 0
     private var timer: (at: NIODeadline, task: Scheduled<Void>)?
     /// No request has to be looked at earlier.
     private var earliestWake = NIODeadline.distantFuture

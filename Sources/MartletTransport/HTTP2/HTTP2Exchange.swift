@@ -21,6 +21,9 @@ final class HTTP2Exchange {
     var state = State.receiving
     var body = StreamBody.none
 
+    /// How the body comes, while it does.
+    var pace: BodyPace?
+
     /// When the client stops waiting.
     let deadline: NIODeadline?
 
@@ -32,7 +35,9 @@ final class HTTP2Exchange {
         start: ContinuousClock.Instant, now: NIODeadline
     ) {
         self.head = head
-        let timeout = head.isGRPC ? head.callTimeout : requestTimeout
+        let timeout =
+            head.isGRPC
+            ? head.timeout : [requestTimeout, head.timeout].compactMap(\.self).min()
         context = RequestContext(
             remoteAddress: remoteAddress, start: start,
             deadline: timeout.map { .after($0, now: start) } ?? .never)
@@ -41,8 +46,8 @@ final class HTTP2Exchange {
 
     func httpRequest(body: [UInt8]) -> HTTPRequest {
         HTTPRequest(
-            method: head.method, path: head.path, query: head.query, headers: head.fields,
-            body: body, context: context)
+            method: head.method, path: head.path, query: head.query, authority: head.authority,
+            headers: head.fields, body: body, context: context)
     }
 
     func grpcCall(message: [UInt8]) -> GRPCCall {

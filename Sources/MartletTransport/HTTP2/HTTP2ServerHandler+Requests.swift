@@ -36,7 +36,9 @@ extension HTTP2ServerHandler {
         if isEnd {
             respond(stream, exchange)
         } else {
-            wake(exchange, at: now + TimeAmount(limits.bodyTimeout))
+            let pace = BodyPace(limits, connectionBytes: bodyBytes, now: now)
+            exchange.pace = pace
+            wake(exchange, at: pace.end)
         }
     }
 
@@ -73,7 +75,9 @@ extension HTTP2ServerHandler {
         guard let exchange = exchanges[stream] else { return }
         switch exchange.state {
         case .streaming(let session): session.receive(bytes, isLast: isEnd)
-        case .receiving: receive(stream, exchange, bytes, isEnd: isEnd)
+        case .receiving:
+            exchange.pace?.receive(bytes.readableBytes, now: now)
+            receive(stream, exchange, bytes, isEnd: isEnd)
         case .responding, .content, .sending: break
         }
     }
@@ -260,8 +264,13 @@ extension HTTP2ServerHandler {
         guard let exchange = exchanges[stream] else { return }
         switch exchange.state {
         case .receiving:
-            let error = ServingError(.deadlineExceeded, "The request body did not arrive in time")
-            refuse(stream, exchange, RequestFault(error))
+            let isTooSlow = exchange.pace?.isTooSlow(
+                connectionBytes: bodyBytes, bodies: exchanges.count, now: now)
+            if isTooSlow == true {
+                refuse(stream, exchange, .bodyTooSlow(limits))
+            } else {
+                wake(exchange, at: exchange.pace?.end)
+            }
         case .responding:
             // The client stops waiting now, so it gets its answer, whatever the engine does, and
             // before the answer of whoever is cancelled.

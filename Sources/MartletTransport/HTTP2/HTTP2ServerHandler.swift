@@ -46,12 +46,16 @@ final class HTTP2ServerHandler: HTTP2ConnectionHandler {
     override func take(_ event: HTTP2Event) {
         switch event {
         case .head(let stream, let head, let isEnd): begin(stream, head, isEnd: isEnd)
-        case .data(let stream, let bytes, let isEnd): receive(stream, bytes, isEnd: isEnd)
+        case .data(let stream, let bytes, let isEnd):
+            bodyBytes += bytes.readableBytes
+            receive(stream, bytes, isEnd: isEnd)
         case .trailers(let stream, _): receive(stream, ByteBuffer(), isEnd: true)
         case .reset(let stream), .unprocessed(let stream): abandon(stream)
         case .sent(let stream, let count): didSend(stream, count)
         case .answer, .goAway, .pong: break
-        case .failed: for stream in exchanges.streams { abandon(stream) }
+        case .failed(let fault):
+            if let flood = fault.flood { responder.didEnd(flood) }
+            for stream in exchanges.streams { abandon(stream) }
         }
     }
 

@@ -56,7 +56,7 @@ struct HeaderBlockReader {
         do {
             return (try decoder.decodeHeaders(from: &rest), isKept)
         } catch is NIOHPACKErrors.MaxHeaderListSizeViolation {
-            throw ConnectionFault(.enhanceYourCalm, "The header list is too large")
+            throw ConnectionFault(.headerBlocks, "The header list is too large")
         } catch {
             throw ConnectionFault(.compressionError, "The header block cannot be decoded")
         }

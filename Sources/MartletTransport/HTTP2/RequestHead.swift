@@ -23,8 +23,9 @@ final class RequestHead: Sendable {
     let isGRPC: Bool
     let contentLength: Int?
 
-    /// How long the client of a gRPC call waits.
-    let callTimeout: Duration?
+    /// How long the client waits, as a gRPC call says by `grpc-timeout` and others by a field of
+    /// ours.
+    let timeout: Duration?
 
     /// What the protocol forbids in it, if anything.
     let malformation: String?
@@ -41,6 +42,7 @@ final class RequestHead: Sendable {
     /// Which of ``fields`` nobody may keep in a table (RFC 7541, section 7.1.3).
     let sensitiveFields: Set<Int>
 
+    private let timeoutFault: ServingError?
     private let coding: ContentCoding?
 
     init(_ headers: HPACKHeaders) {
@@ -49,8 +51,10 @@ final class RequestHead: Sendable {
         fields.reserveCapacity(headers.count)
         var sensitiveFields: Set<Int> = []
         var load = LoadReportFields()
+        var restTimeout = RequestTimeout.none
         for (name, value, indexing) in headers {
             check.take(name, value)
+            if name == RequestTimeout.name { restTimeout.take(value) }
             if name.isPseudoField || load.take(name, value) { continue }
             if indexing == .neverIndexed { sensitiveFields.insert(fields.count) }
             fields.append((name: name, value: value))
@@ -71,8 +75,12 @@ final class RequestHead: Sendable {
         let list = HeaderFields(fields)
         self.fields = list
         contentEncodings = fields.filter { $0.name == "content-encoding" }.map(\.value)
-        isGRPC = list.first("content-type").map(GRPCFields.isGRPC) ?? false
-        callTimeout = list.first("grpc-timeout").flatMap(GRPCFields.timeout)
+        let isGRPC = list.first("content-type").map(GRPCFields.isGRPC) ?? false
+        self.isGRPC = isGRPC
+        timeout =
+            isGRPC
+            ? list.first("grpc-timeout").flatMap(GRPCFields.timeout) : restTimeout.duration
+        timeoutFault = isGRPC ? nil : restTimeout.fault
         let host = list.first("host")
         namesAnotherHost =
             if let host, let authority { !host.equalsIgnoringASCIICase(authority) } else { false }
@@ -91,6 +99,7 @@ final class RequestHead: Sendable {
                 "The request's header fields exceed \(limits.headerBytes) bytes "
                     + "(--max-header-bytes)")
         }
+        if let timeoutFault { return timeoutFault }
         if isGRPC, method != "POST" {
             return ServingError(.unimplemented, "gRPC calls use the method POST")
         }

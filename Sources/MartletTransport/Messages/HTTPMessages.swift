@@ -15,6 +15,10 @@ public struct HTTPRequest: Sendable {
     /// What stands behind the first `?`, still percent-encoded; empty without one.
     public let query: String
 
+    /// The host and port that HTTP/2 says outside of the header fields; nil where it says none, and
+    /// for HTTP/1.
+    public let authority: String?
+
     /// The header fields.
     public let headers: HeaderFields
 
@@ -26,9 +30,10 @@ public struct HTTPRequest: Sendable {
 
     /// Creates a request; a `HEAD` becomes the `GET` it is answered like.
     public init(
-        method: String, path: String, query: String = "", headers: HeaderFields = [:],
-        body: [UInt8] = [], context: RequestContext
+        method: String, path: String, query: String = "", authority: String? = nil,
+        headers: HeaderFields = [:], body: [UInt8] = [], context: RequestContext
     ) {
+        self.authority = authority
         isHead = method == "HEAD"
         self.method = isHead ? "GET" : method
         self.path = path

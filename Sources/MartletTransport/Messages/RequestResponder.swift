@@ -30,11 +30,17 @@ public protocol RequestResponder: Sendable {
 
     /// Learns of a request that the transport refused by itself, such as one over a limit.
     func didRefuse(_ refusal: Refusal)
+
+    /// Learns that a client's HTTP/2 connection was ended for a flood.
+    func didEnd(_ flood: HTTP2Flood)
 }
 
 extension RequestResponder {
     /// Says nothing of its load.
     public var loadReport: LoadReport? { nil }
+
+    /// Does nothing: for responders that count no floods.
+    public func didEnd(_ flood: HTTP2Flood) {}
 
     /// Any method may be.
     public func mayStream(path: String) -> Bool { true }

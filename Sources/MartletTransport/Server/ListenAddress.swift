@@ -19,4 +19,18 @@ public enum ListenAddress: Sendable, Hashable, CustomStringConvertible {
         case .unixSocket(let path): "unix:\(path)"
         }
     }
+
+    /// Whether it is no port.
+    var isUnixSocket: Bool {
+        if case .unixSocket = self { true } else { false }
+    }
+
+    /// The same address with another port.
+    func with(port: Int) -> ListenAddress {
+        switch self {
+        case .tcp(let host, _): .tcp(host: host, port: port)
+        case .anyTCP: .anyTCP(port: port)
+        case .unixSocket: self
+        }
+    }
 }

@@ -9,7 +9,7 @@ public import ServiceLifecycle
 ///
 /// Unless its options say otherwise, one port speaks HTTP/1.1 and HTTP/2, gRPC included.
 public struct Listener: Service {
-    private let channel: any Channel
+    private let channels: [any Channel]
     private let tracker: ConnectionTracker
     private let tls: ReloadingTLS?
     private let limits: Limits
@@ -70,8 +70,8 @@ public struct Listener: Service {
         let pipeline = ConnectionPipeline(
             limits: limits, protocols: options.protocols, lifetime: options.lifetime, tls: tls,
             handlers: handlers, logger: logger)
-        let bootstrap = { (address: ListenAddress) in
-            Self.bootstrap(eventLoops, address: address, options: options)
+        let bootstrap = { (group: any EventLoopGroup, address: ListenAddress) in
+            Self.bootstrap(group, address: address, options: options, limits: limits)
                 .childChannelInitializer { channel in
                     guard tracker.add(channel) else {
                         return channel.close()
@@ -85,16 +85,43 @@ public struct Listener: Service {
                     }
                 }
         }
-        let channel = try await bind(
+        let channels = try await bindAll(
             bootstrap, to: address, options: options, eventLoops: eventLoops)
         return Listener(
-            channel: channel, tracker: tracker, tls: tls, limits: limits, logger: logger)
+            channels: channels, tracker: tracker, tls: tls, limits: limits, logger: logger)
+    }
+
+    /// Binds one socket, or one for each event loop.
+    private static func bindAll(
+        _ bootstrap: (any EventLoopGroup, ListenAddress) -> ServerBootstrap,
+        to address: ListenAddress, options: ListenerOptions, eventLoops: EventLoops
+    ) async throws -> [any Channel] {
+        let groups: [any EventLoopGroup] =
+            options.acceptsOnEveryLoop && !address.isUnixSocket
+            ? eventLoops.group.makeIterator().map { $0 as any EventLoopGroup } : [eventLoops.group]
+        var channels: [any Channel] = []
+        var address = address
+        do {
+            for group in groups {
+                let channel = try await bind(
+                    { bootstrap(group, $0) }, to: address, options: options,
+                    eventLoops: eventLoops)
+                channels.append(channel)
+                // All of them have the port that the system has chosen for the first.
+                if let port = channel.localAddress?.port { address = address.with(port: port) }
+            }
+        } catch {
+            for channel in channels { try? await channel.close() }
+            throw error
+        }
+        return channels
     }
 
     private static func bootstrap(
-        _ eventLoops: EventLoops, address: ListenAddress, options: ListenerOptions
+        _ group: any EventLoopGroup, address: ListenAddress, options: ListenerOptions,
+        limits: Limits
     ) -> ServerBootstrap {
-        let bootstrap = ServerBootstrap(group: eventLoops.group)
+        let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 1024)
             // One read, then the answer: reading again at once measured slower.
             .childChannelOption(.maxMessagesPerRead, value: 1)
@@ -105,15 +132,15 @@ public struct Listener: Service {
             _ = bootstrap.serverChannelOption(
                 ChannelOptions.Types.SocketOption(level: .ipv6, name: .ipv6_v6only), value: 0)
         }
+        let sharesPort = options.sharesPort || options.acceptsOnEveryLoop
         return
-            bootstrap
+            ClientLiveness(limits).apply(to: bootstrap)
             .serverChannelOption(
                 .socketOption(.so_reuseaddr), value: options.reusesAddress ? 1 : 0
             )
             .serverChannelOption(
-                .socketOption(.init(rawValue: SO_REUSEPORT)), value: options.sharesPort ? 1 : 0
+                .socketOption(.init(rawValue: SO_REUSEPORT)), value: sharesPort ? 1 : 0
             )
-            .childChannelOption(.socketOption(.so_keepalive), value: 1)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
     }
 
@@ -157,16 +184,16 @@ public struct Listener: Service {
     }
 
     private init(
-        channel: any Channel, tracker: ConnectionTracker, tls: ReloadingTLS?, limits: Limits,
+        channels: [any Channel], tracker: ConnectionTracker, tls: ReloadingTLS?, limits: Limits,
         logger: Logger
     ) {
-        self.channel = channel
+        self.channels = channels
         self.tls = tls
         self.tracker = tracker
         self.limits = limits
         self.logger = logger
-        address = channel.localAddress?.text ?? "unknown"
-        port = channel.localAddress?.port ?? 0
+        address = channels.first?.localAddress?.text ?? "unknown"
+        port = channels.first?.localAddress?.port ?? 0
     }
 
     /// The number of open connections.
@@ -180,7 +207,7 @@ public struct Listener: Service {
         async let watch: Void? = tls?.watch()
         try await gracefulShutdown()
         await watch
-        try? await channel.close()
+        for channel in channels { try? await channel.close() }
         logger.info(
             "draining", metadata: ["address": "\(address)", "connections": "\(tracker.count)"])
         let drained = await withTaskGroup(of: Bool.self) { group in

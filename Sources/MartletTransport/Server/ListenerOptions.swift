@@ -29,6 +29,12 @@ public struct ListenerOptions: Sendable {
     /// (`SO_REUSEPORT`).
     public var sharesPort = false
 
+    /// Whether each event loop has a socket of its own for the port, among which the kernel deals
+    /// out connections, in place of one that deals them to all in turn (`SO_REUSEPORT`).
+    ///
+    /// Another process of the same user can bind the port then, too.
+    public var acceptsOnEveryLoop = false
+
     /// Whether the path of a Unix domain socket is taken from a server that still listens there.
     public var takesSocketOver = false
 

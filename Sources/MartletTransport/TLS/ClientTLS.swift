@@ -38,6 +38,7 @@ public struct ClientTLS: Sendable, Hashable {
     func load(applicationProtocols: [String] = ["http/1.1"]) throws -> NIOSSLContext {
         var configuration = TLSConfiguration.makeClientConfiguration()
         configuration.minimumTLSVersion = .tlsv12
+        configuration.curves = TLSConfiguration.groups
         configuration.applicationProtocols = applicationProtocols
         if let authorities {
             configuration.trustRoots = .certificates(

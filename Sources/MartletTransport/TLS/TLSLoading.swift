@@ -56,7 +56,7 @@ extension ServerTLS {
         var configuration = TLSConfiguration.makeServerConfiguration(
             certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
         configuration.minimumTLSVersion = minimumVersion == .tls13 ? .tlsv13 : .tlsv12
-        configuration.curves = [.x25519_MLKEM768, .x25519, .secp256r1, .secp384r1]
+        configuration.curves = TLSConfiguration.groups
         configuration.cipherSuiteValues = TLSConfiguration.forwardSecret
         configuration.applicationProtocols = protocols.applicationProtocols
         let clients = try verifyClients(by: &configuration, logger: logger)
@@ -106,6 +106,10 @@ extension ServerTLS {
 }
 
 extension TLSConfiguration {
+    /// Groups for the exchange of keys, preferred first: the hybrid one, which a quantum computer of
+    /// the future does not undo.
+    static let groups: [NIOTLSCurve] = [.x25519_MLKEM768, .x25519, .secp256r1, .secp384r1]
+
     /// The suites of TLS 1.2 with forward secrecy and authenticated encryption alone (RFC 9325,
     /// section 4.2); TLS 1.3 has no others.
     static let forwardSecret: [NIOTLSCipher] = [

@@ -96,8 +96,11 @@ struct ClusterPlan: Sendable, Equatable {
                 "--target-latency-ms-p99=\(model.name)=\($0)"
             }
         }
+        let drafts = cluster.models.compactMap { model in
+            model.draftModel.map { "--draft-model=\(model.name)=\($0)" }
+        }
         return ["serve"] + cluster.models.map { "--model=\($0.name)=\($0.path)" }
-            + engines + precisions + targets
+            + engines + precisions + targets + drafts
             + (cluster.modelRoot.map { ["--model-root=\($0)"] } ?? [])
             + [
                 "--host=\(bind.host)", "--port=\(bind.port)",

@@ -49,7 +49,7 @@ struct GatewayCommand: AsyncParsableCommand {
     )
     var adminPort: Int?
 
-    @Option(help: "Address of the admin port; what only reads has no access control, keep it private.")
+    @Option(help: "Address of the admin port; reading needs no token unless the policy has one.")
     var adminHost = "127.0.0.1"
 
     @Option(help: "File to write the admin port to once it is bound.")

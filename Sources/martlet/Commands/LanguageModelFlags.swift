@@ -53,6 +53,23 @@ struct LanguageModelFlags: ParsableArguments {
             valueName: "tokens"))
     var draftTokens = 0
 
+    @Option(
+        name: .customLong("draft-model"),
+        help: ArgumentHelp(
+            "A smaller model with the same tokenizer that guesses for the model NAME, a GGUF file "
+                + "or a folder with one: faster for few clients. May be repeated, for others.",
+            valueName: "name=path"))
+    var draftModels: [ModelArgument] = []
+
+    @Option(help: "Most tokens that a draft model guesses ahead.")
+    var draftMax = LlamaEngine.Options().draftMax
+
+    @Option(
+        help: ArgumentHelp(
+            "A draft model stops before a token that it holds for less likely, 0 to 1: more gives "
+                + "fewer guesses, and fewer wrong ones.", valueName: "probability"))
+    var draftMinProbability = LlamaEngine.Options().draftMinProbability
+
     @Option(help: "Threads that compute a language model; 0 for those of the node.")
     var llamaThreads = 0
 
@@ -87,6 +104,7 @@ struct LanguageModelFlags: ParsableArguments {
         static let maxWaitingSequences = 1...1_000_000
         static let stepTokens = 1...65_536
         static let draftTokens = 0...64
+        static let draftMax = 1...64
         static let llamaThreads = 0...512
         static let decodeStallSeconds = 0...86_400
     }
@@ -106,6 +124,7 @@ struct LanguageModelFlags: ParsableArguments {
             ("--max-waiting-sequences", maxWaitingSequences, Range.maxWaitingSequences),
             ("--step-tokens", stepTokens, Range.stepTokens),
             ("--draft-tokens", draftTokens, Range.draftTokens),
+            ("--draft-max", draftMax, Range.draftMax),
             ("--llama-threads", llamaThreads, Range.llamaThreads),
             ("--decode-stall-seconds", decodeStallSeconds, Range.decodeStallSeconds),
         ]
@@ -116,6 +135,19 @@ struct LanguageModelFlags: ParsableArguments {
         guard promptShare > 0, promptShare <= 1 else {
             throw ValidationError("--prompt-share is \(promptShare); use more than 0, up to 1")
         }
+        guard draftMinProbability >= 0, draftMinProbability <= 1 else {
+            throw ValidationError(
+                "--draft-min-probability is \(draftMinProbability); use 0 to 1")
+        }
+        let names = draftModels.map(\.name)
+        if let repeated = names.first(where: { name in names.filter { $0 == name }.count > 1 }) {
+            throw ValidationError("--draft-model names '\(repeated)' twice; leave one")
+        }
+    }
+
+    /// The paths of draft models, by the model that they guess for.
+    var draftModelPaths: [String: String] {
+        Dictionary(draftModels.map { ($0.name, $0.path) }, uniquingKeysWith: { first, _ in first })
     }
 
     /// What the flags say.
@@ -134,6 +166,8 @@ struct LanguageModelFlags: ParsableArguments {
         options.stepTokens = stepTokens
         options.promptShare = promptShare
         options.draftTokens = draftTokens
+        options.draftMax = draftMax
+        options.draftMinProbability = draftMinProbability
         let threads = llamaThreads == 0 ? engineThreads : llamaThreads
         options.threads = threads == 0 ? nil : threads
         options.remoteDevices = remoteDevices

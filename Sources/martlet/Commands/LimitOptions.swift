@@ -18,8 +18,22 @@ struct LimitOptions: ParsableArguments {
     @Option(help: "Longest pause between two parts of a request body, in seconds.")
     var bodyTimeoutSeconds = Limits().bodyTimeout.seconds
 
+    @Option(help: "Least bytes a second of a request body, on average; 0 for any.")
+    var minBodyBytesPerSecond = Limits().bodyBytesPerSecondMin
+
+    @Option(help: "How long a request body may be slower, from its head on, in seconds.")
+    var bodyGraceSeconds = Limits().bodyGrace.seconds
+
     @Option(help: "How long an idle connection is kept, in seconds.")
     var idleTimeoutSeconds = Limits().idleTimeout.seconds
+
+    @Option(
+        help: "How long a client's machine may acknowledge or take nothing, in seconds; 0 for any.")
+    var tcpUserTimeoutSeconds = Limits().unacknowledgedTimeout.seconds
+
+    @Option(
+        help: "How long a client is silent before its machine is asked, in seconds; 0 for never.")
+    var tcpKeepaliveSeconds = Limits().keepalive.seconds
 
     @Option(help: "Streams one HTTP/2 client may have open at once.")
     var maxConcurrentStreams = Limits().concurrentStreams
@@ -45,6 +59,7 @@ struct LimitOptions: ParsableArguments {
             ("--max-header-bytes", Double(maxHeaderBytes)),
             ("--header-timeout-seconds", headerTimeoutSeconds),
             ("--body-timeout-seconds", bodyTimeoutSeconds),
+            ("--body-grace-seconds", bodyGraceSeconds),
             ("--idle-timeout-seconds", idleTimeoutSeconds),
             ("--max-concurrent-streams", Double(maxConcurrentStreams)),
             ("--max-decompression-ratio", Double(maxDecompressionRatio)),
@@ -53,6 +68,16 @@ struct LimitOptions: ParsableArguments {
         ]
         for (flag, value) in positive where !(value > 0 && value < 1e10) {
             throw ValidationError("\(flag) is \(value); it must be greater than 0, below 1e10")
+        }
+        guard (0...1_000_000_000).contains(minBodyBytesPerSecond) else {
+            throw ValidationError(
+                "--min-body-bytes-per-second is \(minBodyBytesPerSecond); use 0 to 1000000000")
+        }
+        for (flag, value) in [
+            ("--tcp-user-timeout-seconds", tcpUserTimeoutSeconds),
+            ("--tcp-keepalive-seconds", tcpKeepaliveSeconds),
+        ] where !(value >= 0 && value <= 32_767) {
+            throw ValidationError("\(flag) is \(value); use 0 to 32767")
         }
         guard drainSeconds >= 0, drainSeconds < 1e6 else {
             throw ValidationError("--drain-seconds is \(drainSeconds); use 0 or more, below 1e6")
@@ -67,7 +92,11 @@ struct LimitOptions: ParsableArguments {
         limits.headerBytes = maxHeaderBytes
         limits.headerTimeout = .seconds(headerTimeoutSeconds)
         limits.bodyTimeout = .seconds(bodyTimeoutSeconds)
+        limits.bodyBytesPerSecondMin = minBodyBytesPerSecond
+        limits.bodyGrace = .seconds(bodyGraceSeconds)
         limits.idleTimeout = .seconds(idleTimeoutSeconds)
+        limits.unacknowledgedTimeout = .seconds(tcpUserTimeoutSeconds)
+        limits.keepalive = .seconds(tcpKeepaliveSeconds)
         limits.concurrentStreams = maxConcurrentStreams
         limits.decompressionRatio = maxDecompressionRatio
         limits.streamBufferBytes = maxStreamBufferBytes

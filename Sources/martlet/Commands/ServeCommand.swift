@@ -261,6 +261,7 @@ struct ServeCommand: AsyncParsableCommand {
             settings.llama = languageModels.options(engineThreads: engineThreads)
             settings.decodeStallLimit = languageModels.decodeStallLimit
             settings.loading.engines = try engineOptions.settings
+            settings.loading.draftModels = languageModels.draftModelPaths
             settings.litert.interpretersPerModel = tfliteInterpreters
             settings.loading.safety = ModelSafety(
                 allowedOperations: Set(allowedOperations), allowsLinksOutside: allowLinksOutside)

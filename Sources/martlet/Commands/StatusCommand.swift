@@ -25,6 +25,12 @@ struct StatusCommand: AsyncParsableCommand {
         help: ArgumentHelp("Address of the gateway's admin listener.", valueName: "host:port"))
     var admin = NetworkAddress(host: "127.0.0.1", port: 8081)
 
+    @Option(
+        help: ArgumentHelp(
+            "File of the gateway's admin token, where reading needs one (admin.reads).",
+            valueName: "file"))
+    var adminTokenFile: String?
+
     @Flag(help: "Print JSON instead of tables.")
     var json = false
 
@@ -43,9 +49,16 @@ struct StatusCommand: AsyncParsableCommand {
     private func ask() async throws -> [UInt8] {
         let client = ControlClient(eventLoops: EventLoops(count: 1))
         do {
-            let response = try await client.get(
-                host: admin.host, port: admin.port, path: EndpointsStatus.path,
-                timeout: .seconds(5))
+            let token = try adminTokenFile.map(StatusCommand.token(in:))
+            let request = ControlRequest(
+                path: EndpointsStatus.path,
+                headers: token.map { ["authorization": "Bearer \($0)"] } ?? [:])
+            let response = try await client.send(
+                request, host: admin.host, port: admin.port, timeout: .seconds(5))
+            guard response.status != 401 else {
+                throw ServingError(
+                    .unauthenticated, "\(admin) wants the admin token (--admin-token-file)")
+            }
             guard response.status == 200 else {
                 throw ServingError(
                     .unavailable,
@@ -58,6 +71,16 @@ struct StatusCommand: AsyncParsableCommand {
                 "No status from \(admin): \(error.message). Start a cluster with 'martlet up', or "
                     + "name the gateway's admin address with --admin")
         }
+    }
+
+    private static func token(in file: String) throws -> String {
+        guard let text = try? String(contentsOf: URL(fileURLWithPath: file), encoding: .utf8),
+            !text.trimmed.isEmpty
+        else {
+            throw ServingError.invalidArgument(
+                "'\(file)' (--admin-token-file) cannot be read, or is empty")
+        }
+        return text.trimmed
     }
 
     private func decode(_ body: [UInt8]) throws -> EndpointsStatus {

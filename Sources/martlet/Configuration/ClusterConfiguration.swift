@@ -48,6 +48,9 @@ struct ClusterConfiguration: Sendable, Equatable {
         /// `target_latency_ms_p99`: the milliseconds in which 99 of 100 requests are to be
         /// answered, 1 to 600000; makes its batches adaptive (default none, and no batches).
         var targetLatencyMilliseconds: Int?
+        /// `draft_model`: a GGUF file, or a folder with one, relative to the file: a smaller model
+        /// that guesses for this one (default none).
+        var draftModel: String?
     }
 
     /// The gateway.

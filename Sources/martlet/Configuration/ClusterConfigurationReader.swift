@@ -17,7 +17,9 @@ struct ClusterConfigurationReader {
     private static let ports = 0...65535
     /// The keys of a model.
     private static let required = ["name", "path"]
-    private static let optional = ["engine", "precision", "target_latency_ms_p99"]
+    private static let optional = [
+        "engine", "precision", "target_latency_ms_p99", "draft_model",
+    ]
 
     /// Creates a reader; paths are relative to the folder.
     init(
@@ -132,7 +134,18 @@ struct ClusterConfigurationReader {
         firstLines[name] = firstLines[name] ?? place.line
         return .init(
             name: name, path: path, engine: engine(section), precision: precision(section),
-            targetLatencyMilliseconds: targetLatency(section))
+            targetLatencyMilliseconds: targetLatency(section),
+            draftModel: draftModel(section))
+    }
+
+    /// A file is looked at when it is loaded.
+    private mutating func draftModel(_ section: ConfigurationSection) -> String? {
+        let meaning = "the path of a GGUF file, or of a folder with one"
+        guard let text = section.text("draft_model", meaning, problems: &problems) else {
+            return nil
+        }
+        guard text.hasSuffix(".gguf") else { return path(text, section["draft_model"]) }
+        return URL(fileURLWithPath: text, relativeTo: folder).standardizedFileURL.path
     }
 
     private mutating func targetLatency(_ section: ConfigurationSection) -> Int? {

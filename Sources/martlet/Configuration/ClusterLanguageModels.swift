@@ -10,7 +10,7 @@ struct ClusterLanguageModels: Sendable, Equatable {
     static let keys =
         [
             "llama_path", "openvino_genai_path", "kv_cache", "kv_layout", "prompt_share",
-            "gpu_layers", "tensor_split", "rpc_devices",
+            "draft_min_probability", "gpu_layers", "tensor_split", "rpc_devices",
         ] + numbers.map(\.key)
 
     /// The keys that are whole numbers.
@@ -20,6 +20,7 @@ struct ClusterLanguageModels: Sendable, Equatable {
         ("max_waiting_sequences", LanguageModelFlags.Range.maxWaitingSequences),
         ("step_tokens", LanguageModelFlags.Range.stepTokens),
         ("draft_tokens", LanguageModelFlags.Range.draftTokens),
+        ("draft_max", LanguageModelFlags.Range.draftMax),
         ("llama_threads", LanguageModelFlags.Range.llamaThreads),
         ("decode_stall_seconds", LanguageModelFlags.Range.decodeStallSeconds),
     ]
@@ -55,6 +56,7 @@ extension ClusterConfigurationReader {
             ("kv_cache", "a number of bytes such as 4GiB", { ByteCount(argument: $0) != nil }),
             ("kv_layout", "one of \(layouts.joined(separator: ", "))", layouts.contains),
             ("prompt_share", "a number above 0, up to 1", Self.isShare),
+            ("draft_min_probability", "a number from 0 to 1", Self.isProbability),
             ("gpu_layers", "a number of layers, or all", { GPULayers(argument: $0) != nil }),
             ("tensor_split", "numbers such as 3,1", { TensorSplit(argument: $0) != nil }),
         ]
@@ -72,6 +74,10 @@ extension ClusterConfigurationReader {
 
     private static func isShare(_ text: String) -> Bool {
         Double(text).map { $0 > 0 && $0 <= 1 } ?? false
+    }
+
+    private static func isProbability(_ text: String) -> Bool {
+        Double(text).map { $0 >= 0 && $0 <= 1 } ?? false
     }
 
     private mutating func devices(_ value: ConfigurationValue?) -> [String] {

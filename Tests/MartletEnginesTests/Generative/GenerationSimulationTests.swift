@@ -63,6 +63,7 @@ struct GenerationSimulationTests {
                 sum.preemptions += counters.preemptions
                 sum.evictions += counters.evictions
                 sum.draftsAccepted += counters.draftsAccepted
+                sum.modelDraftsAccepted += counters.modelDraftsAccepted
                 sum.failedSteps += counters.failedSteps
                 sum.recomputedTokens += counters.recomputedTokens
                 sum.expired += counters.expired
@@ -73,6 +74,7 @@ struct GenerationSimulationTests {
         #expect(sum.preemptions > 100)
         #expect(sum.evictions > 100)
         #expect(sum.draftsAccepted > 100)
+        #expect(sum.modelDraftsAccepted > 100)
         #expect(sum.failedSteps > 100)
         #expect(sum.recomputedTokens > 100)
         #expect(sum.expired > 10)

@@ -9,6 +9,7 @@ extension GenerationWorld {
         decoding = Set(
             scheduler.sequences.compactMap { $0 }.filter { $0.isDecoding }.map { $0.id })
         preemptions = scheduler.counters.preemptions
+        if traits.drafts { guess() }
         let plan = scheduler.nextStep(now: now)
         for event in plan.events { take(event) }
         for operation in plan.operations { apply(operation) }
@@ -21,6 +22,26 @@ extension GenerationWorld {
         if !isClosed, Int.random(in: 0..<8, using: &random) == 0 { submit() }
         let outcome = outcome(of: plan)
         for event in scheduler.didStep(outcome, now: now) { take(event) }
+    }
+
+    /// A draft model, which is right where the choice is as usual.
+    private mutating func guess() {
+        var round = DraftRound()
+        for wish in scheduler.draftWishes() {
+            require(wish.limit > 0, "\(wish.id) is to have no guesses")
+            require(wish.tokens == clients[wish.id]?.tokens, "a wish of another text")
+            guard Int.random(in: 0..<6, using: &random) > 0 else { continue }
+            var last = wish.tokens.last ?? 0
+            let guesses = (0..<Int.random(in: 1...wish.limit, using: &random)).map { _ in
+                last = (last * 3 + 1) % 10 + 1
+                return last
+            }
+            // Some come too late.
+            let age = Int.random(in: 0..<8, using: &random) == 0 ? 1 : 0
+            round.proposals.append(
+                DraftProposal(id: wish.id, length: wish.tokens.count - age, tokens: guesses))
+        }
+        scheduler.take(round)
     }
 
     mutating func apply(_ operation: KVOperation) {

@@ -112,6 +112,9 @@ extension GenerationWorld {
         require(ended == clients.count, "\(ended) of \(clients.count) ended")
         require(counters.generatedTokens == generatedTokens, "tokens are miscounted")
         require(counters.draftsAccepted <= counters.draftsProposed, "guesses are miscounted")
+        require(
+            counters.modelDraftsAccepted <= counters.modelDraftsProposed,
+            "guesses of the draft model are miscounted")
         require(counters.prefixHitTokens <= counters.promptTokens, "hits are miscounted")
     }
 }

@@ -81,7 +81,8 @@ struct GenerationWorld {
         settings.vocabularySize = Int(Self.vocabulary)
         settings.abortsMax = 3
         if traits.drafts {
-            settings.draftTokensMax = Int.random(in: 1...6, using: &random)
+            settings.draftTokensMax = Int.random(in: 0...6, using: &random)
+            settings.draftModelTokensMax = Int.random(in: 0...6, using: &random)
             settings.draftSequencesMax = Int.random(in: 1...8, using: &random)
         }
         scheduler = GenerationScheduler(settings)

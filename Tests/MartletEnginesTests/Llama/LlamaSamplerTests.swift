@@ -120,6 +120,129 @@ extension EngineTests {
             #expect(error?.code == .invalidArgument)
         }
 
+        // MARK: The grammar and the model's own choice
+
+        private static let city = #"""
+            root ::= "{\"name\": \"" [A-Za-z ]{1,12} "\", \"people\": " [0-9]{1,8} "}"
+            """#
+
+        /// Of all tokens that a sampler's grammar allows, the likeliest: what the grammar would
+        /// give if it were asked about all of them first.
+        private func likeliestAllowed(
+            _ context: LlamaContext, at output: Int, by sampler: LlamaSampler
+        ) throws -> Int32 {
+            let first = try #require(context.likeliest(at: output))
+            if try allows(first, sampler) { return first }
+            let scores = try #require(context.withScores(at: output) { Array($0) })
+            let order = scores.indices.sorted { (scores[$0], $1) > (scores[$1], $0) }
+            let allowed = try order.first { try allows(Int32($0), sampler) }
+            return Int32(try #require(allowed))
+        }
+
+        private func allows(_ token: Int32, _ sampler: LlamaSampler) throws -> Bool {
+            do {
+                try sampler.copy().accept(token)
+                return true
+            } catch let error as ServingError where error.code == .invalidArgument {
+                return false
+            }
+        }
+
+        @Test func atZeroTemperature_theLikeliestThatTheGrammarAllowsIsChosen() throws {
+            let prompt = try LlamaFixture.tokens("Tell me of Paris as JSON:")
+            let context = try LlamaFixture.context()
+            let sampler = try sampler {
+                $0.temperature = 0
+                $0.grammar = Self.city
+            }
+            var output = try context.feed(prompt)
+            var tokens: [Int32] = []
+            var refused = 0
+            while tokens.count < 48 {
+                let expected = try likeliestAllowed(context, at: output, by: sampler)
+                let token = try sampler.sample(context, at: output)
+                #expect(token == expected)
+                if token != context.likeliest(at: output) { refused += 1 }
+                try sampler.accept(token)
+                if context.model.ends(token) { break }
+                tokens.append(token)
+                output = try context.feed([token], from: Int32(prompt.count + tokens.count - 1))
+            }
+            let text = try LlamaFixture.text(tokens)
+            let form = /\{"name": "[A-Za-z ]{1,12}", "people": [0-9]{1,8}\}/
+            #expect(text.wholeMatch(of: form) != nil)
+            // Else the test shows nothing.
+            #expect(refused > 0)
+            // What is refused is mostly followed closely by what is not.
+            #expect(sampler.wholePasses <= refused)
+        }
+
+        @Test func textThatFollowsTheGrammarByItself_isNeverComparedAsAWhole() throws {
+            let sampler = try sampler {
+                $0.temperature = 0
+                $0.grammar = "root ::= [^\\x00]*"
+            }
+            let free = try LlamaFixture.context().likeliestTokens(
+                after: LlamaFixture.tokens(Self.prompt), count: 12)
+            let held = try LlamaFixture.context().tokens(
+                after: LlamaFixture.tokens(Self.prompt), by: sampler, atMost: 12)
+            #expect(held == free)
+            #expect(sampler.wholePasses == 0)
+        }
+
+        @Test func chance_choosesAmongThoseAllowedByTheirProbabilities() throws {
+            let context = try LlamaFixture.context()
+            let output = try context.feed(LlamaFixture.tokens("1 2 3 1 2 3 1 2 "))
+            let digits = try (0...9).map { try LlamaFixture.tokens("\($0)")[0] }
+            let scores = try #require(context.withScores(at: output) { Array($0) })
+            let temperature: Float = 2.5
+            let weights = digits.map { exp(Double(scores[Int($0)] / temperature)) }
+            let draws = 2000
+            var counts: [Int32: Int] = [:]
+            for seed in 0..<draws {
+                let sampler = try sampler {
+                    $0.temperature = temperature
+                    $0.seed = UInt32(seed)
+                    $0.grammar = "root ::= [0-9]"
+                }
+                counts[try sampler.sample(context, at: output), default: 0] += 1
+            }
+            #expect(Set(counts.keys).isSubset(of: Set(digits)))
+            // Chi-squared of nine degrees of freedom: more than 33.7 in one of 10,000.
+            let sum = weights.reduce(0, +)
+            let distance = zip(digits, weights).reduce(0.0) { distance, digit in
+                let expected = Double(draws) * digit.1 / sum
+                let found = Double(counts[digit.0] ?? 0)
+                return distance + (found - expected) * (found - expected) / expected
+            }
+            #expect(distance < 33.7)
+        }
+
+        @Test func seed_decidesWithAGrammarToo() throws {
+            let texts = try ([5, 5, 6, 7] as [UInt32]).map { seed in
+                try tokens(atMost: 24) {
+                    $0.seed = seed
+                    $0.grammar = Self.city
+                }
+            }
+            #expect(texts[0] == texts[1])
+            #expect(Set(texts).count > 1)
+        }
+
+        @Test func reset_bringsTheSameChanceAgain() throws {
+            let context = try LlamaFixture.context()
+            let output = try context.feed(LlamaFixture.tokens(Self.prompt))
+            let sampler = try sampler {
+                $0.temperature = 2
+                $0.seed = 11
+                $0.grammar = "root ::= [0-9]"
+            }
+            let first = try (0..<8).map { _ in try sampler.sample(context, at: output) }
+            try sampler.reset()
+            let second = try (0..<8).map { _ in try sampler.sample(context, at: output) }
+            #expect(first == second)
+        }
+
         @Test func outputThatIsNot_isRefused() throws {
             let sampler = try sampler { $0.temperature = 0 }
             let context = try LlamaFixture.context()

@@ -60,6 +60,7 @@ extension EngineTests {
     @Suite("Language models that are loaded", .serialized, .timeLimit(.minutes(10)))
     struct LlamaServableTests {
         private func load(
+            draft: LlamaServable.Draft? = nil,
             _ change: (inout LlamaEngine.Options) -> Void = { _ in }
         ) throws -> LlamaServable {
             var options = LlamaEngine.Options()
@@ -68,11 +69,21 @@ extension EngineTests {
             options.threads = 1
             change(&options)
             let model = try LlamaFixture.model.get()
-            let files = LanguageModelFiles(path: LlamaFixture.path, cellBytes: 23_040)
+            var files = LanguageModelFiles(path: LlamaFixture.path, cellBytes: 23_040)
+            files.draft = draft?.files
             return try LlamaServable(
                 id: ServableID(model: "smollm2", version: 1), model: model, adapters: [:],
                 layout: LlamaLayout(options, files: files, model: model.info), options: options,
-                fileBytes: 1)
+                fileBytes: 1, draft: draft)
+        }
+
+        /// The model as its own draft model.
+        private func ownDraft() throws -> LlamaServable.Draft {
+            LlamaServable.Draft(
+                model: try LlamaFixture.model.get(),
+                files: DraftModelFiles(
+                    path: LlamaFixture.path, fileBytes: 1, cellBytes: 23_040,
+                    sizes: LanguageModelSizes(contextTokens: 8192)))
         }
 
         private func request(_ text: String, tokens: Int = 12) throws -> GenerationRequest {
@@ -237,6 +248,41 @@ extension EngineTests {
             let found = try await generate(try request(prompt, tokens: 40), by: guessing).ids
             #expect(found.prefix(8) == expected.prefix(8))
             #expect(guessing.load.counters.draftsProposed > 0)
+        }
+
+        @Test func draftModel_changesNoTextAndIsMostlyRight() async throws {
+            let prompt = "The capital of France is"
+            let plain = try load()
+            let expected = try await generate(try request(prompt, tokens: 24), by: plain).ids
+            let bytes = plain.memoryBytes
+            plain.unload()
+            let drafting = try load(draft: ownDraft()) { $0.draftMinProbability = 0 }
+            defer { drafting.unload() }
+            let found = try await generate(try request(prompt, tokens: 24), by: drafting).ids
+            // Sums are added in another order when several tokens are checked at once, so that a
+            // close choice may fall out differently.
+            #expect(found.prefix(8) == expected.prefix(8))
+            let counters = drafting.load.counters
+            #expect(counters.modelDraftsProposed > 0)
+            #expect(counters.modelDraftsAccepted * 4 >= counters.modelDraftsProposed * 3)
+            #expect(counters.draftsProposed == 0)
+            #expect(counters.steps < 24)
+            #expect(drafting.memoryBytes > bytes)
+        }
+
+        @Test func draftModel_withChanceAndAGrammar_keepsToIt() async throws {
+            let drafting = try load(draft: ownDraft()) { $0.draftMinProbability = 0 }
+            defer { drafting.unload() }
+            var request = try request("My number is", tokens: 40)
+            request.ignoresEndTokens = false
+            request.sampling.temperature = 1
+            request.sampling.seed = 5
+            request.sampling.grammar = #"root ::= " 1, 2, 3, 4, 5, " [0-9]{2} " and " [a-z]{3}"#
+            let listener = Listener()
+            _ = try drafting.submit(request) { listener.take($0) }
+            #expect(try await listener.end() == .stop)
+            let form = /\ 1, 2, 3, 4, 5, [0-9]{2} and [a-z]{3}/
+            #expect(listener.text.wholeMatch(of: form) != nil)
         }
 
         @Test func whatAGeneratingModelCannot_isSaid() throws {

@@ -40,11 +40,13 @@ struct EndpointOutcomeTests {
 
     @Test func failedAttempt_countsUnlessTheEndpointHandedItBack() {
         let failures: [ForwardingFailure] = [
-            .connectFailed, .connectionClosed, .unprocessed, .timedOut,
+            .connectFailed, .connectionClosed, .unprocessed, .timedOut, .noHTTP2,
         ]
         #expect(
             failures.map { summary(EndpointOutcome($0)) }
-                == ["connection_failed", "connection_failed", "declined", "timed_out"])
+                == [
+                    "connection_failed", "connection_failed", "declined", "timed_out", "declined",
+                ])
     }
 
     @Test func attempt_thatNobodyWaitedFor_tellsNothing() {

@@ -134,6 +134,8 @@ struct TrafficPolicyTests {
         ("priority: urgent", "priority: 'urgent' is not one of critical, high, normal, low"),
         ("timeouts: {total_seconds: 0}", "timeouts.total_seconds: 0 is out of range"),
         ("retries: {failures: [timout]}", "retries.failures[0]: 'timout' is not one of"),
+        ("retries: {failures: [timeout]}", "'timeout' is not one of connect_failed"),
+        ("retries: {failures: [bad_response]}", "'bad_response' is not one of connect_failed"),
         ("hedging: {}", "hedging: one of 'delay_seconds', 'delay_percentile' is missing"),
         ("fallbacks: [{}]", "fallbacks[0]: one of 'model', 'pool' is missing"),
         ("fallbacks: [{model: 'a b'}]", "fallbacks[0].model: 'a b' has other characters"),

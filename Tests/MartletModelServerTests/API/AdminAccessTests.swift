@@ -41,4 +41,23 @@ struct AdminAccessTests {
     func loopback_refusesWebPagesAndForwardedRequests(header: String) {
         #expect(!allows(.loopback, "127.0.0.1:80", HeaderFields([(header, "http://a.example")])))
     }
+
+    @Test(arguments: [
+        "evil.example", "localhost.evil.example:8500", "127.0.0.1.evil.example", "2130706433",
+        "localhost@evil.example", "my-node:8500",
+    ])
+    func loopback_refusesNamesThatMayBeMadeToMeanThisMachine(host: String) {
+        #expect(!allows(.loopback, "127.0.0.1:80", HeaderFields([("Host", host)])))
+        #expect(allows(.any, "127.0.0.1:80", HeaderFields([("Host", host)])))
+    }
+
+    @Test(arguments: ["localhost", "LOCALHOST:8500", "127.0.0.1:8500", "[::1]:8500", "10.0.0.1:1"])
+    func loopback_allowsAddressesAndLocalhost(host: String) {
+        #expect(allows(.loopback, "127.0.0.1:80", HeaderFields([("Host", host)])))
+    }
+
+    @Test(arguments: ["cross-site", "same-site", "same-origin", "none"])
+    func loopback_refusesBrowsers(site: String) {
+        #expect(!allows(.loopback, "127.0.0.1:80", HeaderFields([("Sec-Fetch-Site", site)])))
+    }
 }

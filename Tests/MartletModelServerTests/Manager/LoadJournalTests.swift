@@ -7,24 +7,18 @@ import Testing
 @testable import MartletModelServer
 
 @Suite("Journal of loads", .timeLimit(.minutes(5)))
-final class LoadJournalTests {
-    private let root: URL
+struct LoadJournalTests {
+    private let storage: ModelStorage
     private let version: ModelDirectory.Version
     private let id = ServableID(model: "m", version: 1)
 
     init() throws {
-        root = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
-        let folder = root.appendingPathComponent("m/1")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        try Data("one".utf8).write(to: folder.appendingPathComponent("file"))
-        version = ModelDirectory.Version(number: 1, path: folder.path)
+        storage = try ModelStorage()
+        try storage.write("m", 1, "file", Data("one".utf8))
+        version = ModelDirectory.Version(number: 1, path: "\(storage.path)/m/1")
     }
 
-    deinit {
-        try? FileManager.default.removeItem(at: root)
-    }
-
-    private var folder: String { root.appendingPathComponent("journal").path }
+    private var folder: String { "\(storage.path)/journal" }
 
     private func journal(_ change: (inout LoadJournal.Options) -> Void = { _ in }) throws
         -> LoadJournal
@@ -51,7 +45,9 @@ final class LoadJournalTests {
 
     @Test func load_isMarkedWhileItLasts() throws {
         let journal = try journal()
-        let loaded = try journal.perform(id, version, hasOthers: false) { try marks().count }
+        let loaded = try journal.perform(id, version, hasOthers: false) { () throws -> Int in
+            try marks().count
+        }
         #expect(loaded == 1)
         #expect(try marks().isEmpty)
     }
@@ -78,7 +74,7 @@ final class LoadJournalTests {
         #expect(error?.code == .failedPrecondition)
         #expect(error?.message.contains("Version 1 of model m is in quarantine") == true)
         #expect(error?.message.contains("\(folder)/\(version.digest)*") == true)
-        try Data("others".utf8).write(to: URL(fileURLWithPath: version.path + "/file"))
+        try storage.write("m", 1, "file", Data("others".utf8))
         #expect(try load(journal) == 7)
     }
 
@@ -110,17 +106,18 @@ final class LoadJournalTests {
 
     @Test func processThatEndsInGoodOrder_leavesNoMark() throws {
         let journal = try journal()
-        try journal.perform(id, version, hasOthers: false) {
+        let left = try journal.perform(id, version, hasOthers: false) { () throws -> [String] in
             journal.close()
-            #expect(try marks().isEmpty)
+            return try marks()
         }
+        #expect(left.isEmpty)
     }
 
     @Test func whoHasOthersToLose_waitsForOneThatDiedToTryAgain() async throws {
         let (careful, restarted) = (try journal(), try journal())
         try dieInLoad()
         let order = Mutex<[String]>([])
-        async let other: Void = onThread { [self] in
+        async let other: Void = onThread {
             _ = try careful.perform(id, version, hasOthers: true) {
                 order.withLock { $0.append("careful") }
             }
@@ -139,26 +136,25 @@ final class LoadJournalTests {
     }
 
     @Test func ofThoseWithOthersToLose_oneGoesFirst() async throws {
-        let atOnce = Mutex((now: 0, most: 0))
+        let crowd = Crowd()
         let journals = try (0..<4).map { _ in try journal() }
-        try await withThrowingTaskGroup(of: Void.self) { group in
+        @Sendable func fail(_ journal: LoadJournal) throws {
+            try journal.perform(id, version, hasOthers: true) {
+                crowd.change(by: 1)
+                Thread.sleep(forTimeInterval: 0.05)
+                crowd.change(by: -1)
+                throw ServingError(.internal, "never good, so never at once")
+            }
+        }
+        await withThrowingTaskGroup(of: Void.self) { group in
             for journal in journals {
-                group.addTask {
-                    try await onThread { [self] in
-                        try journal.perform(id, version, hasOthers: true) {
-                            atOnce.withLock { $0 = ($0.now + 1, max($0.most, $0.now + 1)) }
-                            Thread.sleep(forTimeInterval: 0.05)
-                            atOnce.withLock { $0.now -= 1 }
-                            throw ServingError(.internal, "never good, so never at once")
-                        }
-                    }
-                }
+                group.addTask { try await onThread { try fail(journal) } }
             }
             while let result = await group.nextResult() {
                 #expect(throws: ServingError.self) { try result.get() }
             }
         }
-        #expect(atOnce.withLock { $0.most } == 1)
+        #expect(crowd.most == 1)
     }
 
     @Test func whoWaits_givesUpWhenTheJournalIsClosed() throws {
@@ -174,6 +170,17 @@ final class LoadJournalTests {
             _ = try LoadJournal(folder: version.path + "/file/journal")
         }
         #expect(error?.code == .failedPrecondition)
+    }
+}
+
+/// How many are at something.
+private final class Crowd: Sendable {
+    private let state = Mutex((now: 0, most: 0))
+
+    var most: Int { state.withLock { $0.most } }
+
+    func change(by number: Int) {
+        state.withLock { $0 = ($0.now + number, max($0.most, $0.now + number)) }
     }
 }
 

@@ -39,6 +39,24 @@ struct HTTP1WireTests {
             ])
     }
 
+    @Test func timeThatIsLeft_takesThePlaceOfTheTimeThatWas() throws {
+        let head = try requestHead([
+            "GET / HTTP/1.1", "host: a", "X-Request-Timeout-Ms: 5000", "accept: */*",
+        ])
+        #expect(head.timeout == .after(.seconds(5)))
+        let forwarded = HTTP1ForwardedHead(head, clientAddress: nil)
+        for left in [Duration.milliseconds(1500), .milliseconds(200)] {
+            var buffer = ByteBuffer()
+            forwarded.write(to: &buffer, host: "up:1", timeLeft: left)
+            let lines = String(buffer: buffer).split(separator: "\r\n").map(String.init)
+            let text = RequestTimeout.text(left)
+            #expect(
+                lines == [
+                    "GET / HTTP/1.1", "host: a", "accept: */*", "x-request-timeout-ms: \(text)",
+                ])
+        }
+    }
+
     @Test func fields_namedByConnection_areNotPassedOn() throws {
         let lines = try forwarded(
             "host: a", "connection: close, X-One", "Connection: x-two", "x-one: 1", "X-Two: 2",

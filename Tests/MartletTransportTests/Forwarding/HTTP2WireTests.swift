@@ -90,6 +90,33 @@ struct HTTP2WireTests {
         #expect(HTTP2Wire.grpcStatus(head: failed, trailers: trailers) == .unknown)
     }
 
+    @Test func timeThatIsLeft_takesThePlaceOfTheTimeThatWas() throws {
+        let fields =
+            HeaderSamples.post + [
+                ("content-type", "application/grpc"), ("grpc-timeout", "5S"), ("a", "1"),
+            ]
+        let call = HTTP2ForwardedHead(
+            RequestHead(HPACKHeaders(fields)), clientAddress: nil, changes: nil)
+        for left in [Duration.milliseconds(1500), .milliseconds(200)] {
+            let lines = try decoded(call.block(asksForLoad: false, timeLeft: left))
+            #expect(lines[canonicalForm: "grpc-timeout"] == [GRPCFields.textLeft(left)])
+        }
+        let rest = HTTP2ForwardedHead(
+            RequestHead(HPACKHeaders(HeaderSamples.post + [("x-request-timeout-ms", "5000")])),
+            clientAddress: nil, changes: nil)
+        let lines = try decoded(rest.block(asksForLoad: false, timeLeft: .seconds(2)))
+        #expect(lines[canonicalForm: "x-request-timeout-ms"] == ["2000"])
+    }
+
+    @Test func timeThatCannotBeRead_isLeftAsItIs() throws {
+        let fields =
+            HeaderSamples.post + [("content-type", "application/grpc"), ("grpc-timeout", "soon")]
+        let call = HTTP2ForwardedHead(
+            RequestHead(HPACKHeaders(fields)), clientAddress: nil, changes: nil)
+        let lines = try decoded(call.block(asksForLoad: false, timeLeft: nil))
+        #expect(lines[canonicalForm: "grpc-timeout"] == ["soon"])
+    }
+
     /// What is kept of an answer is given to others, long after the load was such.
     @Test func fieldsThatAreKept_areNotThoseOfLoad() throws {
         let fields = [

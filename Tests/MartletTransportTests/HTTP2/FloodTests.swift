@@ -1,3 +1,4 @@
+import MartletTelemetry
 import NIOCore
 import Testing
 
@@ -49,6 +50,40 @@ struct FloodTests {
         }
         #expect(fast.sent.last?.hasSuffix("enhanceYourCalm") == true, "\(name): \(fast.sent)")
         #expect(!slow.connection.hasFailed, "\(name): \(slow.sent)")
+    }
+
+    private static let kinds: [(HTTP2Flood, @Sendable (UInt32) -> ClientBytes)] = [
+        (.resets, { [.headers($0), .reset($0)] }),
+        (.controlFrames, { _ in .ping() }),
+        (.emptyData, { [.headers($0), .data($0, [])] }),
+        (.brokenStreams, { .headers($0, [(":method", "GET")], end: true) }),
+        (.settings, { _ in .settings([(UInt16, UInt32)](repeating: (4, 1), count: 65)) }),
+    ]
+
+    @Test(arguments: kinds.indices)
+    func flood_isNamedByTheFault(index: Int) {
+        let (kind, flood) = FloodTests.kinds[index]
+        var connection = HTTP2Connection(limits: FloodTests.limits, now: .now())
+        var fault: ConnectionFault?
+        let greeting: ClientBytes = [.preface, .settings(), .settingsAck]
+        connection.receive(ByteBuffer(bytes: greeting.bytes), now: .now())
+        for number in 0..<30 as Range<UInt32> where fault == nil {
+            connection.receive(ByteBuffer(bytes: flood(2 * number + 1).bytes), now: .now())
+            while let event = connection.next() {
+                if case .failed(let found) = event { fault = found }
+            }
+        }
+        #expect(fault?.flood == kind)
+    }
+
+    @Test func counters_areThereBeforeTheFirstFlood() {
+        let metrics = MetricsRegistry()
+        let counters = HTTP2FloodCounters(in: metrics)
+        counters.count(.resets)
+        let lines = String(decoding: metrics.prometheusText(), as: UTF8.self)
+            .split(separator: "\n")
+        #expect(lines.contains(#"martlet_http2_floods_total{kind="resets"} 1"#))
+        #expect(lines.contains(#"martlet_http2_floods_total{kind="header_blocks"} 0"#))
     }
 
     @Test func dribble_ofWindows_endsTheConnection() {

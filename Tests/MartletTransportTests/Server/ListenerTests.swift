@@ -1,5 +1,6 @@
 import Foundation
 import MartletCore
+import Synchronization
 import Testing
 
 @testable import MartletTransport
@@ -64,6 +65,26 @@ struct ListenerTests {
             try await TestServer.run(at: address, options: shared) { other in
                 #expect(other.listener.port == server.listener.port)
             }
+        }
+    }
+
+    @Test(arguments: [ListenAddress.tcp(host: "127.0.0.1", port: 0), .anyTCP(port: 0)])
+    func bind_onEveryLoop_answersOnOnePortAndFreesItAtTheEnd(address: ListenAddress) async throws {
+        var options = ListenerOptions()
+        options.acceptsOnEveryLoop = true
+        let bound = Mutex(0)
+        try await TestServer.run(at: address, options: options) { (server) async throws in
+            bound.withLock { $0 = server.listener.port }
+            #expect(server.listener.port > 0)
+            // By chance they come to different sockets.
+            for _ in 0..<16 {
+                #expect(try await ask(server, http1("POST /", body: "echo")).hasSuffix("echo"))
+            }
+        }
+        // No socket of it is left, with which another could not share.
+        let port = bound.withLock { $0 }
+        try await TestServer.run(at: address.with(port: port)) { server in
+            #expect(server.listener.port == port)
         }
     }
 

@@ -84,6 +84,32 @@ struct RequestLifeTests {
         }
     }
 
+    @Test func http1_atTheTimeThatTheClientNames_answers504AndCancels() async throws {
+        let held = HeldRequests()
+        try await TestServer.run(held.responder()) { (server) async throws in
+            let client = try await RawClient.connect(to: server)
+            try await client.send(
+                "GET /held HTTP/1.1\r\nHost: a\r\nX-Request-Timeout-Ms: 50\r\n\r\n")
+            #expect(await client.read(until: timedOut).hasPrefix("HTTP/1.1 504"))
+            var happenings = held.happenings.makeAsyncIterator()
+            #expect(await happenings.next() == "asked")
+            #expect(await happenings.next() == "cancelled")
+            held.release()
+            await client.close()
+        }
+    }
+
+    @Test func http1_withATimeThatIsNone_answers400() async throws {
+        try await TestServer.run { (server) async throws in
+            let client = try await RawClient.connect(to: server)
+            try await client.send(
+                "GET / HTTP/1.1\r\nHost: a\r\nX-Request-Timeout-Ms: soon\r\n\r\n")
+            let answer = await client.read(until: "999999999")
+            #expect(answer.hasPrefix("HTTP/1.1 400"))
+            await client.close()
+        }
+    }
+
     @Test func http1_withALateAnswerToTheRequestBefore_waitsForItsOwn() async throws {
         let held = HeldRequests()
         var limits = Limits()
@@ -114,6 +140,22 @@ struct RequestLifeTests {
             await stream.readToEnd()
             #expect(stream.field(":status") == "504")
             #expect(String(decoding: stream.body, as: UTF8.self) == timedOut)
+            var happenings = held.happenings.makeAsyncIterator()
+            #expect(await happenings.next() == "asked")
+            #expect(await happenings.next() == "cancelled")
+            held.release()
+            await client.close()
+        }
+    }
+
+    @Test func http2_atTheTimeThatTheClientNames_answers504AndCancels() async throws {
+        let held = HeldRequests()
+        try await TestServer.run(held.responder()) { (server) async throws in
+            let client = try await HTTP2Client.connect(to: server)
+            let stream = try await client.open(
+                fields("/held") + [("x-request-timeout-ms", "50")], end: true)
+            await stream.readToEnd()
+            #expect(stream.field(":status") == "504")
             var happenings = held.happenings.makeAsyncIterator()
             #expect(await happenings.next() == "asked")
             #expect(await happenings.next() == "cancelled")

@@ -59,6 +59,7 @@ extension Limits {
         var limits = Limits()
         limits.headerTimeout = .seconds(600)
         limits.bodyTimeout = .seconds(600)
+        limits.bodyBytesPerSecondMin = 0
         return limits
     }
 }

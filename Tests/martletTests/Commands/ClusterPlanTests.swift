@@ -10,7 +10,9 @@ struct ClusterPlanTests {
         cluster.nodes.count = 2
         cluster.nodes.engineThreads = 3
         cluster.models = [
-            .init(name: "bird", path: "/models/bird", targetLatencyMilliseconds: 20)
+            .init(
+                name: "bird", path: "/models/bird", targetLatencyMilliseconds: 20,
+                draftModel: "/models/chick.gguf")
         ]
         cluster.modelRoot = "/root"
         let plan = try ClusterPlan(
@@ -20,8 +22,9 @@ struct ClusterPlanTests {
         #expect(
             plan.nodes[1].arguments == [
                 "serve", "--model=bird=/models/bird", "--target-latency-ms-p99=bird=20",
-                "--model-root=/root", "--host=127.0.0.1",
-                "--port=8502", "--engine-threads=3", "--trust-gateway", "--name=node-2",
+                "--draft-model=bird=/models/chick.gguf", "--model-root=/root",
+                "--host=127.0.0.1", "--port=8502", "--engine-threads=3", "--trust-gateway",
+                "--name=node-2",
                 "--tensorflow-path=/tf", "--log-level=info", "--exit-with-parent",
             ])
         #expect(

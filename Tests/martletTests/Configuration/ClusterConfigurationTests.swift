@@ -22,8 +22,10 @@ struct ClusterConfigurationTests {
             models:
               - name: bird
                 path: models/bird
+                draft_model: drafts/chick.gguf
               - name: "fish"
                 path: /elsewhere/../fish
+                draft_model: drafts/fry
             model_root: ../root
             """)
         #expect(
@@ -32,8 +34,11 @@ struct ClusterConfigurationTests {
                     gateway: .init(host: "0.0.0.0", port: 9080, adminPort: 9081),
                     nodes: .init(count: 3, host: "localhost", firstPort: 9501, engineThreads: 4),
                     models: [
-                        .init(name: "bird", path: "/etc/cluster/models/bird"),
-                        .init(name: "fish", path: "/fish"),
+                        .init(
+                            name: "bird", path: "/etc/cluster/models/bird",
+                            draftModel: "/etc/cluster/drafts/chick.gguf"),
+                        .init(
+                            name: "fish", path: "/fish", draftModel: "/etc/cluster/drafts/fry"),
                     ],
                     modelRoot: "/etc/root"))
     }
@@ -201,7 +206,7 @@ struct ClusterConfigurationTests {
         (
             "models:\n  - bird",
             "2: models[0]: 'bird' is not a section; expected the keys 'name', 'path', 'engine', "
-                + "'precision', 'target_latency_ms_p99'"
+                + "'precision', 'target_latency_ms_p99', 'draft_model'"
         ),
         (
             "models:\n  - {name: a, path: /m}\n  - {name: a, path: /n}",

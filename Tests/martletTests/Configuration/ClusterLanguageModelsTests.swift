@@ -19,8 +19,8 @@ struct ClusterLanguageModelsTests {
             """
             llama_path: llama, context_tokens: 8192, kv_cache: 4GiB, kv_layout: split,
               max_sequences: 16, max_waiting_sequences: 8, step_tokens: 256, prompt_share: 0.5,
-              draft_tokens: 4, llama_threads: 2, gpu_layers: all, tensor_split: "3,1",
-              decode_stall_seconds: 30,
+              draft_tokens: 4, draft_max: 6, draft_min_probability: 0.5, llama_threads: 2,
+              gpu_layers: all, tensor_split: "3,1", decode_stall_seconds: 30,
               openvino_genai_path: genai, rpc_devices: ["10.0.0.7:50052", "10.0.0.8:50052"]
             """)
         #expect(found.arguments.count == ClusterLanguageModels.keys.count + 1)
@@ -39,6 +39,8 @@ struct ClusterLanguageModelsTests {
         #expect(options.stepTokens == 256)
         #expect(options.promptShare == 0.5)
         #expect(options.draftTokens == 4)
+        #expect(options.draftMax == 6)
+        #expect(options.draftMinProbability == 0.5)
         #expect(options.threads == 2)
         #expect(options.remoteDevices == ["10.0.0.7:50052", "10.0.0.8:50052"])
     }
@@ -54,6 +56,11 @@ struct ClusterLanguageModelsTests {
         ("kv_layout: round", "kv_layout: 'round' is not one of auto, unified, split"),
         ("prompt_share: 0", "prompt_share: '0' is not a number above 0, up to 1"),
         ("prompt_share: nan", "prompt_share: 'nan' is not a number above 0, up to 1"),
+        ("draft_max: 0", "draft_max: 0 is out of range"),
+        (
+            "draft_min_probability: 2",
+            "draft_min_probability: '2' is not a number from 0 to 1"
+        ),
         ("gpu_layers: most", "gpu_layers: 'most' is not a number of layers, or all"),
         ("tensor_split: half", "tensor_split: 'half' is not numbers such as 3,1"),
         ("rpc_devices: 10.0.0.7", "rpc_devices: expected a list of 1 to 64 machines"),

@@ -6,6 +6,8 @@ struct PlannedChunk: Sendable {
     let count: Int
     /// Guesses that follow them.
     var drafts: [TokenID] = []
+    /// Where these come from.
+    var source = DraftSource.lookup
     /// Whether the sequence's last token is among them, and its logits are wanted.
     let isLast: Bool
 
@@ -30,8 +32,9 @@ struct StepDraft: Sendable {
         chunks.remove(at: index)
     }
 
-    mutating func add(drafts: [TokenID], to index: Int) {
+    mutating func add(drafts: [TokenID], from source: DraftSource, to index: Int) {
         chunks[index].drafts = drafts
+        chunks[index].source = source
         tokens += drafts.count
     }
 }
@@ -97,7 +100,7 @@ extension GenerationScheduler {
             }
         }
         prefill(prompts, from: index, PromptBudget(settings, beside: draft), in: &draft)
-        if settings.draftTokensMax > 0 { guess(in: &draft) }
+        if settings.guesses { guess(in: &draft) }
         return draft
     }
 
@@ -151,24 +154,6 @@ extension GenerationScheduler {
             suspects.removeFirst()
         }
         return nil
-    }
-
-    // MARK: Guesses
-
-    /// Adds guesses to sequences that decode, if the step has few others; they get only what is
-    /// free.
-    private mutating func guess(in draft: inout StepDraft) {
-        guard draft.chunks.count <= settings.draftSequencesMax else { return }
-        for (index, chunk) in draft.chunks.enumerated() where chunk.isLast {
-            guard let sequence = sequences[Int(chunk.slot)] else { continue }
-            let limit = min(
-                sequence.draftTokens, sequence.newTokensMax - sequence.generated - 1,
-                settings.stepTokensMax - draft.tokens, freeCells(beside: draft))
-            let drafts = settings.lookup.propose(after: sequence.tokens, limit: limit)
-            guard !drafts.isEmpty else { continue }
-            draft.add(drafts: drafts, to: index)
-            counters.draftsProposed += drafts.count
-        }
     }
 
     // MARK: The plan

@@ -18,9 +18,12 @@ extension GenerationScheduler {
         stepUnderWay = nil
         ownCells -= chunks.reduce(0) { $0 + $1.tokens }
         if case .completed(let results) = outcome {
+            let before = counters.generatedTokens
             didComplete(chunks, results, now: now)
+            takePace(of: chunks, generated: counters.generatedTokens - before, now: now)
         } else {
             counters.failedSteps += 1
+            takePace(of: [], generated: 0, now: now)
             rollBack(chunks, now: now)
             recover(from: outcome, chunks, now: now)
         }
@@ -134,18 +137,6 @@ extension GenerationScheduler {
     private func isEnd(_ token: TokenID, of terms: SequenceTerms) -> Bool {
         !terms.request.ignoresEndTokens && settings.endTokens.contains(token)
             || terms.request.stopTokens.contains(token)
-    }
-
-    /// Forgets the cells of guesses; those of right ones are counted with their tokens.
-    private mutating func dropDrafts(of chunk: PlannedChunk, accepted: Int) {
-        guard !chunk.drafts.isEmpty, let sequence = sequences[Int(chunk.slot)] else { return }
-        counters.draftsAccepted += accepted
-        let next = accepted == chunk.drafts.count ? accepted * 2 : accepted + 1
-        sequences[Int(chunk.slot)]?.draftTokens = min(max(1, next), settings.draftTokensMax)
-        // Of one that has ended none is counted.
-        let kept = sequence.isEnded ? 0 : accepted
-        guard kept < chunk.drafts.count else { return }
-        operations.append(.cut(chunk.slot, from: sequence.computed + kept))
     }
 
     // MARK: Failure

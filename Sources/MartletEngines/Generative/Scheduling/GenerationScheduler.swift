@@ -53,6 +53,13 @@ struct GenerationScheduler: Sendable {
     var holdsBack = false
     var abortsInARow = 0
 
+    /// Whether a draft model is of use.
+    var draftGate = DraftGate()
+    /// When the last step ended; `nil` if nothing ran since.
+    var lastStepEnd: Duration?
+    /// The next step takes longer for a reason that soon is gone.
+    var isPaceUnusual = false
+
     var counters = GenerationCounters()
     var waitingTokens = 0
     private var pace = CompletionPace()
@@ -138,9 +145,10 @@ struct GenerationScheduler: Sendable {
         let terms = SequenceTerms(
             request, deadline: deadline, contextTokensMax: settings.contextTokensMax,
             group: group(of: request.adapter))
-        let sequence = ScheduledSequence(
+        var sequence = ScheduledSequence(
             id: GenerationID(number: nextNumber), terms: terms, tokens: request.prompt,
             draftTokens: settings.draftTokensMax)
+        sequence.modelDraftTokens = settings.draftModelTokensMax
         tenants.didArrive(request.tenant)
         counters.submitted += 1
         wait(sequence, isFirst: false)

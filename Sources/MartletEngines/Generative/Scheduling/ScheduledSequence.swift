@@ -47,8 +47,12 @@ struct ScheduledSequence: Sendable {
     var computedMax = 0
     /// Tokens of the prompt that were in the prefix cache; `nil` until it has started.
     var cachedTokens: Int?
-    /// Guesses that seem worth making.
+    /// Guesses that seem worth making from what was said before.
     var draftTokens: Int
+    /// Guesses that seem worth making by a draft model.
+    var modelDraftTokens = 0
+    /// What a draft model guessed last.
+    var proposal: DraftProposal?
     /// Whether its last event was told, while a step that it takes part in is under way.
     var isEnded = false
 

@@ -62,11 +62,20 @@ struct SchedulerSettings: Sendable, Equatable {
     /// What a generated token costs a tenant of its share.
     var generatedTokenCost: Double = 2
 
-    /// Most tokens to guess ahead in a sequence; 0 for no guesses.
+    /// Most tokens to guess ahead in a sequence from what it said before; 0 for no guesses.
     var draftTokensMax = 0
 
+    /// Most tokens that a draft model guesses ahead in a sequence; 0 without such a model.
+    var draftModelTokensMax = 0
+
+    /// Where nothing is said of ``draftSequencesMax``.
+    static let draftSequencesUsual = 4
+
     /// No guesses are made while more sequences than this decode: then the step is busy enough.
-    var draftSequencesMax = 4
+    var draftSequencesMax = SchedulerSettings.draftSequencesUsual
+
+    /// Whether anything is guessed.
+    var guesses: Bool { draftTokensMax > 0 || draftModelTokensMax > 0 }
 
     /// Where guesses come from.
     var lookup = PromptLookup()
@@ -101,6 +110,7 @@ struct SchedulerSettings: Sendable, Equatable {
         settings.reserveCells = min(max(0, reserveCells), settings.cells)
         settings.deferralTokensMin = max(1, deferralTokensMin)
         settings.draftTokensMax = min(max(0, draftTokensMax), settings.stepTokensMax)
+        settings.draftModelTokensMax = min(max(0, draftModelTokensMax), settings.stepTokensMax)
         return settings
     }
 

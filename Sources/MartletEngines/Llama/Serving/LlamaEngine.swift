@@ -48,6 +48,12 @@ public struct LlamaEngine: Engine {
         /// Most tokens guessed ahead from what a sequence said before; 0 for no guesses.
         public var draftTokens = 0
 
+        /// Most tokens that a draft model guesses ahead, for models that have one.
+        public var draftMax = 8
+
+        /// A draft model stops before a token that it holds for less likely, 0 to 1.
+        public var draftMinProbability = 0.75
+
         /// Threads that compute; `nil` for one per core.
         public var threads: Int?
 
@@ -108,9 +114,14 @@ public struct LlamaEngine: Engine {
         for (name, path) in files.adapters {
             adapters[name] = try LlamaAdapter(model: model, path: path)
         }
+        let draft = try files.draft.map { draft in
+            LlamaServable.Draft(
+                model: try LlamaModel(library: library, path: draft.path, options: options.model),
+                files: draft)
+        }
         return try LlamaServable(
             id: artifact.id, model: model, adapters: adapters,
             layout: LlamaLayout(options, files: files, model: model.info), options: options,
-            fileBytes: artifact.fileBytes)
+            fileBytes: artifact.fileBytes, draft: draft)
     }
 }

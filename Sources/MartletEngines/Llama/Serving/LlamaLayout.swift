@@ -24,6 +24,9 @@ struct LlamaLayout: Sendable, Equatable {
     /// Whether all share one memory.
     let isUnified: Bool
 
+    /// Most tokens that are guessed ahead in a sequence by a draft model; 0 without one.
+    let draftModelTokens: Int
+
     /// Works a layout out.
     ///
     /// - Parameters:
@@ -32,10 +35,14 @@ struct LlamaLayout: Sendable, Equatable {
     ///   - model: what the engine says of it.
     init(_ options: LlamaEngine.Options, files: LanguageModelFiles, model: LlamaModelInfo) {
         self.init(
-            options, trainingContext: model.trainingContext, cellBytes: files.cellBytes)
+            options, trainingContext: model.trainingContext, cellBytes: files.cellBytes,
+            hasDraftModel: files.draft != nil)
     }
 
-    init(_ options: LlamaEngine.Options, trainingContext: Int, cellBytes: Int) {
+    init(
+        _ options: LlamaEngine.Options, trainingContext: Int, cellBytes: Int,
+        hasDraftModel: Bool = false
+    ) {
         contextTokens = options.contextTokens(trainedWith: trainingContext)
         let wanted = options.cells(ofBytes: cellBytes)
         let whole = wanted / contextTokens
@@ -54,6 +61,7 @@ struct LlamaLayout: Sendable, Equatable {
             cells = max(contextTokens, min(wanted, LlamaLayout.slotsMax * contextTokens))
         }
         running = min(max(1, options.sequences), slots)
+        draftModelTokens = hasDraftModel ? max(0, options.draftMax) : 0
     }
 
     /// The engine's form of it.
@@ -66,8 +74,9 @@ struct LlamaLayout: Sendable, Equatable {
         context.sequences = slots
         context.batch = max(options.stepTokens, slots)
         context.microBatch = context.batch
-        // Guesses want an output each.
-        context.outputs = slots * (1 + max(0, options.draftTokens))
+        // Guesses want an output each, and are made for few sequences.
+        let guesses = max(0, options.draftTokens, draftModelTokens)
+        context.outputs = max(slots, SchedulerSettings.draftSequencesUsual * (1 + guesses))
         context.threads = threads
         context.batchThreads = threads
         context.givesEmbeddings = embeds
@@ -85,6 +94,7 @@ struct LlamaLayout: Sendable, Equatable {
         settings.prefillShare = options.promptShare
         settings.waitingMax = options.waitingMax
         settings.draftTokensMax = isRecurrent ? 0 : options.draftTokens
+        settings.draftModelTokensMax = isRecurrent ? 0 : draftModelTokens
         settings.sharing = isRecurrent ? .none : limits.isUnified ? .byReference : .byCopy
         return settings
     }

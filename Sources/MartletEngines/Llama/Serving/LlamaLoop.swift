@@ -29,14 +29,15 @@ final class LlamaLoop: Sendable {
     ///
     /// - Parameters:
     ///   - context: used by the loop alone from now on.
+    ///   - drafter: guesses tokens; likewise.
     ///   - adapters: LoRA adapters by name.
     ///   - settings: bounds of the scheduler.
     ///   - threads: that may compute.
     ///   - name: the thread's name in debuggers and profiles.
     /// - Throws: `ServingError` if the model cannot decode a token.
     init(
-        context: LlamaContext, adapters: [String: LlamaAdapter], settings: SchedulerSettings,
-        threads: Int, name: String
+        context: LlamaContext, drafter: LlamaDrafter? = nil, adapters: [String: LlamaAdapter],
+        settings: SchedulerSettings, threads: Int, name: String
     ) throws {
         state = Mutex(State(scheduler: GenerationScheduler(settings)))
         self.adapters = Set(adapters.keys)
@@ -46,10 +47,15 @@ final class LlamaLoop: Sendable {
         let isTried = DispatchSemaphore(value: 0)
         ThreadStarter.shared.start("llama \(name)") { [self] in
             // By the thread that decodes: the library keeps threads for each one that calls it.
-            let outcome = Result { try LlamaThreadTrial.run(in: context, most: threads) }
+            let outcome = Result {
+                try LlamaThreadTrial.run(in: context, most: threads)
+                if let drafter {
+                    try LlamaThreadTrial.run(in: drafter.context, most: threads)
+                }
+            }
             trial.withLock { $0 = outcome }
             isTried.signal()
-            if case .success = outcome { run(stepper) }
+            if case .success = outcome { run(stepper, drafter) }
             ended.leave()
         }
         isTried.wait()
@@ -134,7 +140,7 @@ final class LlamaLoop: Sendable {
 
     // MARK: The thread
 
-    private func run(_ stepper: LlamaStepper) {
+    private func run(_ stepper: LlamaStepper, _ drafter: LlamaDrafter?) {
         while true {
             var isClosed = false
             let plan = state.withLock { state in
@@ -158,7 +164,16 @@ final class LlamaLoop: Sendable {
             }
             let events = state.withLock { $0.scheduler.didStep(outcome, now: now) }
             stepper.tell(events)
+            if let drafter { guess(drafter) }
         }
+    }
+
+    /// Lets the draft model guess ahead; requests may come meanwhile.
+    private func guess(_ drafter: LlamaDrafter) {
+        let wishes = state.withLock { $0.scheduler.draftWishes() }
+        guard !wishes.isEmpty else { return }
+        let round = drafter.guess(wishes)
+        state.withLock { $0.scheduler.take(round) }
     }
 
     /// Waits for a request; one that waits for room, with nothing that runs, is looked at again.

@@ -18,8 +18,11 @@ struct LlamaMemoryEstimate: Sendable, Equatable {
     /// which are computed in one place and read from another.
     let computeBytes: Int
 
-    /// Both together.
-    var byteCount: Int { [memoryBytes, computeBytes].saturatingSum }
+    /// Bytes of a draft model: its weights, its keys and values, and what it computes in.
+    let draftBytes: Int
+
+    /// All together.
+    var byteCount: Int { [memoryBytes, computeBytes, draftBytes].saturatingSum }
 
     /// Works the memory out by the layout that the model will be given.
     init(_ options: LlamaEngine.Options, files: LanguageModelFiles) {
@@ -27,7 +30,9 @@ struct LlamaMemoryEstimate: Sendable, Equatable {
         let training =
             sizes.contextTokens > 0
             ? sizes.contextTokens : LlamaEngine.Options.contextTokensUsual
-        let layout = LlamaLayout(options, trainingContext: training, cellBytes: files.cellBytes)
+        let layout = LlamaLayout(
+            options, trainingContext: training, cellBytes: files.cellBytes,
+            hasDraftModel: files.draft != nil)
         let (cells, step, outputs): (Int, Int, Int)
         if sizes.embeds {
             // As an embedder is made: one batch, and no scores.
@@ -39,11 +44,23 @@ struct LlamaMemoryEstimate: Sendable, Equatable {
             (step, outputs) = (context.microBatch, min(context.outputs ?? 0, context.batch))
         }
         memoryBytes = max(0, files.cellBytes).saturatingProduct(cells)
-        let numbers = [
-            step.saturatingProduct(sizes.embedding)
-                .saturatingProduct(LlamaMemoryEstimate.statesPerToken),
+        computeBytes = LlamaMemoryEstimate.computeBytes(sizes, step: step, outputs: outputs)
+        draftBytes = files.draft.map { draft in
+            let layout = LlamaDraftLayout(options, files: draft, layout: layout)
+            return [
+                draft.fileBytes, max(0, draft.cellBytes).saturatingProduct(layout.cells),
+                LlamaMemoryEstimate.computeBytes(
+                    draft.sizes, step: layout.batch, outputs: layout.places),
+            ].saturatingSum
+        } ?? 0
+    }
+
+    private static func computeBytes(
+        _ sizes: LanguageModelSizes, step: Int, outputs: Int
+    ) -> Int {
+        [
+            step.saturatingProduct(sizes.embedding).saturatingProduct(statesPerToken),
             outputs.saturatingProduct(sizes.vocabulary).saturatingProduct(2),
-        ].saturatingSum
-        computeBytes = numbers.saturatingProduct(LlamaMemoryEstimate.floatBytes)
+        ].saturatingSum.saturatingProduct(floatBytes)
     }
 }

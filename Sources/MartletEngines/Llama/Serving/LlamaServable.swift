@@ -12,6 +12,12 @@ final class LlamaServable: Servable, LlamaTokenizing {
     let memoryBytes: Int
     let signatures: [String: Signature] = [:]
 
+    /// A draft model that is loaded.
+    struct Draft: Sendable {
+        let model: LlamaModel
+        let files: DraftModelFiles
+    }
+
     private struct Parts {
         let model: LlamaModel
         let loop: LlamaLoop?
@@ -23,10 +29,11 @@ final class LlamaServable: Servable, LlamaTokenizing {
 
     /// Takes the memory, tries how many threads are best, and begins to generate.
     ///
-    /// - Throws: `ServingError`, as when the memory is not to be had.
+    /// - Throws: `ServingError`: `INVALID_ARGUMENT` for a draft model that does not suit the model;
+    ///   others, as when the memory is not to be had.
     init(
         id: ServableID, model: LlamaModel, adapters: [String: LlamaAdapter], layout: LlamaLayout,
-        options: LlamaEngine.Options, fileBytes: Int
+        options: LlamaEngine.Options, fileBytes: Int, draft: Draft? = nil
     ) throws {
         self.id = id
         let threads = max(1, options.threads ?? ProcessInfo.processInfo.activeProcessorCount)
@@ -45,12 +52,15 @@ final class LlamaServable: Servable, LlamaTokenizing {
             let context = try LlamaContext(
                 model: model,
                 options: layout.context(options, threads: threads, embeds: false))
-            bytes = context.limits.byteCount
+            let drafter = try draft.map {
+                try LlamaDrafter($0, guessesFor: model, layout, options, threads: threads)
+            }
+            bytes = context.limits.byteCount + (drafter?.context.limits.byteCount ?? 0)
             let settings = LlamaLoop.settings(layout, options, context)
             contextTokens = settings.contextTokensMax
             let loop = try LlamaLoop(
-                context: context, adapters: adapters, settings: settings, threads: threads,
-                name: id.model)
+                context: context, drafter: drafter, adapters: adapters, settings: settings,
+                threads: threads, name: id.model)
             parts = Mutex(Parts(model: model, loop: loop, embedder: nil))
         }
         memoryBytes = max(bytes, fileBytes)

@@ -13,10 +13,10 @@ extension TrafficPolicy {
                 "attempts_max", .integer(1...10), default: 3,
                 "Attempts at a request, the first one included, each at another node.")
             static let failures = ConfigurationKey<[AttemptFailure]>(
-                "failures", .list(.word(), count: 0...16),
-                default: [.connectFailed, .streamUnprocessed, .connectionClosedBeforeResponse],
-                "Failures after which there is another attempt; after `connection_closed` and "
-                    + "`timeout` only for requests that may run twice.")
+                "failures", .list(.word(among: AttemptFailure.retriable), count: 0...16),
+                default: AttemptFailure.retriable,
+                "Failures after which there is another attempt; after all but `connect_failed` "
+                    + "and `stream_unprocessed` only for requests that may run twice.")
             static let budgetShare = ConfigurationKey(
                 "budget_percent", .percent(), default: 0.2,
                 "Largest share of the requests of the last 10 s that is tried again.")

@@ -86,8 +86,12 @@ extension TrafficPolicy {
         [
             ("listen.host", listen.host != other.listen.host),
             ("listen.port", listen.port != other.listen.port),
+            ("listen.reuse_port", listen.reusePort != other.listen.reusePort),
             ("admin.host", admin.host != other.admin.host),
             ("admin.port", admin.port != other.admin.port),
+            ("admin.hosts", admin.hosts != other.admin.hosts),
+            ("admin.token_file", admin.tokenFile != other.admin.tokenFile),
+            ("admin.reads", admin.reads != other.admin.reads),
             ("tls", tls != other.tls),
             ("access.redis", access?.redis != other.access?.redis),
             ("cache.redis", cache.redis != other.cache.redis),

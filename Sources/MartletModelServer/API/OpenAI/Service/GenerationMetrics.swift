@@ -28,6 +28,7 @@ final class GenerationMetrics: Sendable {
             help: "Time that a sequence waits before its prompt is begun.", labelNames: ["model"])
         GenerationMetrics.registerLoad(in: metrics, manager: manager)
         GenerationMetrics.registerCounts(in: metrics, manager: manager)
+        GenerationMetrics.registerDrafts(in: metrics, manager: manager)
     }
 
     /// What takes the times of a model's sequences.
@@ -100,13 +101,6 @@ final class GenerationMetrics: Sendable {
                 "martlet_prefix_cache_evictions_total",
                 "Cached sequences given up for want of room.", { $0.evictions }
             ),
-            (
-                "martlet_draft_tokens_total", "Tokens guessed ahead.", { $0.draftsProposed }
-            ),
-            (
-                "martlet_draft_tokens_accepted_total",
-                "Tokens guessed ahead that the model agreed with.", { $0.draftsAccepted }
-            ),
             ("martlet_generation_steps_total", "Steps of the decode loop.", { $0.steps }),
         ]
         for (name, help, value) in counters {
@@ -115,6 +109,34 @@ final class GenerationMetrics: Sendable {
                     samples.add(
                         Double(value(model.load.counters)), labels: model.id.model,
                         String(model.id.version))
+                }
+            }
+        }
+    }
+
+    /// By what guessed: `lookup` for what a sequence said before, `model` for a draft model.
+    private static func registerDrafts(in metrics: MetricsRegistry, manager: ModelManager) {
+        typealias Counts = @Sendable (GenerationCounters) -> [(kind: String, count: Int)]
+        let counters: [(String, String, Counts)] = [
+            (
+                "martlet_draft_tokens_total", "Tokens guessed ahead.",
+                { [("lookup", $0.draftsProposed), ("model", $0.modelDraftsProposed)] }
+            ),
+            (
+                "martlet_draft_tokens_accepted_total",
+                "Tokens guessed ahead that the model agreed with.",
+                { [("lookup", $0.draftsAccepted), ("model", $0.modelDraftsAccepted)] }
+            ),
+        ]
+        for (name, help, counts) in counters {
+            metrics.collector(
+                name, help: help, kind: .counter, labelNames: version + ["kind"]
+            ) { samples in
+                for model in manager.languageModels where model.description.generates {
+                    for (kind, count) in counts(model.load.counters) {
+                        samples.add(
+                            Double(count), labels: model.id.model, String(model.id.version), kind)
+                    }
                 }
             }
         }

@@ -1,0 +1,31 @@
+import NIOCore
+
+/// What becomes of attempts that waited for a connection which takes none.
+extension HTTP2UpstreamConnection {
+    /// Lets go of attempts that waited.
+    ///
+    /// Whoever was connected to and did not answer as HTTP/2 begins does not speak it, which says
+    /// nothing else of the upstream; nor does the end of a connection that stood.
+    func failWaiting() {
+        let speaksOther = isEstablished && !connection.hasSettings && !isRetired
+        if speaksOther { upstream.note(speaksHTTP2: false, now: .now()) }
+        while let (exchange, attempt) = waiting.popFirst() {
+            if speaksOther {
+                pool.openByHTTP1(address, for: exchange, attempt: attempt)
+            } else {
+                let failure: ForwardingFailure =
+                    connection.hasSettings ? .unprocessed : .connectFailed
+                exchange.failed(failure, attempt: attempt)
+            }
+        }
+    }
+}
+
+extension HTTP2Limits {
+    /// Those of connections to upstreams: what is trusted with requests is not watched for floods.
+    static var upstream: HTTP2Limits {
+        var limits = HTTP2Limits()
+        limits.floods = .none
+        return limits
+    }
+}

@@ -1,0 +1,65 @@
+public import MartletCore
+
+/// Where a request can be forwarded to.
+public struct UpstreamAddress: Sendable, Hashable, CustomStringConvertible {
+    /// Copied and looked up by for every request: one reference, made once.
+    private final class Parts: Sendable {
+        let host: String
+        let port: Int
+        let name: HashedText
+        let connections: HashedText
+        let isEncrypted: Bool
+
+        init(host: String, port: Int, group: String?, isEncrypted: Bool) {
+            self.host = host
+            self.port = port
+            self.isEncrypted = isEncrypted
+            name = HashedText("\(host):\(port)")
+            connections = group.map { HashedText("\(host):\(port) \($0)") } ?? name
+        }
+    }
+
+    private let parts: Parts
+
+    /// Creates an address.
+    public init(host: String, port: Int) {
+        parts = Parts(host: host, port: port, group: nil, isEncrypted: false)
+    }
+
+    private init(_ parts: Parts) { self.parts = parts }
+
+    /// The same host and port, which has connections, options and bounds of its own in this group.
+    ///
+    /// - Parameters:
+    ///   - group: tells them apart from those of others who name the same host and port.
+    ///   - isEncrypted: whether nothing goes there but by TLS.
+    public func inGroup(_ group: String, isEncrypted: Bool) -> UpstreamAddress {
+        UpstreamAddress(Parts(host: host, port: port, group: group, isEncrypted: isEncrypted))
+    }
+
+    /// Name or address of the host.
+    public var host: String { parts.host }
+
+    /// The port.
+    public var port: Int { parts.port }
+
+    /// `host:port`, to look things up by.
+    public var name: HashedText { parts.name }
+
+    /// What its connections are kept by: host, port and group.
+    var connections: HashedText { parts.connections }
+
+    /// Whether nothing goes there but by TLS.
+    var isEncrypted: Bool { parts.isEncrypted }
+
+    /// `host:port`.
+    public var description: String { parts.name.text }
+
+    /// Whether both are the same host and port, of whichever groups.
+    public static func == (left: UpstreamAddress, right: UpstreamAddress) -> Bool {
+        left.parts.name == right.parts.name
+    }
+
+    /// Takes host and port in.
+    public func hash(into hasher: inout Hasher) { hasher.combine(parts.name) }
+}
