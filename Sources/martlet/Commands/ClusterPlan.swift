@@ -1,3 +1,4 @@
+import ArgumentParser
 import MartletCore
 import MartletEngines
 import MartletGateway

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Logging
 import MartletCore
+import MartletGateway
 import MartletOperations
 import MartletTelemetry
 import MartletTransport
