@@ -1,4 +1,4 @@
-"""`nodes: {tls: true}` and `gateway: {policy: FILE}` of `martlet up`, with curl as everybody else."""
+"""`nodes: {tls: true}` and `gateway: {policy: FILE}` of `martlet up`; curl is everybody else."""
 
 import json
 import os

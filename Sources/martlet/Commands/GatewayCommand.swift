@@ -31,7 +31,8 @@ struct GatewayCommand: AsyncParsableCommand {
         name: [.customShort("c"), .customLong("config")],
         help: ArgumentHelp(
             "The traffic policy: pools, routes, access, cache. Read again on SIGHUP and when it "
-                + "changes. Beside --endpoint it names no nodes and no addresses.", valueName: "gateway.yaml"))
+                + "changes. Beside --endpoint it names no nodes and no addresses.",
+            valueName: "gateway.yaml"))
     var config: String?
 
     @Option(

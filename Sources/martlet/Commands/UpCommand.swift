@@ -35,7 +35,7 @@ struct UpCommand: AsyncParsableCommand {
                 - name: half_plus_two
                   path: models/half_plus_two
 
-            Exits with 78 if the configuration or the policy is wrong, with 69 if the engine is missing.
+            Exits with 78 if the configuration or policy is wrong, with 69 if the engine is missing.
             """)
 
     @Option(
