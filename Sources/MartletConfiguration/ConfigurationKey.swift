@@ -63,7 +63,10 @@ extension ConfigurationSection {
             for key in missing { problems.add(value, "'\(key.name)' is missing; add it") }
         }
         for rule in description.rules {
-            if let fault = fault(of: rule, isStrange: isStrange) { problems.add(value, fault) }
+            let isGiven = isStrange || problems.isCompletedElsewhere
+            if let fault = fault(of: rule, isStrange: isStrange, isGiven: isGiven) {
+                problems.add(value, fault)
+            }
         }
     }
 
@@ -74,7 +77,9 @@ extension ConfigurationSection {
         key.value(in: self, &problems)
     }
 
-    private func fault(of rule: ConfigurationRule, isStrange: Bool) -> String? {
+    private func fault(
+        of rule: ConfigurationRule, isStrange: Bool, isGiven: Bool
+    ) -> String? {
         switch rule {
         case .exactlyOne(let keys):
             let present = keys.filter { self[$0] != nil }
@@ -85,6 +90,8 @@ extension ConfigurationSection {
             return present.count > 1 ? Self.tooMany(present) : nil
         case .atLeastOne(let keys):
             return isStrange || keys.contains { self[$0] != nil } ? nil : Self.missing(keys)
+        case .atLeastOneOrGiven(let keys):
+            return isGiven || keys.contains { self[$0] != nil } ? nil : Self.missing(keys)
         }
     }
 

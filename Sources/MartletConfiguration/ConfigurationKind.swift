@@ -45,6 +45,9 @@ public enum ConfigurationRule: Sendable, Equatable {
     case atMostOne([String])
     /// One of these or more.
     case atLeastOne([String])
+    /// One of these or more, unless what they say is given with the file:
+    /// ``ConfigurationProblems/isCompletedElsewhere``.
+    case atLeastOneOrGiven([String])
 }
 
 /// One key of a section, without the type of its value.

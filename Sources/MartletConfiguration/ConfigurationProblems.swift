@@ -16,15 +16,24 @@ public struct ConfigurationProblems: Sendable {
     /// What is probably not meant, though it can be done, in the order in which it was found.
     public private(set) var warnings: [ConfigurationError.Problem] = []
 
+    /// Whether what the keys of ``ConfigurationRule/atLeastOneOrGiven(_:)`` say is given with the
+    /// file, so that they may be absent.
+    let isCompletedElsewhere: Bool
+
     private let marksColumns: Bool
     private var places: [String: Place] = [:]
     private var dropped: Set<String> = []
     private var incomplete: Set<String> = []
     private var untold = 0
 
-    /// Begins with nothing wrong; messages name columns where they are asked to.
-    public init(marksColumns: Bool = false) {
+    /// Begins with nothing wrong.
+    ///
+    /// - Parameters:
+    ///   - marksColumns: whether messages name columns.
+    ///   - isCompletedElsewhere: whether keys may be absent that flags can stand for.
+    public init(marksColumns: Bool = false, isCompletedElsewhere: Bool = false) {
         self.marksColumns = marksColumns
+        self.isCompletedElsewhere = isCompletedElsewhere
     }
 
     /// Whether no more problems are told, only counted.

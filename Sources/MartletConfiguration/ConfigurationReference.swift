@@ -60,6 +60,8 @@ public struct ConfigurationReference {
         case .exactlyOne(let keys): "Exactly one of \(list(keys)) is there."
         case .atMostOne(let keys): "At most one of \(list(keys)) is there."
         case .atLeastOne(let keys): "At least one of \(list(keys)) is there."
+        case .atLeastOneOrGiven(let keys):
+            "At least one of \(list(keys)) is there, unless flags say what it would."
         }
     }
 }

@@ -49,8 +49,9 @@ public struct ConfigurationSchema {
         if !required.isEmpty {
             members.append(("required", .array(required.map { .string($0.name) })))
         }
-        if !section.rules.isEmpty {
-            members.append(("allOf", .array(section.rules.map(rule))))
+        let rules = section.rules.compactMap(rule)
+        if !rules.isEmpty {
+            members.append(("allOf", .array(rules)))
         }
         members.append(("properties", .object(section.keys.map { ($0.name, property($0)) })))
         return members
@@ -116,7 +117,8 @@ public struct ConfigurationSchema {
         ] + pattern
     }
 
-    private static func rule(_ rule: ConfigurationRule) -> JSONText {
+    /// A rule as JSON; nil for one that depends on more than the file.
+    private static func rule(_ rule: ConfigurationRule) -> JSONText? {
         func require(_ keys: [String]) -> JSONText {
             .object([("required", .array(keys.map { .string($0) }))])
         }
@@ -128,6 +130,7 @@ public struct ConfigurationSchema {
                 ("not", .object([("anyOf", .array(keys.map { require([$0]) }))]))
             ])
             return .object([("oneOf", .array([none] + keys.map { require([$0]) }))])
+        case .atLeastOneOrGiven: return nil
         }
     }
 

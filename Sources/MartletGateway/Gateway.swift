@@ -16,11 +16,14 @@ public struct Gateway: Service {
         public var listen: UpstreamAddress
         /// Address and port for operators.
         public var admin: UpstreamAddress
+        /// How endpoints are known, and the gateway to them; `nil` speaks to them in the clear.
+        public var endpointTLS: EndpointTLS?
         /// Certificates for clients; `nil` serves in the clear.
         public var tls: ServerTLS?
         /// How the endpoint of a request is chosen.
         public var balancing = BalancingAlgorithm.dynamicWeightedRoundRobin
-        /// The traffic policy, which says all that concerns endpoints in place of what is here.
+        /// The traffic policy, which says all that concerns endpoints in place of what is here;
+        /// where there are endpoints, it was read with ``givenNodes``.
         public var policy: TrafficPolicy.Reading?
         /// Where the policy was read, to be read again.
         public var policyFile: String?
@@ -42,6 +45,23 @@ public struct Gateway: Service {
             self.endpoints = endpoints
             self.listen = listen
             self.admin = admin
+        }
+    }
+
+    /// The files of TLS with endpoints.
+    public struct EndpointTLS: Sendable, Equatable {
+        /// Authorities that sign the endpoints' certificates; `nil` for those of the system.
+        public var authorities: String?
+        /// The certificate that the gateway shows; `nil` for none.
+        public var certificate: String?
+        /// Its private key, which is there if the certificate is.
+        public var key: String?
+
+        /// Creates a description of files; nothing is read yet.
+        public init(authorities: String?, certificate: String?, key: String?) {
+            self.authorities = authorities
+            self.certificate = certificate
+            self.key = key
         }
     }
 
@@ -88,8 +108,8 @@ public struct Gateway: Service {
         GatewayMetrics.register(in: metrics, policy: policy)
         let (changes, didChange) = AsyncStream<Void>.makeStream()
         let reloader = PolicyReloader(
-            file: configuration.policyFile, policy: policy, didChange: didChange,
-            shared: shared, logger: logger)
+            file: configuration.policyFile, nodes: configuration.givenNodes, policy: policy,
+            didChange: didChange, shared: shared, logger: logger)
         var options = ListenerOptions()
         options.acceptsOnEveryLoop = traffic.listen.reusePort
         options.tls = configuration.tls ?? traffic.serverTLS
@@ -174,6 +194,12 @@ public struct Gateway: Service {
 }
 
 extension Gateway.Configuration {
+    /// The endpoints for a policy that does not name its own; `nil` without endpoints.
+    public var givenNodes: TrafficPolicy.GivenNodes? {
+        guard !endpoints.isEmpty, let pool = policyOfFlags.pools.first else { return nil }
+        return TrafficPolicy.GivenNodes(pool: pool)
+    }
+
     /// The policy that flags alone amount to.
     var policyOfFlags: TrafficPolicy {
         var policy = TrafficPolicy()
@@ -196,6 +222,10 @@ extension Gateway.Configuration {
         }
         pool.connectTimeout = forwarding.connectTimeout
         pool.idleTimeout = forwarding.upstreamIdleTimeout
+        pool.tls = endpointTLS.map {
+            TrafficPolicy.UpstreamTLS(
+                caFile: $0.authorities, certificateFile: $0.certificate, keyFile: $0.key)
+        }
         policy.pools = [pool]
         var route = TrafficPolicy.Route(name: TrafficPolicy.defaultPool)
         route.pool = pool.name

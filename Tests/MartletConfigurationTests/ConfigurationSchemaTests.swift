@@ -24,7 +24,11 @@ struct ConfigurationSchemaTests {
             ConfigurationKey(
                 "tags", .list(.text("a tag"), count: 0...4), default: ["a", "b"], "T."),
         ],
-        rules: [.atMostOne(["name", "share"]), .atLeastOne(["tags"])])
+        rules: [
+            .atMostOne(["name", "share"]), .atLeastOne(["tags"]),
+            // No more than the reader of a file that flags complete.
+            .atLeastOneOrGiven(["tags", "share"]),
+        ])
 
     private func object(_ text: String) throws -> [String: Any] {
         let json = try JSONSerialization.jsonObject(with: Data(text.utf8))

@@ -10,6 +10,7 @@ import Synchronization
 /// A file with a mistake changes nothing.
 final class PolicyReloader: Service {
     private let file: String?
+    private let nodes: TrafficPolicy.GivenNodes?
     private let policy: GatewayPolicy
     private let didChange: AsyncStream<Void>.Continuation
     private let logger: Logger
@@ -30,10 +31,12 @@ final class PolicyReloader: Service {
     private let started: TrafficPolicy
 
     init(
-        file: String?, policy: GatewayPolicy, didChange: AsyncStream<Void>.Continuation,
-        shared: SharedAnswers? = nil, interval: Duration = .seconds(1), logger: Logger
+        file: String?, nodes: TrafficPolicy.GivenNodes? = nil, policy: GatewayPolicy,
+        didChange: AsyncStream<Void>.Continuation, shared: SharedAnswers? = nil,
+        interval: Duration = .seconds(1), logger: Logger
     ) {
         self.file = file
+        self.nodes = nodes
         self.policy = policy
         self.didChange = didChange
         self.interval = interval
@@ -76,7 +79,7 @@ final class PolicyReloader: Service {
         }
         let text = PolicyReloader.text(of: file)
         do {
-            return try await take(TrafficPolicy.load(file: file), text, turn)
+            return try await take(TrafficPolicy.load(file: file, nodes: nodes), text, turn)
         } catch {
             state.withLock { $0.seen = text }
             logger.error(

@@ -44,14 +44,18 @@ public struct ClusterState: Codable, Sendable, Equatable {
 
     /// The process of `martlet up` itself.
     public var pid: Int32
+    /// The folder of the certificates by which gateway and nodes know each other; null where they
+    /// speak in the clear.
+    public var certificates: String?
     /// The gateway.
     public var gateway: Gateway
     /// The nodes, in order.
     public var nodes: [Node]
 
     /// Creates a state.
-    public init(pid: Int32, gateway: Gateway, nodes: [Node]) {
+    public init(pid: Int32, certificates: String? = nil, gateway: Gateway, nodes: [Node]) {
         self.pid = pid
+        self.certificates = certificates
         self.gateway = gateway
         self.nodes = nodes
     }
@@ -73,7 +77,22 @@ public struct ClusterState: Codable, Sendable, Equatable {
     }
 }
 
-// A missing process is written as null: readers may rely on every key.
+// What is missing, such as a process, is written as null: readers may rely on every key.
+
+extension ClusterState {
+    private enum CodingKeys: String, CodingKey {
+        case pid, certificates, gateway, nodes
+    }
+
+    /// Writes all keys.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(pid, forKey: .pid)
+        try container.encode(certificates, forKey: .certificates)
+        try container.encode(gateway, forKey: .gateway)
+        try container.encode(nodes, forKey: .nodes)
+    }
+}
 
 extension ClusterState.Gateway {
     private enum CodingKeys: String, CodingKey {

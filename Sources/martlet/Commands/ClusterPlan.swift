@@ -1,5 +1,7 @@
+import ArgumentParser
 import MartletCore
 import MartletEngines
+import MartletGateway
 import MartletOperations
 
 /// The processes of a cluster: their addresses and their command lines.
@@ -20,6 +22,8 @@ struct ClusterPlan: Sendable, Equatable {
     let nodes: [Process]
     /// The gateway.
     let gateway: Process
+    /// The certificates by which these know each other; nil if they speak in the clear.
+    let certificates: ClusterCertificates?
 
     /// Plans the processes of a configuration.
     ///
@@ -27,27 +31,40 @@ struct ClusterPlan: Sendable, Equatable {
     ///   - cluster: what to run.
     ///   - nodeArguments: added to every node's.
     ///   - commonArguments: added to every process's.
+    ///   - certificates: those of gateway and nodes; nil for none.
     ///   - freePorts: finds so many free ports of a host, all different.
     /// - Throws: what `freePorts` throws.
     init(
         _ cluster: ClusterConfiguration, nodeArguments: [String], commonArguments: [String],
+        certificates: ClusterCertificates? = nil,
         freePorts: (_ count: Int, _ host: String) throws -> [Int]
     ) throws {
+        self.certificates = certificates
         let common = commonArguments + ["--exit-with-parent"]
         let binds = try Self.addresses(cluster, freePorts: freePorts)
         nodes = binds.nodes.enumerated().map { index, bind in
             let name = "node-\(index + 1)"
             return Process(
                 name: name, address: bind.reachable, healthAddress: bind.reachable,
-                arguments: Self.serve(cluster, bind: bind) + ["--name=\(name)"] + nodeArguments
+                arguments: Self.serve(cluster, bind: bind)
+                    + (certificates?.nodeArguments ?? []) + ["--name=\(name)"] + nodeArguments
                     + common)
         }
         let (bind, adminPort) = (binds.gateway, binds.admin.port)
         gateway = Process(
             name: "gateway", address: bind.reachable, healthAddress: binds.admin,
             arguments: ["gateway"] + nodes.map { "--endpoint=\($0.address)" }
+                + (certificates?.gatewayArguments ?? [])
+                + (cluster.gateway.policy.map { ["--config=\($0)"] } ?? [])
                 + ["--host=\(bind.host)", "--port=\(bind.port)", "--admin-port=\(adminPort)"]
                 + common)
+    }
+
+    /// What the gateway will make of its arguments and of its policy.
+    ///
+    /// - Throws: `ConfigurationError` of the policy.
+    func gatewayConfiguration() throws -> Gateway.Configuration {
+        try GatewayCommand.parse(Array(gateway.arguments.dropFirst())).gatewayConfiguration()
     }
 
     /// The state file's content while the processes are as in a snapshot of nodes and gateway.
@@ -55,7 +72,7 @@ struct ClusterPlan: Sendable, Equatable {
         let processes = snapshot.processes
         let gatewayPID = processes.first { $0.name == gateway.name }?.pid
         return ClusterState(
-            pid: pid,
+            pid: pid, certificates: certificates?.folder,
             gateway: .init(
                 pid: gatewayPID, address: gateway.address.description,
                 adminAddress: gateway.healthAddress.description),

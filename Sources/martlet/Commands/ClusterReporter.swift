@@ -15,13 +15,21 @@ final class ClusterReporter: Sendable {
     }
 
     private let plan: ClusterPlan
+    private let scheme: String
     private let stateFile: URL?
     private let logger: Logger
     private let state: Mutex<State>
 
     /// Creates a reporter of a cluster of which nothing is started.
-    init(plan: ClusterPlan, stateFile: URL?, logger: Logger) {
+    ///
+    /// - Parameters:
+    ///   - plan: its processes.
+    ///   - isEncrypted: whether clients speak TLS with the gateway.
+    ///   - stateFile: the file for other programs; nil for none.
+    ///   - logger: hears of changes until all are ready.
+    init(plan: ClusterPlan, isEncrypted: Bool, stateFile: URL?, logger: Logger) {
         self.plan = plan
+        scheme = isEncrypted ? "https" : "http"
         self.stateFile = stateFile
         self.logger = logger
         let processes = (plan.nodes + [plan.gateway]).map {
@@ -67,13 +75,14 @@ final class ClusterReporter: Sendable {
 
     private func table(_ snapshot: SupervisorSnapshot) -> String {
         let table = snapshot.table().text(hasColor: allowsColor(fileDescriptor: STDOUT_FILENO))
+        let secret = plan.certificates.map { "\nNodes:     mutual TLS, by \($0.folder)" } ?? ""
         return """
 
             \(table)
-            Requests:  http://\(plan.gateway.address)  (REST and gRPC)
+            Requests:  \(scheme)://\(plan.gateway.address)  (REST and gRPC)
             Metrics:   http://\(plan.gateway.healthAddress)/metrics
             Status:    martlet status --admin \(plan.gateway.healthAddress)
-            Stop:      Ctrl-C, or kill \(getpid())
+            Stop:      Ctrl-C, or kill \(getpid())\(secret)
 
 
             """

@@ -22,6 +22,8 @@ struct GatewayCommand: AsyncParsableCommand {
             EXAMPLES
               martlet gateway --endpoint 127.0.0.1:8500 --endpoint 127.0.0.1:8501
               martlet gateway --config gateway.yaml
+              Nodes by flags, and the rest by a policy that names none:
+                martlet gateway --endpoint 127.0.0.1:8500 --config gateway.yaml
               curl http://127.0.0.1:8081/v1/endpoints
             """)
 
@@ -29,7 +31,8 @@ struct GatewayCommand: AsyncParsableCommand {
         name: [.customShort("c"), .customLong("config")],
         help: ArgumentHelp(
             "The traffic policy: pools, routes, access, cache. Read again on SIGHUP and when it "
-                + "changes.", valueName: "gateway.yaml"))
+                + "changes. Beside --endpoint it names no nodes and no addresses.",
+            valueName: "gateway.yaml"))
     var config: String?
 
     @Option(
@@ -99,18 +102,21 @@ struct GatewayCommand: AsyncParsableCommand {
 
     @OptionGroup var listen: ListenOptions
     @OptionGroup var tlsOptions: TLSOptions
+    @OptionGroup var upstreamTLSOptions: UpstreamTLSOptions
     @OptionGroup var limitOptions: LimitOptions
     @OptionGroup var logOptions: LogOptions
 
     func validate() throws {
         try ListenOptions.validate(port: port ?? 0, flag: "--port")
         try ListenOptions.validate(port: adminPort ?? 0, flag: "--admin-port")
-        guard endpoints.isEmpty != (config == nil) else {
+        guard !endpoints.isEmpty || config != nil else {
             throw ValidationError(
-                config == nil
-                    ? "Name at least one node with --endpoint HOST:PORT, or a policy with "
-                        + "--config FILE"
-                    : "--config has the endpoints; --endpoint cannot be given beside it")
+                "Name at least one node with --endpoint HOST:PORT, or a policy with --config FILE")
+        }
+        guard !endpoints.isEmpty || upstreamTLSOptions.tls == nil else {
+            throw ValidationError(
+                "--upstream-tls-ca is for nodes named by --endpoint; those of a policy have 'tls' "
+                    + "in their pool")
         }
         if let repeated = endpoints.first(where: { one in
             endpoints.filter { $0 == one }.count > 1
@@ -160,18 +166,31 @@ struct GatewayCommand: AsyncParsableCommand {
         }
     }
 
-    private func gatewayConfiguration() throws -> Gateway.Configuration {
-        let reading = try config.map { try TrafficPolicy.load(file: $0) }
-        let clients = reading?.policy.listenAddress
-        let operators = reading?.policy.adminAddress
-        var configuration = Gateway.Configuration(
-            endpoints: endpoints.map { UpstreamAddress(host: $0.host, port: $0.port) },
-            listen: UpstreamAddress(
-                host: clients?.host ?? listen.host, port: port ?? clients?.port ?? 8080),
-            admin: UpstreamAddress(
-                host: operators?.host ?? adminHost, port: adminPort ?? operators?.port ?? 8081))
+    /// What the flags and the policy say.
+    ///
+    /// - Throws: `ConfigurationError` of the policy.
+    func gatewayConfiguration() throws -> Gateway.Configuration {
+        var configuration = flagConfiguration()
+        guard let config else { return configuration }
+        let nodes = configuration.givenNodes
+        let reading = try TrafficPolicy.load(file: config, nodes: nodes)
         configuration.policy = reading
         configuration.policyFile = config
+        // Beside endpoints, flags say the addresses too, and the policy has none.
+        guard nodes == nil else { return configuration }
+        let (clients, operators) = (reading.policy.listenAddress, reading.policy.adminAddress)
+        configuration.listen = UpstreamAddress(host: clients.host, port: port ?? clients.port)
+        configuration.admin = UpstreamAddress(
+            host: operators.host, port: adminPort ?? operators.port)
+        return configuration
+    }
+
+    private func flagConfiguration() -> Gateway.Configuration {
+        var configuration = Gateway.Configuration(
+            endpoints: endpoints.map { UpstreamAddress(host: $0.host, port: $0.port) },
+            listen: UpstreamAddress(host: listen.host, port: port ?? 8080),
+            admin: UpstreamAddress(host: adminHost, port: adminPort ?? 8081))
+        configuration.endpointTLS = upstreamTLSOptions.tls
         configuration.tls = tlsOptions.tls
         // Unlike nodes, which old clients reach directly.
         configuration.tls?.minimumVersion = .tls13

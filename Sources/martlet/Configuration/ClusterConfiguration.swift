@@ -13,6 +13,9 @@ struct ClusterConfiguration: Sendable, Equatable {
         /// `admin_port`: for metrics, health and status, always on the loopback interface; 0 to
         /// 65535, 0 being any free one (default 8081).
         var adminPort = 8081
+        /// `policy`: the file of its traffic policy, which names no nodes and no addresses,
+        /// relative to the file (default none).
+        var policy: String?
     }
 
     /// `nodes`: the processes that serve models.
@@ -27,6 +30,8 @@ struct ClusterConfiguration: Sendable, Equatable {
         /// `engine_threads`: threads on which a node runs models, 1 to 1024 (default: the
         /// processors shared out among the nodes, at least 1).
         var engineThreads = 1
+        /// `tls`: whether the gateway and the nodes speak mutual TLS (default `false`).
+        var tls = ClusterNodeTLS.off
     }
 
     /// An item of `models`: a model every node serves.

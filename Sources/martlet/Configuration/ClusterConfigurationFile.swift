@@ -24,15 +24,17 @@ extension ClusterConfiguration {
     ///   - file: where it came from; relative paths are relative to its folder.
     ///   - processors: how many there are to share out.
     ///   - isFolder: whether there is a folder at a path.
+    ///   - isReadable: whether there is a file at a path that can be read.
     /// - Returns: its content, checked, with absolute paths.
     /// - Throws: `ConfigurationError`.
     static func parse(
         _ text: String, file: String, processors: Int,
-        isFolder: @escaping (String) -> Bool = folderExists
+        isFolder: @escaping (String) -> Bool = folderExists,
+        isReadable: @escaping (String) -> Bool = ConfigurationFile.isReadable
     ) throws -> ClusterConfiguration {
         let folder = URL(fileURLWithPath: file).deletingLastPathComponent()
         var reader = ClusterConfigurationReader(
-            folder: folder, processors: processors, isFolder: isFolder)
+            folder: folder, processors: processors, isFolder: isFolder, isReadable: isReadable)
         var limits = ConfigurationDocument.Limits()
         limits.bytes = maximumBytes
         let value = try ConfigurationDocument.parse(text, file: file, limits: limits)

@@ -11,6 +11,8 @@ struct ClusterConfigurationReader {
     private let folder: URL
     private let processors: Int
     private let isFolder: (String) -> Bool
+    /// Whether there is a file at a path that can be read.
+    let isReadable: (String) -> Bool
 
     private static let ports = 0...65535
     /// The keys of a model.
@@ -20,10 +22,14 @@ struct ClusterConfigurationReader {
     ]
 
     /// Creates a reader; paths are relative to the folder.
-    init(folder: URL, processors: Int, isFolder: @escaping (String) -> Bool) {
+    init(
+        folder: URL, processors: Int, isFolder: @escaping (String) -> Bool,
+        isReadable: @escaping (String) -> Bool
+    ) {
         self.folder = folder
         self.processors = processors
         self.isFolder = isFolder
+        self.isReadable = isReadable
     }
 
     /// Reads the whole file; what is wrong has its default in the result.
@@ -32,9 +38,10 @@ struct ClusterConfigurationReader {
             value, keys: ["gateway", "nodes", "language_models", "models", "model_root"],
             problems: &problems)
         let gateway = root.section(
-            "gateway", keys: ["host", "port", "admin_port"], problems: &problems)
+            "gateway", keys: ["host", "port", "admin_port", "policy"], problems: &problems)
         let nodes = root.section(
-            "nodes", keys: ["count", "host", "first_port", "engine_threads"], problems: &problems)
+            "nodes", keys: ["count", "host", "first_port", "engine_threads", "tls"],
+            problems: &problems)
         let languageModels = root.section(
             "language_models", keys: ClusterLanguageModels.keys, problems: &problems)
         let hadProblems = !problems.problems.isEmpty
@@ -62,6 +69,7 @@ struct ClusterConfigurationReader {
             "port", default: gateway.port, in: Self.ports, problems: &problems)
         gateway.adminPort = section.number(
             "admin_port", default: gateway.adminPort, in: Self.ports, problems: &problems)
+        gateway.policy = policy(section)
         return gateway
     }
 
@@ -75,6 +83,7 @@ struct ClusterConfigurationReader {
         nodes.engineThreads = section.number(
             "engine_threads", default: max(processors / nodes.count, 1), in: 1...1024,
             problems: &problems)
+        nodes.tls = nodeTLS(section)
         return nodes
     }
 
@@ -192,9 +201,14 @@ struct ClusterConfigurationReader {
         return missing.isEmpty
     }
 
+    /// The absolute form of a path.
+    func absolute(_ text: String) -> String {
+        URL(fileURLWithPath: text, relativeTo: folder).standardizedFileURL.path
+    }
+
     /// The absolute form of a path, which must be of a folder.
     mutating func path(_ text: String, _ value: ConfigurationValue?) -> String {
-        let path = URL(fileURLWithPath: text, relativeTo: folder).standardizedFileURL.path
+        let path = absolute(text)
         if !isFolder(path) {
             problems.add(
                 line: value?.line, value?.keyPath ?? "",

@@ -54,13 +54,19 @@ struct DoctorExamination {
                 let cluster = try ClusterConfiguration.load(file: file)
                 let plan = try ClusterPlan(
                     cluster, nodeArguments: nodeArguments, commonArguments: [],
-                    freePorts: freePorts)
+                    certificates: cluster.nodes.givenCertificates, freePorts: freePorts)
                 let gateway = plan.gateway
-                return try inspect(
+                var processes = try inspect(
                     plan.nodes.map { ($0.name, Array($0.arguments.dropFirst())) },
                     gateway: [gateway.address, gateway.healthAddress].map {
                         (gateway.name, .init(host: $0.host, port: $0.port))
                     })
+                do {
+                    _ = try plan.gatewayConfiguration()
+                } catch let error as ConfigurationError {
+                    processes.failures.append(failure(of: error.file, error))
+                }
+                return processes
             } catch let error as ConfigurationError {
                 return ([], [], [failure(of: file, error)])
             }

@@ -38,7 +38,7 @@ final class ClusterStateTests: Sendable {
         let compact = text.filter { !$0.isWhitespace }
         #expect(
             compact == """
-                {"gateway":{"address":"127.0.0.1:8080","admin_address":"127.0.0.1:8081",\
+                {"certificates":null,"gateway":{"address":"127.0.0.1:8080","admin_address":"127.0.0.1:8081",\
                 "pid":null},"nodes":[{"address":"127.0.0.1:8501","name":"node-1","pid":3,\
                 "restarts":0,"state":"ready"}],"pid":1}
                 """)

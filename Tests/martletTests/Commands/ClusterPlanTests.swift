@@ -1,4 +1,8 @@
+import Foundation
+import MartletConfiguration
+import MartletGateway
 import MartletOperations
+import MartletTransport
 import Testing
 
 @testable import martlet
@@ -34,6 +38,48 @@ struct ClusterPlanTests {
                 "--exit-with-parent",
             ])
         #expect(plan.gateway.healthAddress.description == "127.0.0.1:8081")
+    }
+
+    @Test func certificates_areShownByNodesAndGateway() throws {
+        var cluster = ClusterConfiguration()
+        cluster.nodes.count = 2
+        let plan = try ClusterPlan(
+            cluster, nodeArguments: [], commonArguments: [],
+            certificates: ClusterCertificates(folder: "/pki"), freePorts: { _, _ in [] })
+        for node in plan.nodes {
+            #expect(
+                node.arguments.filter { $0.hasPrefix("--tls") } == [
+                    "--tls-certificate=/pki/node.pem", "--tls-key=/pki/node.key",
+                    "--tls-client-ca=/pki/ca.pem",
+                ])
+        }
+        let configuration = try plan.gatewayConfiguration()
+        #expect(
+            configuration.endpointTLS
+                == Gateway.EndpointTLS(
+                    authorities: "/pki/ca.pem", certificate: "/pki/gateway.pem",
+                    key: "/pki/gateway.key"))
+        #expect(configuration.tls == nil)
+        #expect(plan.state(pid: 1, SupervisorSnapshot(processes: [])).certificates == "/pki")
+    }
+
+    @Test func policy_isReadAsTheGatewayWill() throws {
+        let file = FileManager.default.temporaryDirectory
+            .appendingPathComponent("martlet-policy-\(UUID()).yaml")
+        defer { try? FileManager.default.removeItem(at: file) }
+        try Data("cache: {memory_bytes: 1MiB}\n".utf8).write(to: file)
+        var cluster = ClusterConfiguration()
+        cluster.gateway.host = "0.0.0.0"
+        cluster.gateway.policy = file.path
+        let plan = try ClusterPlan(
+            cluster, nodeArguments: [], commonArguments: [], freePorts: { _, _ in [] })
+        #expect(plan.gateway.arguments.contains("--config=\(file.path)"))
+        let configuration = try plan.gatewayConfiguration()
+        #expect(configuration.listen.host == "0.0.0.0")
+        #expect(configuration.policy?.policy.isEncrypted == false)
+        try Data("endpoints: [127.0.0.1:8501]\n".utf8).write(to: file)
+        let error = #expect(throws: ConfigurationError.self) { try plan.gatewayConfiguration() }
+        #expect(error?.messages.first?.hasPrefix("\(file.path):1:12: endpoints: ") == true)
     }
 
     @Test func keysOfLanguageModels_areFlagsOfEveryNode() throws {

@@ -70,7 +70,8 @@ struct ClusterConfigurationTests {
         ),
         (
             "gateway:\n  colour: red\nmodel_root: /m",
-            "2: gateway.colour: unknown key; expected one of 'host', 'port', 'admin_port'"
+            "2: gateway.colour: unknown key; expected one of 'host', 'port', 'admin_port', "
+                + "'policy'"
         ),
     ])
     func unknownKey_isRefusedWithTheNearestMatch(text: String, message: String) {
@@ -102,7 +103,7 @@ struct ClusterConfigurationTests {
         (
             "nodes: 7",
             "1: nodes: '7' is not a section; expected the keys 'count', 'host', "
-                + "'first_port', 'engine_threads'"
+                + "'first_port', 'engine_threads', 'tls'"
         ),
         (
             "gateway:\n  host: [a]",
@@ -149,6 +150,49 @@ struct ClusterConfigurationTests {
         ),
     ])
     func valueOutOfRange_isRefusedWithTheRange(text: String, message: String) {
+        expect(text + "\nmodel_root: /m", [message])
+    }
+
+    @Test func tlsOfNodes_isOwnOrOfAFolderOrOff() throws {
+        func tls(_ value: String) throws -> ClusterNodeTLS {
+            try read("nodes: {tls: \(value)}\nmodel_root: /m").nodes.tls
+        }
+        #expect(try tls("true") == .own)
+        #expect(try tls("false") == .off)
+        #expect(try tls("certs") == .folder("/etc/cluster/certs"))
+        #expect(try tls("/pki/../certs") == .folder("/certs"))
+        #expect(try tls("'true'") == .folder("/etc/cluster/true"))
+        #expect(try read("model_root: /m").nodes.tls == .off)
+    }
+
+    @Test func policyOfGateway_isRelativeToTheFile() throws {
+        let text = "gateway: {policy: ../gateway.yaml}\nmodel_root: /m"
+        #expect(try read(text).gateway.policy == "/etc/gateway.yaml")
+        #expect(try read("model_root: /m").gateway.policy == nil)
+    }
+
+    @Test(arguments: [
+        (
+            "nodes:\n  tls: missing",
+            "2: nodes.tls: there is no 'ca.pem', 'node.pem', 'node.key', 'gateway.pem', "
+                + "'gateway.key' that can be read in '/etc/cluster/missing'; expected true, false, "
+                + "or a folder of certificates made by 'martlet certs'"
+        ),
+        (
+            "nodes:\n  tls: [certs]",
+            "2: nodes.tls: a list is not a text; expected true, false, or a folder of certificates"
+        ),
+        (
+            "nodes:\n  tls:",
+            "2: nodes.tls: no value; expected true, false, or a folder of certificates"
+        ),
+        (
+            "gateway:\n  policy: missing.yaml",
+            "2: gateway.policy: there is no file at '/etc/cluster/missing.yaml' that can be read; "
+                + "create it or correct the path, which is relative to the configuration file"
+        ),
+    ])
+    func filesThatAreMissing_areNamed(text: String, message: String) {
         expect(text + "\nmodel_root: /m", [message])
     }
 
@@ -288,11 +332,12 @@ struct ClusterConfigurationTests {
 
     // MARK: - Helpers
 
-    /// Reads a file of a machine with eight processors and every folder not called missing.
+    /// Reads a file of a machine with eight processors and every folder and file not called
+    /// missing.
     private func read(_ text: String) throws -> ClusterConfiguration {
         try ClusterConfiguration.parse(
             text, file: "/etc/cluster/cluster.yaml", processors: 8,
-            isFolder: { !$0.hasSuffix("missing") })
+            isFolder: { !$0.hasSuffix("missing") }, isReadable: { !$0.contains("missing") })
     }
 
     private func expect(

@@ -94,7 +94,7 @@ extension TrafficPolicy.Pool: ConfigurationReadable {
             Keys.concurrency, Keys.nearness, Keys.panicShare, Keys.connectTimeout,
             Keys.idleTimeout, Keys.tls,
         ],
-        rules: [.exactlyOne(["endpoints", "dns"])])
+        rules: [.atMostOne(["endpoints", "dns"]), .atLeastOneOrGiven(["endpoints", "dns"])])
 
     init?(_ section: ConfigurationSection, _ problems: inout ConfigurationProblems) {
         let name = section.read(Keys.name, &problems)

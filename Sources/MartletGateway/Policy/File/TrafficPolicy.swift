@@ -55,7 +55,7 @@ extension TrafficPolicy: ConfigurationReadable {
             Keys.listen, Keys.admin, Keys.tls, Keys.access, Keys.locality, Keys.endpoints,
             Keys.pools, Keys.routes, Keys.cache,
         ],
-        rules: [.atLeastOne(["endpoints", "pools"])])
+        rules: [.atLeastOneOrGiven(["endpoints", "pools"])])
 
     /// Reads the file, without the checks that look at more than one section.
     public init?(_ section: ConfigurationSection, _ problems: inout ConfigurationProblems) {

@@ -14,12 +14,14 @@ extension TrafficPolicy {
 
     /// Reads a file.
     ///
-    /// - Parameter file: its path, as the user gave it.
+    /// - Parameters:
+    ///   - file: its path, as the user gave it.
+    ///   - nodes: the nodes that it is about, where flags name them; `nil` if it names its own.
     /// - Returns: the policy, checked, with absolute paths.
     /// - Throws: `ConfigurationError`.
-    public static func load(file: String) throws -> Reading {
+    public static func load(file: String, nodes: GivenNodes? = nil) throws -> Reading {
         let text = try ConfigurationFile.text(of: file, bytesMax: limits.bytes)
-        return try parse(text, file: file)
+        return try parse(text, file: file, nodes: nodes)
     }
 
     /// Reads the text of a file.
@@ -27,16 +29,18 @@ extension TrafficPolicy {
     /// - Parameters:
     ///   - text: the YAML.
     ///   - file: where it came from; paths in it are relative to its folder.
+    ///   - nodes: the nodes that it is about, where flags name them; `nil` if it names its own.
     ///   - isReadable: whether there is a file at a path that can be read.
     /// - Returns: the policy, checked, with absolute paths.
     /// - Throws: `ConfigurationError`, with everything that is wrong.
     public static func parse(
-        _ text: String, file: String,
+        _ text: String, file: String, nodes: GivenNodes? = nil,
         isReadable: @escaping (String) -> Bool = ConfigurationFile.isReadable
     ) throws -> Reading {
         let value = try ConfigurationDocument.parse(
             text, file: file, limits: limits, marksColumns: true)
-        var problems = ConfigurationProblems(marksColumns: true)
+        var problems = ConfigurationProblems(
+            marksColumns: true, isCompletedElsewhere: nodes != nil)
         let form = ConfigurationForm<TrafficPolicy>.section()
         guard var policy = form.read(value, &problems) else {
             try problems.check(file: file)
@@ -47,8 +51,13 @@ extension TrafficPolicy {
         policy.changeFiles(poolPaths: places.poolPaths) { _, path in
             ConfigurationFile.path(path, relativeTo: file)
         }
+        if let nodes { policy.take(nodes, &problems) }
         PolicyCheck(policy, problems, isReadable: isReadable).run(&problems)
         try problems.check(file: file)
+        // The files of these are told by flags, and are not relative to the policy's.
+        if let tls = nodes?.pool.tls, let first = policy.pools.indices.first {
+            policy.pools[first].tls = tls
+        }
         return Reading(policy: policy, warnings: problems.sortedWarnings)
     }
 
@@ -65,6 +74,9 @@ extension TrafficPolicy {
 
     /// Where clients reach the gateway.
     public var listenAddress: HostAndPort { HostAndPort(host: listen.host, port: listen.port) }
+
+    /// Whether clients speak TLS with the gateway.
+    public var isEncrypted: Bool { tls != nil }
 
     /// Where operators reach the gateway.
     public var adminAddress: HostAndPort { HostAndPort(host: admin.host, port: admin.port) }
