@@ -280,6 +280,33 @@ def test_broken_answers_are_not_kept(martlet):
         assert ask(gateway) == (4, "hit")
 
 
+def test_routes_to_two_pools_never_share_an_answer(martlet, tmp_path):
+    with counting_node() as old, counting_node() as new, redis(tmp_path) as (address, _):
+        beta = {"headers": [{"name": "x-beta", "exact": "1"}]}
+        policy = {
+            "pools": [pool("main", old), pool("next", new)],
+            "routes": [
+                {"name": "beta", "cache": True, "pool": "next", "match": beta},
+                {"name": "rest", "cache": True, "pool": "main"},
+            ],
+            "cache": {**KEEPING, "redis": {"addresses": [address], "timeout_seconds": 2}},
+        }
+        one, other = (follow(martlet, policy) for _ in range(2))
+        asked = {}
+        for beta in ("0", "1"):
+            answer = one.rest.post(PREDICT, BODY, headers={"X-Beta": beta})
+            assert "x-martlet-cache" not in answer.headers
+            asked[beta] = answer.json()["port"]
+        assert asked["0"] != asked["1"]
+        await_until(lambda: keys_of(address) == 2, "the answers to be kept")
+        for gateway in (one, other):
+            for beta, port in asked.items():
+                answer = gateway.rest.post(PREDICT, BODY, headers={"X-Beta": beta})
+                assert answer.headers["x-martlet-cache"] == "hit"
+                assert answer.json()["port"] == port
+        assert (len(old.requests), len(new.requests)) == (1, 1)
+
+
 def test_answers_get_the_header_fields_of_their_route(martlet):
     with counting_node(**{"x-inner": "i"}) as origin:
         changes = {"response": {"remove": ["x-inner"], "add": {"x-gateway": "martlet"}}}

@@ -58,14 +58,16 @@ final class AnswerCache: Sendable {
         guard let target = caching.call.target else {
             guard caching.call.isGRPC else { return key(caching, operation, completion: body) }
             return PredictionMessage(caching.call, frame: body)?
-                .key(tenant: caching.tenant, operation: operation, by: digester)
+                .key(
+                    tenant: caching.tenant, source: caching.source, operation: operation,
+                    by: digester)
         }
         guard !caching.call.mayNameSharedMemory || !SharedMemoryNaming.mayBe(inJSON: body),
             let input = digester.digest(json: body)
         else { return nil }
         return CacheKey(
-            tenant: caching.tenant, model: target.model, version: target.version,
-            operation: operation, input: input)
+            tenant: caching.tenant, source: caching.source, model: target.model,
+            version: target.version, operation: operation, input: input)
     }
 
     /// The key of a request by OpenAI's API; `nil` if its answer may not be the same each time, or it
@@ -79,8 +81,8 @@ final class AnswerCache: Sendable {
         else { return nil }
         // Which version is asked for is part of the input.
         return CacheKey(
-            tenant: caching.tenant, model: model, version: .latest, operation: operation,
-            input: input)
+            tenant: caching.tenant, source: caching.source, model: model, version: .latest,
+            operation: operation, input: input)
     }
 
     /// Looks for an answer.

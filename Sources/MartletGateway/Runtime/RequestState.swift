@@ -33,6 +33,8 @@ final class RequestState: Sendable {
     struct Caching: Sendable {
         let call: PredictionCall
         let tenant: String
+        /// Who answers.
+        let source: AnswerSource
         let coding: String
         let ageMax: Duration?
         let policy: CachePolicy

@@ -14,7 +14,7 @@ struct AnswerCacheTests {
     ) throws -> RequestState.Caching {
         let call = try #require(PredictionCall(restMethod: "POST", path: path))
         return RequestState.Caching(
-            call: call, tenant: tenant, coding: "", ageMax: nil,
+            call: call, tenant: tenant, source: AnswerSource(pool: "p"), coding: "", ageMax: nil,
             policy: CachePolicy(isEnabled: true), cache: cache)
     }
 
