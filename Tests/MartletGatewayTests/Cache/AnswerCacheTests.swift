@@ -83,7 +83,7 @@ struct AnswerCacheTests {
             return
         }
         cache.answered(led, answer("a"), isKept: false)
-        guard case .answer(let shared)? = waiter.outcome.withLock({ $0 }) else {
+        guard case .answer(let shared, nil)? = waiter.outcome.withLock({ $0 }) else {
             Issue.record("who waited has no answer")
             return
         }

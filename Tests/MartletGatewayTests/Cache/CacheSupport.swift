@@ -24,7 +24,8 @@ extension CacheKey {
     ) -> CacheKey {
         CacheKey(
             tenant: tenant, source: source, model: model, version: version,
-            signature: signature, operation: operation, input: InputDigester.test.digest(bytes: Array(input.utf8)))
+            signature: signature, operation: operation,
+            input: InputDigester.test.digest(bytes: Array(input.utf8)))
     }
 }
 

@@ -60,14 +60,16 @@ struct CachedGateway {
         return decision
     }
 
-    /// The node that was asked answers so.
-    func answer(_ decision: Decision, _ text: String) throws {
+    /// The node that was asked answers so, or the client goes before that.
+    func answer(_ decision: Decision, _ text: String?) throws {
         let plan = try #require(decision.plan)
-        let answer = HTTPResponse(
-            status: 200, contentType: "application/json", body: Array(text.utf8))
+        let answer = text.map {
+            HTTPResponse(status: 200, contentType: "application/json", body: Array($0.utf8))
+        }
         policy.didFinish(
             ForwardedOutcome(
-                api: .rest, method: "POST", path: "/v1/models/m:predict", httpStatus: 200,
+                api: .rest, method: "POST", path: "/v1/models/m:predict",
+                httpStatus: answer?.status ?? 0,
                 grpcStatus: nil, tried: [], requestBytes: 1, responseBytes: 1,
                 context: RequestContext(remoteAddress: "1.2.3.4:5"), answer: answer), plan)
     }
