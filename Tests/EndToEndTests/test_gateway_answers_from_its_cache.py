@@ -353,6 +353,31 @@ def test_another_version_makes_answers_old_at_once(martlet, tmp_path):
     assert predict() == ([3.5], "hit")
 
 
+def test_label_that_moves_makes_answers_old_at_once(martlet, tmp_path):
+    add_version(tmp_path / "m", 1, HALF_PLUS_TWO)
+    add_version(tmp_path / "m", 2, HALF_PLUS_THREE)
+
+    def configure(labels=""):
+        models = {"m": (tmp_path / "m", "model_version_policy { all {} } " + labels)}
+        return config_file(tmp_path / "models", models)
+
+    flags = ("--poll-interval-seconds", 0.1)
+    node = martlet.serve({}, "--model-config-file", configure(), *flags)
+    for version in (1, 2):
+        node.await_state("m", version, "AVAILABLE")
+    gateway = follow(martlet, cached(node))
+
+    def predict():
+        answer = gateway.rest.post("/v1/models/m/labels/stable:predict", BODY)
+        return answer.json().get("predictions"), answer.headers.get("x-martlet-cache")
+
+    configure('version_labels { key: "stable" value: 1 }')
+    await_until(lambda: predict() == ([2.5], "hit"), "the answer to be kept", 10)
+    configure('version_labels { key: "stable" value: 2 }')
+    await_until(lambda: predict()[0] == [3.5], "the new answer", 10)
+    await_until(lambda: predict() == ([3.5], "hit"), "the new answer to be kept", 10)
+
+
 def test_answers_of_a_canary_are_of_their_own_version(martlet, tmp_path):
     add_version(tmp_path / "m", 1, HALF_PLUS_TWO)
     add_version(tmp_path / "m", 2, HALF_PLUS_THREE)

@@ -9,7 +9,7 @@ extension AnswerCache {
     /// Remembers what is served when an asker comes.
     func begin(_ ticket: FlightTicket, _ key: CacheKey, _ state: inout State) {
         guard shared != nil else { return }
-        state.versionsBegunWith[ticket] = state.ledger.fingerprint(of: key.model)
+        state.versionsBegunWith[ticket] = state.ledger.fingerprint(of: key.model, in: key.pool)
     }
 
     /// Looks for what other gateways have kept, before a node is asked.
@@ -62,7 +62,7 @@ extension AnswerCache.State {
     /// Whether it would be kept here decides too: versions may have gone and come back meanwhile.
     mutating func sharing(_ ticket: FlightTicket, begun: String?, now: Duration) -> Sharing? {
         guard let begun, let key = cache.keyKept(by: ticket),
-            ledger.fingerprint(of: key.model) == begun
+            ledger.fingerprint(of: key.model, in: key.pool) == begun
         else { return nil }
         return Sharing(
             key: key, versions: begun, life: cache.timeToLive(of: key.model, now: now))

@@ -10,7 +10,7 @@ final class AnswerCache: Sendable {
         /// Those who wait for the answer of another.
         var waiting: [FlightTicket: Waiter] = [:]
         /// What endpoints served of the model when an asker came, where answers are shared; see
-        /// ``ModelVersionLedger/fingerprint(of:)``.
+        /// ``ModelVersionLedger/fingerprint(of:in:)``.
         var versionsBegunWith: [FlightTicket: String] = [:]
     }
 
@@ -67,12 +67,14 @@ final class AnswerCache: Sendable {
         let operation = caching.call.operation + " " + caching.coding
         guard let target = caching.call.target else {
             guard caching.call.isGRPC else { return key(caching, operation, completion: body) }
-            return PredictionMessage(caching.call, frame: body)?
-                .key(
-                    tenant: caching.tenant, source: caching.source, operation: operation,
-                    by: digester)
+            guard let message = PredictionMessage(caching.call, frame: body),
+                isKnownToChange(message.model, message.version, in: caching.source.pool)
+            else { return nil }
+            return message.key(
+                tenant: caching.tenant, source: caching.source, operation: operation, by: digester)
         }
         guard !caching.call.mayNameSharedMemory || !SharedMemoryNaming.mayBe(inJSON: body),
+            isKnownToChange(target.model, target.version, in: caching.source.pool),
             let input = digester.digest(json: body)
         else { return nil }
         return CacheKey(
@@ -86,7 +88,9 @@ final class AnswerCache: Sendable {
         _ caching: RequestState.Caching, _ operation: String, completion body: [UInt8]
     ) -> CacheKey? {
         guard let completion = CompletionBody(body), completion.isDeterministic,
-            let model = state.withLock({ $0.ledger.model(named: completion.model) }),
+            let model = state.withLock({
+                $0.ledger.model(named: completion.model, in: caching.source.pool)
+            }),
             let input = digester.digest(json: body)
         else { return nil }
         // Which version is asked for is part of the input.
@@ -159,19 +163,10 @@ final class AnswerCache: Sendable {
         next?.completion(.lead)
     }
 
-    /// Takes in what an endpoint serves: what a model answered before it changed is of the past.
-    func note(_ models: [ModelStatus], at endpoint: EndpointID) {
-        let now = now
-        var versions: [String: Set<Int64>] = [:]
-        for model in models {
-            let available = model.versions.filter { $0.state == "AVAILABLE" }
-            versions[model.name] = Set(available.compactMap { Int64($0.version) })
-        }
-        state.withLock { state in
-            for model in state.ledger.report(versions, by: endpoint) {
-                state.cache.invalidate(model: model, now: now)
-            }
-        }
+    /// How scarce the machine's memory is, from 0 to 1.
+    var memoryPressure: Double {
+        get { state.withLock { $0.cache.memoryPressure } }
+        set { state.withLock { $0.cache.memoryPressure = newValue } }
     }
 
     /// What it has done, and what it holds.

@@ -91,8 +91,21 @@ private struct NodeListing: Decodable {
             let status: Status
         }
 
+        /// Numbers as texts, as the versions are; no other form is understood, and none is no mistake.
+        struct Labels: Decodable {
+            let versions: [String: Int64]?
+
+            init(from decoder: any Decoder) throws {
+                let container = try decoder.singleValueContainer()
+                let texts = try? container.decode([String: String].self)
+                let numbers = texts?.compactMapValues { Int64($0) }
+                versions = numbers?.count == texts?.count ? numbers : nil
+            }
+        }
+
         let name: String
         let model_version_status: [Version]
+        let version_labels: Labels?
     }
 
     let models: [Model]
@@ -108,7 +121,7 @@ private struct NodeListing: Decodable {
                     ModelVersionStatus(
                         version: $0.version, state: $0.state, errorCode: $0.status.error_code,
                         errorMessage: $0.status.error_message)
-                })
+                }, labels: model.version_labels?.versions)
         }
     }
 }

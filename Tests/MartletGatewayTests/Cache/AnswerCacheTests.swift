@@ -114,7 +114,7 @@ struct AnswerCacheTests {
                     versions: versions.map { ModelVersionStatus(version: $0, state: "AVAILABLE") })
             ]
         }
-        let endpoint = EndpointID("a:1")
+        let endpoint = ModelVersionLedger.Member(pool: "p", endpoint: EndpointID("a:1"))
         cache.note(serves(["1"]), at: endpoint)
         let key = try key("[1]")
         let led = try #require(ticket(cache.lookup(key, ageMax: nil) { _ in }))

@@ -55,7 +55,8 @@ struct SharedAnswersTests {
     private func serve(_ versions: [Int], _ gateway: CachedGateway) {
         let states = versions.map { ModelVersionStatus(version: "\($0)", state: "AVAILABLE") }
         gateway.policy.current.cache?.note(
-            [ModelStatus(name: "m", versions: states)], at: EndpointID("a:1"))
+            [ModelStatus(name: "m", versions: states)],
+            at: .init(pool: "default", endpoint: EndpointID("a:1")))
     }
 
     @Test func answerOfOneGateway_isFoundByAnother() throws {
