@@ -76,11 +76,14 @@ public struct ModelStatus: Codable, Sendable, Equatable {
     public var name: String
     /// Its versions.
     public var versions: [ModelVersionStatus]
+    /// The versions that its labels mean; nil where the endpoint does not tell.
+    public var labels: [String: Int64]?
 
     /// Creates the status of a model.
-    public init(name: String, versions: [ModelVersionStatus]) {
+    public init(name: String, versions: [ModelVersionStatus], labels: [String: Int64]? = nil) {
         self.name = name
         self.versions = versions
+        self.labels = labels
     }
 
     /// Whether requests for it may be answered: not while all there is of it loads or is gone.

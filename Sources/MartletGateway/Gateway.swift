@@ -69,6 +69,7 @@ public struct Gateway: Service {
     private let admin: Listener
     private let checker: HealthChecker
     private let reloader: PolicyReloader
+    private let memory: MemoryWatch
     private let access: AccessService
     private let sharing: QuotaSharing?
     private let redis: [RedisClient]
@@ -131,12 +132,13 @@ public struct Gateway: Service {
             metadata: ["address": "\(listener.address)", "admin_address": "\(admin.address)"])
         return Gateway(
             listener: listener, admin: admin, checker: checker, reloader: reloader,
-            access: access, sharing: sharing, redis: [answers, quotas].compactMap(\.self))
+            memory: MemoryWatch(policy), access: access, sharing: sharing,
+            redis: [answers, quotas].compactMap(\.self))
     }
 
     private init(
         listener: Listener, admin: Listener, checker: HealthChecker, reloader: PolicyReloader,
-        access: AccessService, sharing: QuotaSharing?, redis: [RedisClient]
+        memory: MemoryWatch, access: AccessService, sharing: QuotaSharing?, redis: [RedisClient]
     ) {
         self.sharing = sharing
         self.redis = redis
@@ -144,6 +146,7 @@ public struct Gateway: Service {
         self.admin = admin
         self.checker = checker
         self.reloader = reloader
+        self.memory = memory
         self.access = access
     }
 
@@ -185,6 +188,7 @@ public struct Gateway: Service {
             group.addTask { try await admin.run() }
             group.addTask { try await checker.run() }
             group.addTask { try await reloader.run() }
+            group.addTask { try await memory.run() }
             group.addTask { try await access.run() }
             if let sharing { group.addTask { try await sharing.run() } }
             for redis in redis { group.addTask { try await redis.run() } }

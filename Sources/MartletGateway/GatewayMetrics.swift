@@ -64,6 +64,14 @@ enum GatewayMetrics {
             samples.add(Double(counters.bytes))
         }
         metrics.collector(
+            "martlet_gateway_cache_memory_pressure",
+            help: "How scarce memory is to the gateway, from 0 to 1; cached answers live shorter.",
+            labelNames: []
+        ) { samples in
+            guard let cache = policy.current.cache else { return }
+            samples.add(cache.memoryPressure)
+        }
+        metrics.collector(
             "martlet_gateway_canary_weight",
             help: "The share of requests that a canary's candidate gets, from 0 to 1.",
             labelNames: ["route"]

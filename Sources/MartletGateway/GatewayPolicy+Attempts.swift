@@ -110,12 +110,10 @@ extension GatewayPolicy {
         guard let answer = outcome.answer,
             caching.isForAll(status: answer.status, grpcStatus: outcome.grpcStatus)
         else {
-            caching.cache.failed(flight.ticket)
+            caching.cache.failed(flight)
             return
         }
-        let isKept = caching.keeps(answer)
-        caching.cache.answered(flight.ticket, answer, isKept: isKept)
-        if isKept { caching.cache.share(answer, for: flight.key) }
+        caching.cache.answered(flight, answer, isKept: caching.keeps(answer))
     }
 
     /// Charges whoever has asked with the tokens that the answer has cost.

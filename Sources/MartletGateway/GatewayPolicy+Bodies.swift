@@ -60,29 +60,29 @@ extension GatewayPolicy {
         let lookup = caching.cache.lookup(key, ageMax: caching.ageMax) { outcome in
             switch outcome {
             case .lead: completion(.forward(plan))
-            case .answer(let answer):
+            case .answer(let answer, let age):
                 state.flight.withLock { $0 = nil }
-                completion(.answer(answer.fromCache("shared", age: nil)))
+                completion(.answer(answer.fromCache("shared", age: age)))
             }
         }
         switch lookup {
         case .hit(let answer, let age): completion(.answer(answer.fromCache("hit", age: age)))
-        case .wait(let ticket): state.flight.withLock { $0 = (ticket, key) }
+        case .wait(let ticket): state.flight.withLock { $0 = ticket }
         case .miss(nil): completion(.forward(plan))
         case .miss(let ticket?):
-            state.flight.withLock { $0 = (ticket, key) }
+            state.flight.withLock { $0 = ticket }
             // Whoever wants a new answer does not want another gateway's.
             guard caching.ageMax == nil else {
                 completion(.forward(plan))
                 return
             }
-            caching.cache.lookupShared(key) { found in
+            caching.cache.lookupShared(key, for: ticket) { found in
                 guard let found, caching.keeps(found.answer) else {
                     completion(.forward(plan))
                     return
                 }
                 state.flight.withLock { $0 = nil }
-                caching.cache.answered(ticket, found.answer, isKept: true)
+                caching.cache.found(ticket, found)
                 completion(.answer(found.answer.fromCache("hit", age: found.age)))
             }
         }

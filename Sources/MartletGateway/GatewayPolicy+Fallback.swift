@@ -89,7 +89,7 @@ extension GatewayPolicy {
             defer { flight = nil }
             return flight
         }
-        if let flight { state.caching?.cache.failed(flight.ticket) }
+        if let flight { state.caching?.cache.failed(flight) }
     }
 
     private static func plan(

@@ -201,7 +201,7 @@ final class GatewayPolicy: ForwardingPolicy {
             plan.hedgingDelay = route.hedgingDelay(now: now)
         }
         let caching = rules.caching(
-            of: request, route: route, path: plan.changes?.path ?? request.path,
+            of: request, route: route, pool: pool, path: plan.changes?.path ?? request.path,
             tenant: grant?.tenant ?? AccessIdentity.anonymous.tenant)
         if let caching {
             plan.awaitedBodyBytes = caching.policy.requestBytesMax

@@ -280,6 +280,33 @@ def test_broken_answers_are_not_kept(martlet):
         assert ask(gateway) == (4, "hit")
 
 
+def test_routes_to_two_pools_never_share_an_answer(martlet, tmp_path):
+    with counting_node() as old, counting_node() as new, redis(tmp_path) as (address, _):
+        beta = {"headers": [{"name": "x-beta", "exact": "1"}]}
+        policy = {
+            "pools": [pool("main", old), pool("next", new)],
+            "routes": [
+                {"name": "beta", "cache": True, "pool": "next", "match": beta},
+                {"name": "rest", "cache": True, "pool": "main"},
+            ],
+            "cache": {**KEEPING, "redis": {"addresses": [address], "timeout_seconds": 2}},
+        }
+        one, other = (follow(martlet, policy) for _ in range(2))
+        asked = {}
+        for beta in ("0", "1"):
+            answer = one.rest.post(PREDICT, BODY, headers={"X-Beta": beta})
+            assert "x-martlet-cache" not in answer.headers
+            asked[beta] = answer.json()["port"]
+        assert asked["0"] != asked["1"]
+        await_until(lambda: keys_of(address) == 2, "the answers to be kept")
+        for gateway in (one, other):
+            for beta, port in asked.items():
+                answer = gateway.rest.post(PREDICT, BODY, headers={"X-Beta": beta})
+                assert answer.headers["x-martlet-cache"] == "hit"
+                assert answer.json()["port"] == port
+        assert (len(old.requests), len(new.requests)) == (1, 1)
+
+
 def test_answers_get_the_header_fields_of_their_route(martlet):
     with counting_node(**{"x-inner": "i"}) as origin:
         changes = {"response": {"remove": ["x-inner"], "add": {"x-gateway": "martlet"}}}
@@ -324,6 +351,31 @@ def test_another_version_makes_answers_old_at_once(martlet, tmp_path):
     # Within the next check of the node, and far before its time is over.
     await_until(lambda: predict()[0] == [3.5], "the new answer", 3)
     assert predict() == ([3.5], "hit")
+
+
+def test_label_that_moves_makes_answers_old_at_once(martlet, tmp_path):
+    add_version(tmp_path / "m", 1, HALF_PLUS_TWO)
+    add_version(tmp_path / "m", 2, HALF_PLUS_THREE)
+
+    def configure(labels=""):
+        models = {"m": (tmp_path / "m", "model_version_policy { all {} } " + labels)}
+        return config_file(tmp_path / "models", models)
+
+    flags = ("--poll-interval-seconds", 0.1)
+    node = martlet.serve({}, "--model-config-file", configure(), *flags)
+    for version in (1, 2):
+        node.await_state("m", version, "AVAILABLE")
+    gateway = follow(martlet, cached(node))
+
+    def predict():
+        answer = gateway.rest.post("/v1/models/m/labels/stable:predict", BODY)
+        return answer.json().get("predictions"), answer.headers.get("x-martlet-cache")
+
+    configure('version_labels { key: "stable" value: 1 }')
+    await_until(lambda: predict() == ([2.5], "hit"), "the answer to be kept", 10)
+    configure('version_labels { key: "stable" value: 2 }')
+    await_until(lambda: predict()[0] == [3.5], "the new answer", 10)
+    await_until(lambda: predict() == ([3.5], "hit"), "the new answer to be kept", 10)
 
 
 def test_answers_of_a_canary_are_of_their_own_version(martlet, tmp_path):

@@ -371,6 +371,8 @@ def test_list_of_models_names_them_all(node):
     listed = {model["name"]: model["model_version_status"] for model in response.json()["models"]}
     assert {"half_plus_two", "dtypes", "with_asset"} <= set(listed)
     assert [(v["version"], v["state"]) for v in listed["dtypes"]] == [("1", "AVAILABLE")]
+    # What gateways have to know of to keep answers to requests by label.
+    assert {str(model["version_labels"]) for model in response.json()["models"]} == {"{}"}
 
 
 def test_metadata_describes_inputs_and_outputs_of_each_signature(node):

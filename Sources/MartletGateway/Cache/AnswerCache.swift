@@ -4,17 +4,27 @@ import Synchronization
 
 /// The response cache at work: lookups, and those who wait for each other's answers.
 final class AnswerCache: Sendable {
-    private struct State {
+    struct State {
         var cache: ResponseCache<HTTPResponse>
         var ledger = ModelVersionLedger()
-        /// What is to be called when a flight that somebody follows ends.
-        var waiting: [FlightTicket: @Sendable (Outcome) -> Void] = [:]
+        /// Those who wait for the answer of another.
+        var waiting: [FlightTicket: Waiter] = [:]
+        /// What endpoints served of the model when an asker came, where answers are shared; see
+        /// ``ModelVersionLedger/fingerprint(of:in:)``.
+        var versionsBegunWith: [FlightTicket: String] = [:]
+    }
+
+    /// One who waits for the answer of another.
+    struct Waiter: Sendable {
+        /// The age below which the answer has to be; `nil` for any.
+        let ageMax: Duration?
+        let completion: @Sendable (Outcome) -> Void
     }
 
     /// What becomes of one who waited.
     enum Outcome: Sendable {
-        /// Somebody else's answer.
-        case answer(HTTPResponse)
+        /// Somebody else's answer; of an age where it was not given just now.
+        case answer(HTTPResponse, age: Duration?)
         /// It is the turn of who waited to ask a node.
         case lead
     }
@@ -30,11 +40,11 @@ final class AnswerCache: Sendable {
     }
 
     private let digester = InputDigester.sha256()
-    private let state: Mutex<State>
+    let state: Mutex<State>
     private let origin = ContinuousClock.now
 
     /// What other gateways keep, too; `nil` where nothing is shared.
-    private let shared: SharedAnswers?
+    let shared: SharedAnswers?
 
     /// An empty cache as the policy describes it.
     init(_ settings: TrafficPolicy.Cache, shared: SharedAnswers? = nil) {
@@ -50,22 +60,26 @@ final class AnswerCache: Sendable {
                     configuration: configuration, seed: .random(in: .min ... .max))))
     }
 
-    private var now: Duration { ContinuousClock.now - origin }
+    var now: Duration { ContinuousClock.now - origin }
 
     /// The key of a request; `nil` for one that is not cacheable after all.
     func key(_ caching: RequestState.Caching, body: [UInt8]) -> CacheKey? {
         let operation = caching.call.operation + " " + caching.coding
         guard let target = caching.call.target else {
             guard caching.call.isGRPC else { return key(caching, operation, completion: body) }
-            return PredictionMessage(caching.call, frame: body)?
-                .key(tenant: caching.tenant, operation: operation, by: digester)
+            guard let message = PredictionMessage(caching.call, frame: body),
+                isKnownToChange(message.model, message.version, in: caching.source.pool)
+            else { return nil }
+            return message.key(
+                tenant: caching.tenant, source: caching.source, operation: operation, by: digester)
         }
         guard !caching.call.mayNameSharedMemory || !SharedMemoryNaming.mayBe(inJSON: body),
+            isKnownToChange(target.model, target.version, in: caching.source.pool),
             let input = digester.digest(json: body)
         else { return nil }
         return CacheKey(
-            tenant: caching.tenant, model: target.model, version: target.version,
-            operation: operation, input: input)
+            tenant: caching.tenant, source: caching.source, model: target.model,
+            version: target.version, operation: operation, input: input)
     }
 
     /// The key of a request by OpenAI's API; `nil` if its answer may not be the same each time, or
@@ -74,13 +88,15 @@ final class AnswerCache: Sendable {
         _ caching: RequestState.Caching, _ operation: String, completion body: [UInt8]
     ) -> CacheKey? {
         guard let completion = CompletionBody(body), completion.isDeterministic,
-            let model = state.withLock({ $0.ledger.model(named: completion.model) }),
+            let model = state.withLock({
+                $0.ledger.model(named: completion.model, in: caching.source.pool)
+            }),
             let input = digester.digest(json: body)
         else { return nil }
         // Which version is asked for is part of the input.
         return CacheKey(
-            tenant: caching.tenant, model: model, version: .latest, operation: operation,
-            input: input)
+            tenant: caching.tenant, source: caching.source, model: model, version: .latest,
+            operation: operation, input: input)
     }
 
     /// Looks for an answer.
@@ -99,89 +115,64 @@ final class AnswerCache: Sendable {
             case .hit(let answer):
                 // One asker at a time gets a new answer in place of a stale one, and the others the
                 // stale one meanwhile.
-                if let ticket = answer.revalidation { return .miss(ticket) }
-                return .hit(answer.value, age: answer.age)
-            case .lead(let ticket): return .miss(ticket)
+                guard let ticket = answer.revalidation else {
+                    return .hit(answer.value, age: answer.age)
+                }
+                begin(ticket, key, &state)
+                return .miss(ticket)
+            case .lead(let ticket):
+                begin(ticket, key, &state)
+                return .miss(ticket)
             case .detour: return .miss(nil)
             case .follow(let ticket):
-                state.waiting[ticket] = completion
+                begin(ticket, key, &state)
+                state.waiting[ticket] = Waiter(ageMax: ageMax, completion: completion)
                 return .wait(ticket)
             }
         }
     }
 
-    /// Looks for what other gateways have kept, before a node is asked.
-    ///
-    /// - Parameters:
-    ///   - key: what is asked for.
-    ///   - completion: takes the answer and its age, or `nil`; it may be called before this
-    ///     returns.
-    func lookupShared(
-        _ key: CacheKey,
-        completion: @escaping @Sendable ((answer: HTTPResponse, age: Duration)?) -> Void
-    ) {
-        guard let shared else {
-            completion(nil)
-            return
-        }
-        let versions = state.withLock { $0.ledger.fingerprint(of: key.model) }
-        shared.find(key, versions: versions, completion: completion)
-    }
-
-    /// Lets other gateways have an answer.
-    func share(_ answer: HTTPResponse, for key: CacheKey) {
-        guard let shared else { return }
-        let now = now
-        let (versions, life) = state.withLock {
-            ($0.ledger.fingerprint(of: key.model), $0.cache.timeToLive(of: key.model, now: now))
-        }
-        shared.keep(answer, for: key, versions: versions, life: life)
-    }
-
-    /// The answer of who leads: kept if it may be, and given to those who wait if it is good.
+    /// The answer of who leads: kept if it may be, here and for other gateways, and given to those
+    /// who wait if it is good.
     func answered(_ ticket: FlightTicket, _ answer: HTTPResponse, isKept: Bool) {
         let now = now
         let bytes = AnswerCache.bytes(of: answer)
-        let waiting = state.withLock { state in
+        let (waiting, sharing) = state.withLock { state in
+            let begun = state.versionsBegunWith.removeValue(forKey: ticket)
+            let sharing = isKept ? state.sharing(ticket, begun: begun, now: now) : nil
             let followers =
                 isKept
                 ? state.cache.fulfil(ticket, with: answer, bytes: bytes, now: now)
                 : state.cache.share(ticket)
-            return followers.compactMap { state.waiting.removeValue(forKey: $0) }
+            return (followers.compactMap { state.leave($0) }, sharing)
         }
-        for completion in waiting { completion(.answer(answer)) }
+        for waiter in waiting { waiter.completion(.answer(answer, age: nil)) }
+        guard let sharing, let shared else { return }
+        shared.keep(answer, for: sharing.key, versions: sharing.versions, life: sharing.life)
     }
 
     /// Who leads has no answer, or who waits does not wait any more.
     func failed(_ ticket: FlightTicket) {
         let now = now
         let next = state.withLock { state in
-            state.waiting[ticket] = nil
+            _ = state.leave(ticket)
+            // Who leads now still has what it began with.
             return state.cache.fail(ticket, now: now)
                 .flatMap { state.waiting.removeValue(forKey: $0) }
         }
-        next?(.lead)
+        next?.completion(.lead)
     }
 
-    /// Takes in what an endpoint serves: what a model answered before it changed is of the past.
-    func note(_ models: [ModelStatus], at endpoint: EndpointID) {
-        let now = now
-        var versions: [String: Set<Int64>] = [:]
-        for model in models {
-            let available = model.versions.filter { $0.state == "AVAILABLE" }
-            versions[model.name] = Set(available.compactMap { Int64($0.version) })
-        }
-        state.withLock { state in
-            for model in state.ledger.report(versions, by: endpoint) {
-                state.cache.invalidate(model: model, now: now)
-            }
-        }
+    /// How scarce the machine's memory is, from 0 to 1.
+    var memoryPressure: Double {
+        get { state.withLock { $0.cache.memoryPressure } }
+        set { state.withLock { $0.cache.memoryPressure = newValue } }
     }
 
     /// What it has done, and what it holds.
     var counters: CacheCounters { state.withLock { $0.cache.counters } }
 
-    private static func bytes(of answer: HTTPResponse) -> Int {
+    static func bytes(of answer: HTTPResponse) -> Int {
         let fields = answer.headers.fields + (answer.trailers?.fields ?? [])
         return fields.reduce(answer.body.count + 64) {
             $0 + $1.name.utf8.count + $1.value.utf8.count + 64

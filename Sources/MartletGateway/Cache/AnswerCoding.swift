@@ -2,23 +2,31 @@ import MartletTransport
 
 /// Answers as bytes, for caches outside of this process.
 ///
-/// The first byte is the form's number: form 2 is form 1 with trailers, those of a gRPC answer,
-/// behind the header fields. Numbers are big-endian; texts have their length in front. What was
-/// written by another form, or is broken, is no answer.
+/// The first byte is the form's number: form 4 is form 3 with trailers, those of a gRPC answer,
+/// behind the header fields. Forms 1 and 2 told no life, without which an answer that goes from one
+/// memory to another might live for ever. Numbers are big-endian; texts have their length in front.
+/// What was written by another form, or is broken, is no answer.
 enum AnswerCoding {
-    private static let form: UInt8 = 1
-    private static let formWithTrailers: UInt8 = 2
+    private static let form: UInt8 = 3
+    private static let formWithTrailers: UInt8 = 4
     private static let fieldsMax = 256
 
+    /// An answer, and how long it is good; times are written in whole milliseconds.
+    struct Kept: Sendable {
+        var answer: HTTPResponse
+        /// When a node gave it, since 1970.
+        var storedAt: Duration
+        /// How long it was to stay fresh then.
+        var life: Duration
+    }
+
     /// Writes an answer.
-    ///
-    /// - Parameters:
-    ///   - answer: the answer.
-    ///   - storedAt: seconds since 1970, to tell its age by.
-    /// - Returns: the bytes.
-    static func encode(_ answer: HTTPResponse, storedAt: Int64) -> [UInt8] {
+    static func encode(_ kept: Kept) -> [UInt8] {
+        let answer = kept.answer
         var bytes: [UInt8] = [answer.trailers == nil ? form : formWithTrailers]
-        bytes.append(UInt64(bitPattern: storedAt), count: 8)
+        for time in [kept.storedAt, kept.life] {
+            bytes.append(UInt64(bitPattern: milliseconds(of: time)), count: 8)
+        }
         bytes.append(UInt64(clamping: answer.status), count: 2)
         bytes.append(fields: answer.headers.fields.prefix(fieldsMax))
         if let trailers = answer.trailers {
@@ -29,11 +37,12 @@ enum AnswerCoding {
     }
 
     /// Reads an answer; `nil` for what is none.
-    static func decode(_ bytes: [UInt8]) -> (answer: HTTPResponse, storedAt: Int64)? {
+    static func decode(_ bytes: [UInt8]) -> Kept? {
         var rest = bytes[...]
         let form = rest.popFirst()
         guard form == self.form || form == formWithTrailers, let stored = rest.number(8),
-            let status = rest.number(2), let headers = rest.fields(max: fieldsMax)
+            let life = rest.number(8), let status = rest.number(2),
+            let headers = rest.fields(max: fieldsMax)
         else { return nil }
         var answer = HTTPResponse(status: Int(status), headers: headers)
         if form == formWithTrailers {
@@ -41,7 +50,15 @@ enum AnswerCoding {
             answer.trailers = trailers
         }
         answer.body = Array(rest)
-        return (answer, Int64(bitPattern: stored))
+        return Kept(
+            answer: answer, storedAt: .milliseconds(Int64(bitPattern: stored)),
+            life: .milliseconds(Int64(bitPattern: life)))
+    }
+
+    private static func milliseconds(of time: Duration) -> Int64 {
+        let (seconds, attoseconds) = time.components
+        // Wraps around in 292 million years.
+        return seconds &* 1000 &+ attoseconds / 1_000_000_000_000_000
     }
 }
 

@@ -17,6 +17,8 @@ struct CacheKey: Hashable, Sendable {
 
     /// Whose answer it is.
     let tenant: String
+    /// The pool that it is from.
+    let pool: String
     /// The model that gave it.
     let model: String
     /// What it was given.
@@ -30,6 +32,7 @@ struct CacheKey: Hashable, Sendable {
     ///
     /// - Parameters:
     ///   - tenant: whose request it is.
+    ///   - source: who answers, and what is changed in the request on its way there.
     ///   - model: the model's name.
     ///   - version: the version asked for.
     ///   - signature: the signature asked for; empty where the input names it, as REST bodies do.
@@ -37,20 +40,24 @@ struct CacheKey: Hashable, Sendable {
     ///     as its content coding.
     ///   - input: the digest of the input.
     init(
-        tenant: String, model: String, version: Version, signature: String = "",
-        operation: String, input: InputDigest
+        tenant: String, source: AnswerSource, model: String, version: Version,
+        signature: String = "", operation: String, input: InputDigest
     ) {
         self.tenant = tenant
+        pool = source.pool
         self.model = model
         self.input = input
         var bytes: [UInt8] = []
         bytes.reserveCapacity(
-            64 + tenant.utf8.count + model.utf8.count + signature.utf8.count
-                + operation.utf8.count)
-        bytes.append(text: tenant)
-        bytes.append(text: model)
-        bytes.append(text: signature)
-        bytes.append(text: operation)
+            80 + tenant.utf8.count + source.pool.utf8.count + source.changes.count
+                + model.utf8.count + signature.utf8.count + operation.utf8.count)
+        bytes.append(part: tenant)
+        bytes.append(part: source.pool)
+        bytes.append(number: UInt64(source.changes.count))
+        bytes += source.changes
+        bytes.append(part: model)
+        bytes.append(part: signature)
+        bytes.append(part: operation)
         switch version {
         case .latest: bytes.append(0)
         case .number(let number):
@@ -58,7 +65,7 @@ struct CacheKey: Hashable, Sendable {
             bytes.append(number: UInt64(bitPattern: number))
         case .label(let label):
             bytes.append(2)
-            bytes.append(text: label)
+            bytes.append(part: label)
         }
         identity = bytes
         var hasher = Hasher()
@@ -79,7 +86,9 @@ struct CacheKey: Hashable, Sendable {
     }
 
     /// Bytes of memory that the key's texts take, roughly.
-    var textBytes: Int { identity.count + tenant.utf8.count + model.utf8.count }
+    var textBytes: Int {
+        identity.count + tenant.utf8.count + pool.utf8.count + model.utf8.count
+    }
 
     /// A number that stands for the key in the admission policy.
     func hash(seed: UInt64) -> UInt64 {
@@ -97,16 +106,5 @@ struct CacheKey: Hashable, Sendable {
 
     func hash(into hasher: inout Hasher) {
         hasher.combine(hashed)
-    }
-}
-
-extension [UInt8] {
-    fileprivate mutating func append(text: String) {
-        append(number: UInt64(text.utf8.count))
-        append(contentsOf: text.utf8)
-    }
-
-    fileprivate mutating func append(number: UInt64) {
-        for byte in 0..<8 { append(UInt8(truncatingIfNeeded: number >> (byte * 8))) }
     }
 }

@@ -59,6 +59,14 @@ struct FlightTable: Sendable {
     /// The flight that those who ask for a key join; nil if there is none.
     func openFlight(for key: CacheKey) -> Flight? { open[key].flatMap { flights[$0] } }
 
+    /// The flight that an asker leads, if newcomers join it; nil if there is none.
+    func openFlight(ledBy ticket: FlightTicket) -> Flight? {
+        guard let flight = flights[ticket.flight], flight.leader == ticket.asker,
+            open[flight.key] == ticket.flight
+        else { return nil }
+        return flight
+    }
+
     /// Begins a flight; one that was open for the same key is detached.
     mutating func lead(
         _ key: CacheKey, model: Int, generation: UInt64, now: Duration

@@ -73,13 +73,16 @@ struct PredictionMessage: Sendable, Hashable {
     ///
     /// - Parameters:
     ///   - tenant: whose request it is.
+    ///   - source: who answers.
     ///   - operation: the call's, and the codings that the client takes answers in.
     ///   - digester: makes the digest.
     /// - Returns: the key.
-    func key(tenant: String, operation: String, by digester: InputDigester) -> CacheKey {
+    func key(
+        tenant: String, source: AnswerSource, operation: String, by digester: InputDigester
+    ) -> CacheKey {
         CacheKey(
-            tenant: tenant, model: model, version: version, signature: signature,
-            operation: operation, input: digester.digest(message: self))
+            tenant: tenant, source: source, model: model, version: version,
+            signature: signature, operation: operation, input: digester.digest(message: self))
     }
 
     // MARK: Reading

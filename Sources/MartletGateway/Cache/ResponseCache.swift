@@ -1,29 +1,3 @@
-/// What a lookup comes to.
-enum CacheLookup<Value: Sendable>: Sendable {
-    /// Answer with this.
-    case hit(CachedAnswer<Value>)
-    /// Ask a node, and say by ``ResponseCache/fulfil(_:with:bytes:now:)``,
-    /// ``ResponseCache/share(_:)`` or ``ResponseCache/fail(_:now:)`` how that went.
-    case lead(FlightTicket)
-    /// Wait: whoever leads will have the answer, or hand the lead over to this asker.
-    case follow(FlightTicket)
-    /// Ask a node, and keep the answer to yourself: a bound is reached.
-    case detour
-}
-
-/// An answer out of the cache.
-struct CachedAnswer<Value: Sendable>: Sendable {
-    /// The answer.
-    let value: Value
-    /// How long ago it was stored; the `age` of RFC 9111, section 5.1.
-    let age: Duration
-    /// Whether it is no longer fresh.
-    let isStale: Bool
-    /// Given to one asker at a time of a stale answer: it asks a node for a new one, besides
-    /// answering, and reports as a leader does.
-    let revalidation: FlightTicket?
-}
-
 /// Keeps answers of predictions, and has each asked for once by those who want it at the same time.
 ///
 /// The first who asks for what is not here leads: it asks a node. Those who ask the same meanwhile
@@ -161,15 +135,19 @@ struct ResponseCache<Value: Sendable>: Sendable {
     ///   - ticket: the leader's; nothing happens if it does not lead.
     ///   - value: the answer.
     ///   - bytes: the memory that it takes.
+    ///   - past: what it has lived through elsewhere; `nil` for an answer that a node gave now.
     ///   - now: the time.
     /// - Returns: the followers, who get the answer too.
     mutating func fulfil(
-        _ ticket: FlightTicket, with value: Value, bytes: Int, now: Duration
+        _ ticket: FlightTicket, with value: Value, bytes: Int, past: CachedPast? = nil,
+        now: Duration
     ) -> [FlightTicket] {
         guard let ended = flights.end(ticket) else { return [] }
         let flight = ended.flight
-        if ended.wasOpen, flight.generation == models.generation(of: flight.model) {
-            store(value, bytes: bytes, of: flight, now: now)
+        if ended.wasOpen, flight.generation == models.generation(of: flight.model),
+            let terms = terms(of: flight, past, now: now)
+        {
+            store(value, bytes: bytes, of: flight, terms)
         }
         models.release(flight.model)
         return ended.followers
@@ -199,17 +177,35 @@ struct ResponseCache<Value: Sendable>: Sendable {
         }
     }
 
-    private mutating func store(
-        _ value: Value, bytes: Int, of flight: FlightTable.Flight, now: Duration
-    ) {
-        let pressure = max(configuration.pressure(bytes: entries.bytes), memoryPressure)
-        let life = configuration.timeToLive.duration(
-            hitRate: models.hitRate(flight.model),
-            stableFor: now - models.changedAt(flight.model), pressure: pressure)
-        models.hold(flight.model)
-        let terms = CacheTerms(
-            model: flight.model, generation: flight.generation, storedAt: now,
+    /// What the answer of who leads is kept under; nil if it would not be kept, since its model has
+    /// changed, or another leads by now.
+    func keyKept(by ticket: FlightTicket) -> CacheKey? {
+        guard let flight = flights.openFlight(ledBy: ticket),
+            flight.generation == models.generation(of: flight.model)
+        else { return nil }
+        return flight.key
+    }
+
+    /// Until when an answer may be given; nil if it may not.
+    private func terms(
+        of flight: FlightTable.Flight, _ past: CachedPast?, now: Duration
+    ) -> CacheTerms? {
+        var (age, life) = (Duration.zero, timeToLive(of: flight.model, now: now))
+        if let past {
+            age = max(past.age, .zero)
+            // The bound is that of all its life, wherever it was.
+            life = min(past.left, configuration.timeToLive.maximum - age)
+            guard life > .zero else { return nil }
+        }
+        return CacheTerms(
+            model: flight.model, generation: flight.generation, storedAt: now - age,
             freshUntil: now + life, staleUntil: now + life + configuration.staleWindow)
+    }
+
+    private mutating func store(
+        _ value: Value, bytes: Int, of flight: FlightTable.Flight, _ terms: CacheTerms
+    ) {
+        models.hold(flight.model)
         var (isNew, isTaken) = (true, true)
         for gone in entries.put(value, bytes: bytes, for: flight.key, terms: terms) {
             models.release(gone.model)
@@ -231,7 +227,11 @@ struct ResponseCache<Value: Sendable>: Sendable {
     mutating func timeToLive(of model: String, now: Duration) -> Duration {
         let record = models.hold(model, now: now)
         defer { models.release(record) }
-        return configuration.timeToLive.duration(
+        return timeToLive(of: record, now: now)
+    }
+
+    private func timeToLive(of record: Int, now: Duration) -> Duration {
+        configuration.timeToLive.duration(
             hitRate: models.hitRate(record), stableFor: now - models.changedAt(record),
             pressure: max(configuration.pressure(bytes: entries.bytes), memoryPressure))
     }

@@ -98,8 +98,21 @@ private struct NodeListing: Decodable {
             let status: Status
         }
 
+        /// Numbers as texts, as the versions are; no other form is understood, and none is no mistake.
+        struct Labels: Decodable {
+            let versions: [String: Int64]?
+
+            init(from decoder: any Decoder) throws {
+                let container = try decoder.singleValueContainer()
+                let texts = try? container.decode([String: String].self)
+                let numbers = texts?.compactMapValues { Int64($0) }
+                versions = numbers?.count == texts?.count ? numbers : nil
+            }
+        }
+
         let name: String
         let model_version_status: [Version]
+        let version_labels: Labels?
     }
 
     /// A model, or an adapter, as OpenAI's API lists it.
@@ -133,7 +146,7 @@ private struct NodeListing: Decodable {
                     ModelVersionStatus(
                         version: $0.version, state: $0.state, errorCode: $0.status.error_code,
                         errorMessage: $0.status.error_message)
-                })
+                }, labels: model.version_labels?.versions)
         }
     }
 }

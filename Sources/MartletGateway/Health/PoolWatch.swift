@@ -59,7 +59,10 @@ final class PoolWatch: Sendable {
             policy.pools?.setOptions(options, for: endpoint.address)
         }
         let difference = pool.directory.update(to: endpoints)
-        for endpoint in difference.removed { checks.removeValue(forKey: endpoint.address)?.end() }
+        for endpoint in difference.removed {
+            checks.removeValue(forKey: endpoint.address)?.end()
+            policy.forgetModels(of: endpoint.address, in: pool)
+        }
         for endpoint in difference.added { begin(endpoint.address, &checks, &group) }
         guard !difference.isEmpty else { return }
         policy.logger.info(
@@ -87,7 +90,12 @@ final class PoolWatch: Sendable {
     ) {
         let check = Check()
         checks[address] = check
-        group.addTask { await self.repeatCheck(of: address, check) }
+        group.addTask {
+            await self.repeatCheck(of: address, check)
+            // Once more: a check that was under way may have told of models behind the removal, and
+            // when the pool is no more this is the end of all its checks.
+            self.policy.forgetModels(of: address, in: self.pool)
+        }
     }
 
     private func repeatCheck(of address: UpstreamAddress, _ check: Check) async {
@@ -120,7 +128,7 @@ final class PoolWatch: Sendable {
             policy.logger.log(change)
             if case .becameUnhealthy = change.transition { policy.pools?.retire(address) }
         }
-        if let models = outcome.models { policy.current.cache?.note(models, at: address.id) }
+        if let models = outcome.models { policy.note(models, at: address, of: pool) }
         for change in directory.sweep(checked: address, isReady: outcome.isReady) {
             policy.journal.note(change, policy.logger)
             // What it was asked is asked elsewhere.

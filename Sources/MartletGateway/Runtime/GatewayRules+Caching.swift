@@ -8,11 +8,13 @@ extension GatewayRules {
     /// - Parameters:
     ///   - request: the request.
     ///   - route: its route.
+    ///   - pool: the pool that it goes to.
     ///   - path: the path that its node is asked for.
     ///   - tenant: whose request it is.
     /// - Returns: what the cache has to know of it.
     func caching(
-        of request: ForwardedRequest, route: RouteRuntime, path: String, tenant: String
+        of request: ForwardedRequest, route: RouteRuntime, pool: PoolRuntime, path: String,
+        tenant: String
     ) -> RequestState.Caching? {
         guard let cache, route.settings.usesCache, let call = PredictionCall(request, path: path)
         else { return nil }
@@ -28,8 +30,8 @@ extension GatewayRules {
                 isEncoded: request.fields.first("content-encoding") != nil))
         guard case .full(let ageMax) = use else { return nil }
         return RequestState.Caching(
-            call: call, tenant: tenant, coding: call.coding(of: request), ageMax: ageMax,
-            policy: policy, cache: cache)
+            call: call, tenant: tenant, source: route.source(of: pool),
+            coding: call.coding(of: request), ageMax: ageMax, policy: policy, cache: cache)
     }
 }
 

@@ -33,6 +33,8 @@ final class RequestState: Sendable {
     struct Caching: Sendable {
         let call: PredictionCall
         let tenant: String
+        /// Who answers.
+        let source: AnswerSource
         let coding: String
         let ageMax: Duration?
         let policy: CachePolicy
@@ -43,8 +45,8 @@ final class RequestState: Sendable {
     let asked: Mutex<String?>
     /// Its prompt, for pools that go by that; read before the first attempt.
     let prompt = Mutex<PromptBlocks?>(nil)
-    /// The request's place in the cache's flights, and what it asks for.
-    let flight = Mutex<(ticket: FlightTicket, key: CacheKey)?>(nil)
+    /// The request's place in the cache's flights.
+    let flight = Mutex<FlightTicket?>(nil)
 
     /// Why there was no endpoint for its first attempt; `nil` where there was one.
     let noUpstream = Mutex<FallbackReason?>(nil)

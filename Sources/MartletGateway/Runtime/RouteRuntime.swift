@@ -17,6 +17,7 @@ final class RouteRuntime: Sendable {
     private let choice: WeightedChoice
     private let requestChanges: FieldChanges
     private let responseChanges: FieldChanges
+    private let writtenChanges: [UInt8]
     private let limits: QuotaLimits
     private let quota = Mutex(QuotaTable())
     private let canary: Shared<CanaryController>?
@@ -45,6 +46,7 @@ final class RouteRuntime: Sendable {
         retriedFailures = Set(settings.retries.failures)
         requestChanges = FieldChanges(settings.requestHeaders)
         responseChanges = FieldChanges(settings.responseHeaders)
+        writtenChanges = AnswerSource.bytes(of: requestChanges)
         limits = QuotaLimits(
             rate: settings.limits.requestsPerSecond.map {
                 TokenRate(perSecond: $0, burst: settings.limits.burst)
@@ -114,6 +116,11 @@ final class RouteRuntime: Sendable {
             changes.request.added.append(.init(AccessRequest.priorityField, value))
         }
         return changes.isEmpty ? nil : changes
+    }
+
+    /// Who answers requests of this route that go to a pool.
+    func source(of pool: PoolRuntime) -> AnswerSource {
+        AnswerSource(pool: pool.settings.name, changes: writtenChanges)
     }
 
     // MARK: Copies

@@ -54,6 +54,39 @@ public struct ControlGroup: Sendable {
         return (second + first).filter { $0 > 0 && $0 < 1 << 60 }.min()
     }
 
+    /// How full memory is where it is bounded: the fullest of the group and those above it, from 0 to
+    /// 1; nil without a bound. What files take that the kernel may drop does not count.
+    public var memoryFullness: Double? {
+        let second = folders["", default: []].compactMap {
+            fullness($0, limit: "memory.max", usage: "memory.current", droppable: "inactive_file")
+        }
+        let first = folders["memory", default: []].compactMap {
+            fullness(
+                $0, limit: "memory.limit_in_bytes", usage: "memory.usage_in_bytes",
+                droppable: "total_inactive_file")
+        }
+        return (second + first).max()
+    }
+
+    /// The part of the last ten seconds in which some task of the group waited for memory, from 0 to
+    /// 1; nil where the kernel does not tell.
+    public var memoryStall: Double? {
+        folders["", default: []].last.flatMap { files.text("\($0)/memory.pressure") }
+            .flatMap(MemoryPressure.stall(in:))
+    }
+
+    private func fullness(
+        _ folder: String, limit: String, usage: String, droppable: String
+    ) -> Double? {
+        guard let limit = files.number("\(folder)/\(limit)"), limit > 0, limit < 1 << 60,
+            let used = files.number("\(folder)/\(usage)")
+        else { return nil }
+        let statistics = files.text("\(folder)/memory.stat") ?? ""
+        let line = statistics.split(separator: "\n").first { $0.hasPrefix(droppable + " ") }
+        let dropped = line.flatMap { Int($0.dropFirst(droppable.count + 1)) } ?? 0
+        return min(max(Double(used) - Double(dropped), 0) / Double(limit), 1)
+    }
+
     private static func ancestry(of path: String, below base: String) -> [String] {
         var folder = base
         var folders = [base]

@@ -14,7 +14,7 @@ struct AnswerCacheTests {
     ) throws -> RequestState.Caching {
         let call = try #require(PredictionCall(restMethod: "POST", path: path))
         return RequestState.Caching(
-            call: call, tenant: tenant, coding: "", ageMax: nil,
+            call: call, tenant: tenant, source: AnswerSource(pool: "p"), coding: "", ageMax: nil,
             policy: CachePolicy(isEnabled: true), cache: cache)
     }
 
@@ -83,7 +83,7 @@ struct AnswerCacheTests {
             return
         }
         cache.answered(led, answer("a"), isKept: false)
-        guard case .answer(let shared)? = waiter.outcome.withLock({ $0 }) else {
+        guard case .answer(let shared, nil)? = waiter.outcome.withLock({ $0 }) else {
             Issue.record("who waited has no answer")
             return
         }
@@ -114,7 +114,7 @@ struct AnswerCacheTests {
                     versions: versions.map { ModelVersionStatus(version: $0, state: "AVAILABLE") })
             ]
         }
-        let endpoint = EndpointID("a:1")
+        let endpoint = ModelVersionLedger.Member(pool: "p", endpoint: EndpointID("a:1"))
         cache.note(serves(["1"]), at: endpoint)
         let key = try key("[1]")
         let led = try #require(ticket(cache.lookup(key, ageMax: nil) { _ in }))

@@ -10,10 +10,16 @@ struct AnswerCodingTests {
         status: 200, headers: ["content-type": "application/json", "x-ä": ""],
         body: [0, 1, 2, 255])
 
+    private func encode(
+        _ answer: HTTPResponse, storedAt: Duration, life: Duration = .seconds(60)
+    ) -> [UInt8] {
+        AnswerCoding.encode(AnswerCoding.Kept(answer: answer, storedAt: storedAt, life: life))
+    }
+
     @Test func answer_comesBackAsItWas() throws {
-        let bytes = AnswerCoding.encode(answer, storedAt: -5)
+        let bytes = encode(answer, storedAt: .seconds(-5), life: .milliseconds(1500))
         let back = try #require(AnswerCoding.decode(bytes))
-        #expect(back.storedAt == -5)
+        #expect(back.storedAt == .seconds(-5) && back.life == .milliseconds(1500))
         #expect(back.answer.status == 200)
         #expect(back.answer.body == answer.body)
         #expect(
@@ -28,8 +34,8 @@ struct AnswerCodingTests {
     }
 
     @Test func trailers_comeBackToo() throws {
-        let back = try #require(AnswerCoding.decode(AnswerCoding.encode(call, storedAt: 7)))
-        #expect(back.storedAt == 7)
+        let back = try #require(AnswerCoding.decode(encode(call, storedAt: .seconds(7))))
+        #expect(back.storedAt == .seconds(7))
         #expect(back.answer.headers.fields.count == 2)
         #expect(
             back.answer.trailers?.fields.map { "\($0.name): \($0.value)" }
@@ -37,32 +43,44 @@ struct AnswerCodingTests {
         #expect(back.answer.body == call.body)
         var bare = call
         bare.trailers = [:]
-        let empty = AnswerCoding.decode(AnswerCoding.encode(bare, storedAt: 7))
+        let empty = AnswerCoding.decode(encode(bare, storedAt: .seconds(7)))
         #expect(empty?.answer.trailers?.fields.isEmpty == true)
     }
 
-    /// Written by gateways that knew no trailers, and still written where there are none.
-    @Test func firstForm_isReadAndWritten() throws {
+    @Test func form_staysAsItIs() throws {
         let bytes: [UInt8] =
-            [1] + [UInt8](repeating: 0, count: 7) + [5, 0, 200, 0, 1]
+            [3] + [UInt8](repeating: 0, count: 6) + [19, 136]
+            + [UInt8](repeating: 0, count: 6) + [3, 232] + [0, 200, 0, 1]
             + [0, 0, 0, 1, UInt8(ascii: "a"), 0, 0, 0, 1, UInt8(ascii: "b")] + [9, 9]
         let back = try #require(AnswerCoding.decode(bytes))
-        #expect(back.storedAt == 5 && back.answer.status == 200)
-        #expect(back.answer.headers.first("a") == "b")
+        #expect(back.storedAt == .seconds(5) && back.life == .seconds(1))
+        #expect(back.answer.status == 200 && back.answer.headers.first("a") == "b")
         #expect(back.answer.trailers == nil && back.answer.body == [9, 9])
-        #expect(AnswerCoding.encode(back.answer, storedAt: 5) == bytes)
+        #expect(AnswerCoding.encode(back) == bytes)
+    }
+
+    @Test func timesOfAnySize_neverTrap() throws {
+        for byte: UInt8 in [0x7F, 0x80, 0xFF] {
+            var bytes = encode(answer, storedAt: .zero)
+            bytes.replaceSubrange(1..<17, with: [UInt8](repeating: byte, count: 16))
+            let back = try #require(AnswerCoding.decode(bytes))
+            #expect(AnswerCoding.encode(back) == bytes)
+        }
     }
 
     @Test func otherForms_areNoAnswers() {
         #expect(AnswerCoding.decode([]) == nil)
-        var bytes = AnswerCoding.encode(answer, storedAt: 0)
-        bytes[0] = 9
-        #expect(AnswerCoding.decode(bytes) == nil)
+        var bytes = encode(answer, storedAt: .zero)
+        // The first two told no life.
+        for form: UInt8 in [0, 1, 2, 5, 9] {
+            bytes[0] = form
+            #expect(AnswerCoding.decode(bytes) == nil)
+        }
     }
 
     @Test func brokenBytes_neverTrap() {
-        let good = AnswerCoding.encode(answer, storedAt: 1_700_000_000)
-        let goodCall = AnswerCoding.encode(call, storedAt: 1_700_000_000)
+        let good = encode(answer, storedAt: .seconds(1_700_000_000))
+        let goodCall = encode(call, storedAt: .seconds(1_700_000_000))
         for seed in UInt64(0)..<5000 {
             var random = SeededGenerator(seed: seed)
             var bytes = seed % 2 == 0 ? good : goodCall

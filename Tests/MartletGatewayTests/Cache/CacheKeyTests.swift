@@ -1,4 +1,5 @@
 import MartletTestKit
+import MartletTransport
 import Testing
 
 @testable import MartletGateway
@@ -12,6 +13,15 @@ struct CacheKeyTests {
             .predicting("x", version: .number(1)), .predicting("x", version: .number(-1)),
             .predicting("x", version: .label("")), .predicting("x", version: .label("1")),
             .predicting("x", signature: "other"), .predicting("x", operation: "other"),
+            .predicting("x", source: AnswerSource(pool: "other")),
+            .predicting("x", source: source(removing: ["a"])),
+            .predicting("x", source: source(removing: ["a", "b"])),
+            .predicting("x", source: source(removing: ["ab"])),
+            .predicting("x", source: source(adding: ["a": "b"])),
+            .predicting("x", source: source(adding: ["a": "c"])),
+            .predicting("x", source: source(removing: ["a"], adding: ["a": "b"])),
+            .predicting("x", source: source(adding: ["a": "b", "c": "d"])),
+            .predicting("x", source: source(adding: ["c": "d", "a": "b"])),
         ]
         #expect(Set(keys).count == keys.count)
         #expect(Set(keys.map { $0.hash(seed: 1) }).count == keys.count)
@@ -31,6 +41,21 @@ struct CacheKeyTests {
         #expect(one == other)
         #expect(CacheKey.predicting("x", tenant: one) != .predicting("x", tenant: other))
         #expect(CacheKey.predicting("x", model: one) != .predicting("x", model: other))
+    }
+
+    /// A source whose requests are changed so.
+    private func source(
+        removing removed: Set<String> = [], adding added: KeyValuePairs<String, String> = [:]
+    ) -> AnswerSource {
+        var changes = FieldChanges()
+        changes.removed = removed
+        changes.added = added.map { FieldChanges.Field($0.key, $0.value) }
+        return AnswerSource(pool: "main", changes: changes)
+    }
+
+    @Test func orderOfRemovedNames_doesNotMatter() {
+        let (one, other) = (source(removing: ["a", "b", "c"]), source(removing: ["c", "b", "a"]))
+        #expect(CacheKey.predicting("x", source: one) == .predicting("x", source: other))
     }
 
     @Test func keysMadeAlike_areEqual() {

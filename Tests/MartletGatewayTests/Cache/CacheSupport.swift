@@ -19,11 +19,13 @@ extension CacheKey {
     /// A key of a prediction on this input.
     static func predicting(
         _ input: String, model: String = "pitch", version: Version = .latest,
-        tenant: String = "acme", signature: String = "", operation: String = "rest/v1:predict"
+        tenant: String = "acme", source: AnswerSource = AnswerSource(pool: "main"),
+        signature: String = "", operation: String = "rest/v1:predict"
     ) -> CacheKey {
         CacheKey(
-            tenant: tenant, model: model, version: version, signature: signature,
-            operation: operation, input: InputDigester.test.digest(bytes: Array(input.utf8)))
+            tenant: tenant, source: source, model: model, version: version,
+            signature: signature, operation: operation,
+            input: InputDigester.test.digest(bytes: Array(input.utf8)))
     }
 }
 

@@ -54,12 +54,33 @@ struct CompletionBodyTests {
 
     @Test func models_areThoseThatEndpointsReport() {
         var ledger = ModelVersionLedger()
-        #expect(ledger.model(named: "any:1") == "any:1")
-        _ = ledger.report(["m": [1], "a:b": [1]], by: EndpointID("x:1"))
-        #expect(ledger.model(named: "m") == "m" && ledger.model(named: "m:1") == "m")
-        #expect(ledger.model(named: "a:b") == "a:b" && ledger.model(named: "a:b:stable") == "a:b")
+        func model(_ name: String) -> String? { ledger.model(named: name, in: "p") }
+        #expect(model("any") == "any" && model("any:1") == "any:1")
+        let serving = ModelVersionLedger.Serving(versions: [1], labels: ["stable": 1])
+        _ = ledger.report(
+            ["m": serving, "a:b": serving], by: .init(pool: "p", endpoint: EndpointID("x:1")))
+        #expect(model("m") == "m" && model("m:1") == "m")
+        #expect(model("a:b") == "a:b" && model("a:b:stable") == "a:b")
         // An adapter changes without a word.
-        #expect(ledger.model(named: "adapter") == nil && ledger.model(named: "a") == nil)
+        #expect(model("adapter") == nil && model("a") == nil)
+        // What another pool serves tells nothing of this one.
+        #expect(ledger.model(named: "adapter", in: "q") == "adapter")
+    }
+
+    @Test func labels_countOnlyWhereEveryEndpointTellsOfThem() {
+        var ledger = ModelVersionLedger()
+        func model(_ name: String) -> String? { ledger.model(named: name, in: "p") }
+        func report(_ endpoint: String, _ labels: [String: Int64]?) {
+            _ = ledger.report(
+                ["m": .init(versions: [1], labels: labels)],
+                by: .init(pool: "p", endpoint: EndpointID(endpoint)))
+        }
+        // Nobody tells of anything: it may be a label.
+        #expect(model("m:stable") == nil && model("m:1") == "m:1")
+        report("x:1", [:])
+        #expect(model("m:stable") == "m")
+        report("y:1", nil)
+        #expect(model("m:stable") == nil && model("m:1") == "m" && model("m") == "m")
     }
 
     // MARK: Requests

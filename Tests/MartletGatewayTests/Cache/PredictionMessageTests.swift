@@ -53,7 +53,8 @@ struct PredictionMessageTests {
     }
 
     private func key(_ message: PredictionMessage?, tenant: String = "acme") throws -> CacheKey {
-        try #require(message).key(tenant: tenant, operation: "op", by: .test)
+        try #require(message).key(
+            tenant: tenant, source: AnswerSource(pool: "p"), operation: "op", by: .test)
     }
 
     // MARK: Names
@@ -156,10 +157,11 @@ struct PredictionMessageTests {
         let one = try read(Self.predictions + "Classify", classification)
         let other = try read(Self.predictions + "Regress", regression)
         #expect(one == other)
+        let source = AnswerSource(pool: "p")
         // It is the operation that tells them apart.
         #expect(
-            one.key(tenant: "a", operation: "Classify", by: .test)
-                != other.key(tenant: "a", operation: "Regress", by: .test))
+            one.key(tenant: "a", source: source, operation: "Classify", by: .test)
+                != other.key(tenant: "a", source: source, operation: "Regress", by: .test))
     }
 
     @Test func messageAndBytesAlike_haveDifferentDigests() throws {

@@ -40,6 +40,20 @@ struct HealthCheckOutcomeTests {
         #expect(outcome.models == nil)
     }
 
+    @Test(arguments: [
+        (#", "version_labels": {"stable": "2"}"#, ["stable": 2] as [String: Int64]?),
+        (#", "version_labels": {}"#, [:]), ("", nil), (#", "version_labels": null"#, nil),
+        // Another's, of which nothing is known; the rest still counts.
+        (#", "version_labels": {"stable": "two"}"#, nil), (#", "version_labels": [1]"#, nil),
+    ])
+    func labels_areThoseThatTheNodeTells(member: String, labels: [String: Int64]?) {
+        let listing = #"{"models": [{"name": "a", "model_version_status": []\#(member)}]}"#
+        let outcome = HealthCheckOutcome(
+            readiness: HTTPResponse(status: 200, headers: [:]),
+            listing: HTTPResponse(status: 200, headers: [:], body: Array(listing.utf8)))
+        #expect(outcome.models == [ModelStatus(name: "a", versions: [], labels: labels)])
+    }
+
     @Test func report_isTakenFromTheHeader() async throws {
         let report = LoadReport(
             applicationUtilization: 0.25, cpuUtilization: 0.5, requestsPerSecond: 100,

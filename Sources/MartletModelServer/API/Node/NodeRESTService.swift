@@ -42,8 +42,12 @@ struct NodeRESTService: RESTService {
         Operation(name: name, lane: .control) { _, _ in .ready(respond()) }
     }
 
-    private var allModels: [(name: String, versions: [VersionStatus])] {
-        manager.modelNames.map { ($0, (try? manager.status(model: $0)) ?? []) }
+    private var allModels: [StatusJSON.Listed] {
+        manager.modelNames.map { name in
+            StatusJSON.Listed(
+                name: name, versions: (try? manager.status(model: name)) ?? [],
+                labels: manager.labels(of: name))
+        }
     }
 
     /// All models as TensorFlow Serving's status has them, and the language models as OpenAI's list

@@ -12,8 +12,17 @@ enum StatusJSON {
         return writer.bytes + Array("\n".utf8)
     }
 
+    /// A model in the list of all.
+    struct Listed: Sendable {
+        let name: String
+        let versions: [VersionStatus]
+        var labels: [String: Int64] = [:]
+    }
+
     /// The body of `GET /v1/models`.
-    static func models(_ models: [(name: String, versions: [VersionStatus])]) -> [UInt8] {
+    ///
+    /// The labels are those of the model's configuration: gateways have to know when one moves.
+    static func models(_ models: [Listed]) -> [UInt8] {
         var writer = JSONWriter(style: .protobuf)
         writer.beginObject()
         writer.key("models")
@@ -23,6 +32,13 @@ enum StatusJSON {
             writer.key("name")
             writer.string(model.name)
             write(model.versions, to: &writer)
+            writer.key("version_labels")
+            writer.beginObject()
+            for (label, version) in model.labels.sorted(by: { $0.key < $1.key }) {
+                writer.key(label)
+                writer.string(String(version))
+            }
+            writer.endObject()
             writer.endObject()
         }
         writer.endArray()

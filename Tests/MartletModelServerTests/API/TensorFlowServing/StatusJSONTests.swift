@@ -42,7 +42,11 @@ struct StatusJSONTests {
     @Test func models_areListedWithTheirVersions() {
         #expect(
             text(
-                StatusJSON.models([(name: "a", versions: [available]), (name: "b", versions: [])]))
+                StatusJSON.models([
+                    StatusJSON.Listed(
+                        name: "a", versions: [available], labels: ["stable": 2, "canary": 3]),
+                    StatusJSON.Listed(name: "b", versions: []),
+                ]))
                     == #"""
                     {
                      "models": [
@@ -57,11 +61,16 @@ struct StatusJSONTests {
                           "error_message": ""
                          }
                         }
-                       ]
+                       ],
+                       "version_labels": {
+                        "canary": "3",
+                        "stable": "2"
+                       }
                       },
                       {
                        "name": "b",
-                       "model_version_status": []
+                       "model_version_status": [],
+                       "version_labels": {}
                       }
                      ]
                     }
