@@ -60,6 +60,11 @@ final class EndpointDirectory: Sendable {
         state.withLock { $0.served.adapters.contains(name) }
     }
 
+    /// What a name of OpenAI's API is, as endpoints tell: a model, or an adapter of these.
+    func meaning(of name: String) -> (isModel: Bool, parents: Set<String>) {
+        state.withLock { ($0.served.models.contains(name), $0.served.parents[name] ?? []) }
+    }
+
     /// The time since the directory's origin.
     var now: Duration { ContinuousClock.now - origin }
 

@@ -20,6 +20,8 @@ struct EndpointDirectoryState: Sendable {
         var models: [ModelStatus] = []
         /// Names of its language models and their adapters.
         var listed: Set<String> = []
+        /// The models of its adapters.
+        var parents: [String: String] = [:]
         /// What it has last said of when it began.
         var start: Double?
 
@@ -121,12 +123,15 @@ struct EndpointDirectoryState: Sendable {
     // MARK: Models
 
     mutating func setModels(
-        _ models: [ModelStatus], listed: Set<String>, of id: EndpointID
+        _ models: [ModelStatus], listed: Set<String>, parents: [String: String] = [:],
+        of id: EndpointID
     ) {
-        guard let known = endpoints[id], known.models != models || known.listed != listed
+        guard let known = endpoints[id],
+            known.models != models || known.listed != listed || known.parents != parents
         else { return }
         endpoints[id]?.models = models
         endpoints[id]?.listed = listed
+        endpoints[id]?.parents = parents
         indexModels()
     }
 
@@ -134,7 +139,8 @@ struct EndpointDirectoryState: Sendable {
     private mutating func indexModels() {
         served = ServedNames(
             endpoints.filter { !$0.value.models.isEmpty }.mapValues {
-                ServedNames.Endpoint(models: $0.models, listed: $0.listed)
+                ServedNames.Endpoint(
+                    models: $0.models, listed: $0.listed, parents: $0.parents)
             })
     }
 

@@ -70,5 +70,9 @@ struct MessageModelTests {
         #expect(MessageModel.model(inJSON: Array(#"{"a": 1, "model": "m"}"#.utf8)) == "m")
         #expect(MessageModel.model(inJSON: Array(#"{"model": 3}"#.utf8)) == nil)
         #expect(MessageModel.model(inJSON: Array("[".utf8)) == nil)
+        #expect(MessageModel.model(inJSON: Array(#"{"mod\u0065l": "m"}"#.utf8)) == "m")
+        for twice in [#"{"model":"a","model":"a"}"#, #"{"model":"a","mod\u0065l":"b"}"#] {
+            #expect(MessageModel.model(inJSON: Array(twice.utf8)) == nil)
+        }
     }
 }
