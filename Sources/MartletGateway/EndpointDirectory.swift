@@ -115,7 +115,9 @@ final class EndpointDirectory: Sendable {
         let now = instant - origin
         return state.withLock { state in
             let pick = state.pick(request, model: model, as: .first, now: now)
-            guard pick == .none, let last = state.nextDegraded() else { return pick }
+            guard pick.address == nil, !state.hasHealthy, let last = state.nextDegraded() else {
+                return pick
+            }
             return state.begin(last.id, as: .first, now: now)
         }
     }

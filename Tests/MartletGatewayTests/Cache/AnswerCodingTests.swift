@@ -63,7 +63,7 @@ struct AnswerCodingTests {
     @Test func brokenBytes_neverTrap() {
         let good = AnswerCoding.encode(answer, storedAt: 1_700_000_000)
         let goodCall = AnswerCoding.encode(call, storedAt: 1_700_000_000)
-        for seed in UInt64(0)..<5000 {
+        for seed in SimulationSeeds.first(5000) {
             var random = SeededGenerator(seed: seed)
             var bytes = seed % 2 == 0 ? good : goodCall
             for _ in 0..<Int.random(in: 0...3, using: &random) {

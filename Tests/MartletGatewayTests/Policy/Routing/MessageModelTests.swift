@@ -52,7 +52,7 @@ struct MessageModelTests {
 
     @Test func brokenMessages_areRefusedAndNeverTrap() {
         let good = frame(field(1, specification("model")))
-        for seed in UInt64(0)..<5000 {
+        for seed in SimulationSeeds.first(5000) {
             var random = SeededGenerator(seed: seed)
             var bytes = good
             for _ in 0..<Int.random(in: 1...3, using: &random) {
