@@ -1,3 +1,4 @@
+import MartletTelemetry
 import MartletTransport
 
 /// A model as a request names it, and what a node may take that name for.

@@ -1,4 +1,4 @@
-import MartletTransport
+import MartletTelemetry
 
 /// Where a request of the matrix names its model.
 enum MatrixNaming: String {
