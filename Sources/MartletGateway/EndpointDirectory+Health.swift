@@ -19,7 +19,8 @@ extension EndpointDirectory {
             guard token == state.endpoints[address.id]?.passiveFailures else { return nil }
             state.endpoints[address.id]?.isDegraded = outcome.isDegraded
             if let models = outcome.models {
-                state.setModels(models, listed: outcome.listed, of: address.id)
+                state.setModels(
+                    models, listed: outcome.listed, parents: outcome.parents, of: address.id)
             }
             if !outcome.hasAnswered { state.setModels([], listed: [], of: address.id) }
             isUneven = !state.served.isEven
@@ -46,14 +47,14 @@ extension EndpointDirectory {
     func inherit(from other: EndpointDirectory) {
         let healthy = other.state.withLock { state in
             state.endpoints.values.filter { $0.health.state == .healthy }
-                .map { (address: $0.address, models: $0.models, listed: $0.listed) }
+                .map { ($0.address, $0.models, $0.listed, $0.parents) }
         }
         let now = now
         state.withLock { state in
-            for endpoint in healthy where state.endpoints[endpoint.address.id] != nil {
-                state.setModels(
-                    endpoint.models, listed: endpoint.listed, of: endpoint.address.id)
-                _ = state.handle(.checkSucceeded, at: endpoint.address, now: now)
+            for (address, models, listed, parents) in healthy
+            where state.endpoints[address.id] != nil {
+                state.setModels(models, listed: listed, parents: parents, of: address.id)
+                _ = state.handle(.checkSucceeded, at: address, now: now)
             }
             isUneven = !state.served.isEven
         }

@@ -60,6 +60,11 @@ final class EndpointDirectory: Sendable {
         state.withLock { $0.served.adapters.contains(name) }
     }
 
+    /// What a name of OpenAI's API is, as endpoints tell: a model, or an adapter of these.
+    func meaning(of name: String) -> (isModel: Bool, parents: Set<String>) {
+        state.withLock { ($0.served.models.contains(name), $0.served.parents[name] ?? []) }
+    }
+
     /// The time since the directory's origin.
     var now: Duration { ContinuousClock.now - origin }
 
@@ -110,7 +115,9 @@ final class EndpointDirectory: Sendable {
         let now = instant - origin
         return state.withLock { state in
             let pick = state.pick(request, model: model, as: .first, now: now)
-            guard pick == .none, let last = state.nextDegraded() else { return pick }
+            guard pick.address == nil, !state.hasHealthy, let last = state.nextDegraded() else {
+                return pick
+            }
             return state.begin(last.id, as: .first, now: now)
         }
     }

@@ -20,15 +20,17 @@ struct EndpointDirectoryState: Sendable {
         var models: [ModelStatus] = []
         /// Names of its language models and their adapters.
         var listed: Set<String> = []
+        /// The models of its adapters.
+        var parents: [String: String] = [:]
         /// What it has last said of when it began.
         var start: Double?
 
         var address: UpstreamAddress { discovered.address }
 
-        mutating func didBegin() -> (address: UpstreamAddress, inFlight: Int) {
+        mutating func didBegin() -> UpstreamAddress {
             inFlight += 1
             requests += 1
-            return (address, inFlight)
+            return address
         }
 
         mutating func didEnd() { inFlight = max(0, inFlight - 1) }
@@ -51,6 +53,8 @@ struct EndpointDirectoryState: Sendable {
     /// Endpoints with as many requests as they may have.
     private var full: Set<EndpointID> = []
     private var retries = 0
+    /// What is still under way at endpoints that were removed, and may come back.
+    private var leaving: [EndpointID: Int] = [:]
     /// All that could be used, if those that can be are too few to be believed.
     private var panicked: [EndpointID] = []
     private var levels: NearnessLevels?
@@ -75,11 +79,14 @@ struct EndpointDirectoryState: Sendable {
         balancer.setStatedWeight(endpoint.id, Double(endpoint.weight), now: now)
         outliers?.add(endpoint.id)
         endpoints[endpoint.id] = Endpoint(
-            discovered: endpoint, health: HealthTracker(configuration: configuration.health))
+            discovered: endpoint, health: HealthTracker(configuration: configuration.health),
+            inFlight: leaving.removeValue(forKey: endpoint.id) ?? 0)
+        noteRoom(at: endpoint.id)
         updateChoice()
     }
 
     mutating func remove(_ id: EndpointID, now: Duration) {
+        if let inFlight = endpoints[id]?.inFlight, inFlight > 0 { leaving[id] = inFlight }
         endpoints[id] = nil
         order.removeAll { $0.id == id }
         balancer.remove(id)
@@ -95,6 +102,9 @@ struct EndpointDirectoryState: Sendable {
         balancer.setStatedWeight(endpoint.id, Double(endpoint.weight), now: now)
         updateChoice()
     }
+
+    /// Whether there is any that is not only a last resort.
+    var hasHealthy: Bool { !panicked.isEmpty || !balancer.healthyEndpoints.isEmpty }
 
     func isUsable(_ id: EndpointID) -> Bool {
         endpoints[id]?.health.state == .healthy && outliers?.isEjected(id) != true
@@ -121,12 +131,15 @@ struct EndpointDirectoryState: Sendable {
     // MARK: Models
 
     mutating func setModels(
-        _ models: [ModelStatus], listed: Set<String>, of id: EndpointID
+        _ models: [ModelStatus], listed: Set<String>, parents: [String: String] = [:],
+        of id: EndpointID
     ) {
-        guard let known = endpoints[id], known.models != models || known.listed != listed
+        guard let known = endpoints[id],
+            known.models != models || known.listed != listed || known.parents != parents
         else { return }
         endpoints[id]?.models = models
         endpoints[id]?.listed = listed
+        endpoints[id]?.parents = parents
         indexModels()
     }
 
@@ -134,7 +147,8 @@ struct EndpointDirectoryState: Sendable {
     private mutating func indexModels() {
         served = ServedNames(
             endpoints.filter { !$0.value.models.isEmpty }.mapValues {
-                ServedNames.Endpoint(models: $0.models, listed: $0.listed)
+                ServedNames.Endpoint(
+                    models: $0.models, listed: $0.listed, parents: $0.parents)
             })
     }
 
@@ -209,7 +223,8 @@ struct EndpointDirectoryState: Sendable {
 
     /// With no endpoint fully ready, one that serves some of its models is better than none.
     mutating func nextDegraded() -> UpstreamAddress? {
-        let degraded = endpoints.filter(\.value.isDegraded).keys.sorted()
+        let degraded = endpoints.filter { $0.value.isDegraded && !full.contains($0.key) }.keys
+            .sorted()
         guard let id = next(of: degraded) else { return nextSuspect() }
         return endpoints[id]?.address
     }
@@ -219,8 +234,8 @@ struct EndpointDirectoryState: Sendable {
     /// Checks are then perhaps misjudged, or still to come.
     /// Source: Envoy's panic threshold, at no healthy endpoint.
     private mutating func nextSuspect() -> UpstreamAddress? {
-        let suspects = endpoints.filter { _, endpoint in
-            endpoint.isSuspect || endpoint.health.state == .unknown
+        let suspects = endpoints.filter { id, endpoint in
+            (endpoint.isSuspect || endpoint.health.state == .unknown) && !full.contains(id)
         }
         return next(of: suspects.keys.sorted()).flatMap { endpoints[$0]?.address }
     }
@@ -232,21 +247,31 @@ struct EndpointDirectoryState: Sendable {
         _ id: EndpointID, as kind: AttemptKind, now: Duration
     ) -> EndpointDirectory.Pick {
         guard kind != .copy else { return endpoints[id].map { .endpoint($0.address) } ?? .none }
-        guard let (address, inFlight) = endpoints[id]?.didBegin() else { return .none }
+        guard let address = endpoints[id]?.didBegin() else { return .none }
         if kind == .retry { retries += 1 }
         balancer.didBegin(id, now: now)
         silence.didBegin(id, now: now)
-        if inFlight >= configuration.limits.requests { full.insert(id) }
+        noteRoom(at: id)
         return .endpoint(address)
     }
 
     /// Counts the end of an attempt.
     mutating func end(_ id: EndpointID, isRetry: Bool) {
         if isRetry { retries = max(0, retries - 1) }
+        if let left = leaving[id] {
+            leaving[id] = left > 1 ? left - 1 : nil
+            return
+        }
         endpoints[id]?.didEnd()
-        if !full.isEmpty, let inFlight = endpoints[id]?.inFlight,
-            inFlight < configuration.limits.requests
-        {
+        if !full.isEmpty { noteRoom(at: id) }
+    }
+
+    /// Notes whether an endpoint has as many requests as it may have.
+    private mutating func noteRoom(at id: EndpointID) {
+        guard let inFlight = endpoints[id]?.inFlight else { return }
+        if inFlight >= configuration.limits.requests {
+            full.insert(id)
+        } else {
             full.remove(id)
         }
     }

@@ -96,11 +96,12 @@ extension GatewayPolicy {
         do throws(ForwardingRefusal) {
             let rules = current
             let model = try GatewayPolicy.model(of: request, body: body)
-            if model == nil, let grant, grant.awaitsModel, grant.identity.scope.limitsModels {
+            if model == nil, let grant, grant.awaitsModel {
                 throw refused(.noModel)
             }
             if let model, let before = grant, before.awaitsModel {
-                switch access?.control.admit(model: model, to: before, now: now) {
+                let asked = GatewayPolicy.asked(model, of: request, rules)
+                switch access?.control.admit(model: asked, to: before, now: now) {
                 case .admitted(let admitted)?: grant = admitted
                 case .refused(let refusal)?:
                     // Its lease was given back.

@@ -52,8 +52,10 @@ extension GatewayPolicy {
     ) -> (UpstreamAddress, RequestState)? {
         var granted: FallbackGrant?
         if let grant = state.grant, let control = access?.control {
+            let rules = current
             granted = control.admit(
-                fallback: question.model, insteadOf: question.last, of: grant, now: now)
+                fallback: GatewayPolicy.asked(question.model, rules),
+                insteadOf: GatewayPolicy.asked(question.last, rules), of: grant, now: now)
             guard granted != nil else { return nil }
         }
         let pool = question.pool

@@ -9,10 +9,16 @@ struct ServedNames: Sendable {
         let models: [ModelStatus]
         /// Names in its list of language models: of models, and of adapters.
         let listed: Set<String>
+        /// The models of those that are adapters.
+        var parents: [String: String] = [:]
     }
 
     /// Names that are of no model.
     private(set) var adapters: Set<String> = []
+    /// The models of each adapter, where endpoints tell.
+    private(set) var parents: [String: Set<String>] = [:]
+    /// Names that are of a model.
+    private(set) var models: Set<String> = []
     private var lacking: [String: Set<EndpointID>] = [:]
 
     /// Whether all endpoints serve the same.
@@ -29,7 +35,13 @@ struct ServedNames: Sendable {
             if !without.isEmpty { lacking[name] = Set(without) }
         }
         adapters = endpoints.values.reduce(into: []) { $0.formUnion($1.listed) }
-        for endpoint in endpoints.values { adapters.subtract(endpoint.models.map(\.name)) }
+        for endpoint in endpoints.values {
+            models.formUnion(endpoint.models.map(\.name))
+            for (adapter, model) in endpoint.parents {
+                parents[adapter, default: []].insert(model)
+            }
+        }
+        adapters.subtract(models)
     }
 
     /// The endpoints that lack what a request names; nil where none does, or all do.

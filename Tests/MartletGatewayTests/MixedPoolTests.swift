@@ -140,5 +140,10 @@ struct MixedPoolTests {
         #expect(outcome(listing).models?.map(\.name) == ["x"])
         #expect(outcome(#"{"models":[]}"#).models == [])
         #expect(outcome(#"{"models":[],"data":7}"#).listed == [])
+        let parents = outcome(
+            #"{"models":[],"data":[{"id":"l","parent":"x"},{"id":"x","parent":null},"#
+                + #"{"id":"y","parent":7}]}"#
+        ).parents
+        #expect(parents == ["l": "x"])
     }
 }

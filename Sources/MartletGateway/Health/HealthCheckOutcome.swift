@@ -23,6 +23,9 @@ struct HealthCheckOutcome {
     /// Names in its list of language models, those of adapters among them.
     let listed: Set<String>
 
+    /// The models of the adapters in that list.
+    let parents: [String: String]
+
     /// Whether the endpoint answered at all.
     let hasAnswered: Bool
 
@@ -49,6 +52,7 @@ struct HealthCheckOutcome {
         let listing = listing.flatMap { NodeListing.read($0.body) }
         models = listing?.statuses
         listed = Set(listing?.data.map(\.id) ?? [])
+        parents = (listing?.data ?? []).reduce(into: [:]) { $0[$1.id] = $1.parent }
         let isDraining = NodeReadiness.isDraining(readiness.body)
         let servesSomething =
             models?.contains { $0.versions.contains { $0.state == "AVAILABLE" } } ?? false
@@ -61,11 +65,12 @@ struct HealthCheckOutcome {
 
     init(
         isReady: Bool, isDegraded: Bool, load: LoadSample?, models: [ModelStatus]?,
-        listed: Set<String> = [], hasAnswered: Bool = true,
+        listed: Set<String> = [], parents: [String: String] = [:], hasAnswered: Bool = true,
         memory: EndpointMemory = EndpointMemory()
     ) {
         self.memory = memory
         self.listed = listed
+        self.parents = parents
         self.hasAnswered = hasAnswered
         self.isReady = isReady
         self.isDegraded = isDegraded
@@ -118,6 +123,19 @@ private struct NodeListing: Decodable {
     /// A model, or an adapter, as OpenAI's API lists it.
     struct Listed: Decodable {
         let id: String
+        /// The model of an adapter.
+        let parent: String?
+
+        private enum CodingKeys: String, CodingKey {
+            case id, parent
+        }
+
+        init(from decoder: any Decoder) throws {
+            let members = try decoder.container(keyedBy: CodingKeys.self)
+            id = try members.decode(String.self, forKey: .id)
+            // Other servers may mean something else by it.
+            parent = try? members.decode(String.self, forKey: .parent)
+        }
     }
 
     let models: [Model]

@@ -238,7 +238,7 @@ struct AccessControlTests {
         func ask(_ model: String) throws -> AccessDecision {
             let head = try #require(control.admit(call("secret"), now: .zero).grant)
             #expect(head.awaitsModel)
-            return control.admit(model: model, to: head, now: .zero)
+            return control.admit(model: AskedModel(model), to: head, now: .zero)
         }
         #expect(try ask("other").refusal?.httpStatus == 403)
         #expect(control.inFlight(total, in: "tenant:team-a") == 0)

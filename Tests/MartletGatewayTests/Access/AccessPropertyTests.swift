@@ -117,7 +117,7 @@ private struct AccessWorld {
                     AccessVerbs(verb), model: isInBody ? .notYetKnown : .named(model)),
                 secret: "secret-\(number)", unixTime: .zero), now: .zero)
         if let grant = decision.grant {
-            decision = control.admit(model: model, to: grant, now: .zero)
+            decision = control.admit(model: AskedModel(model), to: grant, now: .zero)
         }
         let status = decision.refusal?.httpStatus ?? 200
         let expected = expectedStatus(number, model, verb, isInBody)

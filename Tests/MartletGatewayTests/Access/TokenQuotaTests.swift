@@ -115,7 +115,7 @@ struct TokenQuotaTests {
             fields: Fields(values: ["authorization": "Bearer secret"]), unixTime: TestIssuer.start)
         let first = control.admit(request, now: .seconds(seconds))
         guard let grant = first.grant else { return first }
-        return control.admit(model: model, to: grant, now: .seconds(seconds))
+        return control.admit(model: AskedModel(model), to: grant, now: .seconds(seconds))
     }
 
     private func spend(

@@ -5,21 +5,21 @@ import Testing
 
 /// Random events against the promises of ``DynamicWeightedRoundRobin``.
 ///
-/// A failure names its seed; to replay it, give `seeds` that one alone.
+/// A failure names its seed, which ``SimulationSeeds`` replays.
 @Suite("Dynamic weighted round robin: simulation")
 struct BalancingSimulationTests {
-    static let seeds: Range<UInt64> = 0..<1000
+    private static let seeds = SimulationSeeds.first(1000)
 
     @Test func randomOperations_neverBreakAnInvariant() {
         for seed in Self.seeds {
             var world = World(seed: seed)
             let violation = world.run(steps: 300)
-            #expect(violation == nil, "seed \(seed)")
+            #expect(violation == nil, "\(SimulationSeeds.replay(seed))")
         }
     }
 
     @Test func picksWithSteadyWeights_areNeverAWholePickOffTheirShare() {
-        for seed in Self.seeds {
+        for seed in SimulationSeeds.first(5000) {
             var generator = SeededGenerator(seed: seed)
             var balancer = DynamicWeightedRoundRobin(configuration: immediate, seed: seed)
             for number in 0..<Int.random(in: 2...9, using: &generator) {
@@ -34,7 +34,7 @@ struct BalancingSimulationTests {
                 _ = balancer.pick(now: .zero)
                 worst = max(worst, balancer.credits.values.map(abs).max() ?? 0)
             }
-            #expect(worst < 1, "seed \(seed)")
+            #expect(worst < 1, "\(SimulationSeeds.replay(seed))")
         }
     }
 
@@ -42,7 +42,7 @@ struct BalancingSimulationTests {
         for seed in Self.seeds {
             var world = World(seed: seed)
             let error = world.run(steps: 100) ?? world.distributionViolation(picks: 200)
-            #expect(error == nil, "seed \(seed)")
+            #expect(error == nil, "\(SimulationSeeds.replay(seed))")
         }
     }
 }

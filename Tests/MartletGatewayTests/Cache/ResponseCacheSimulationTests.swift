@@ -8,7 +8,7 @@ import Testing
 struct ResponseCacheSimulationTests {
     @Test func randomOperations_neverBreakAPromise() {
         var total = CacheCounters()
-        for seed in SimulationSeeds.first(2000) {
+        for seed in SimulationSeeds.first(6000) {
             var world = World(seed: seed)
             let violation = world.run(steps: 120)
             #expect(violation == nil, "\(SimulationSeeds.replay(seed))")

@@ -8,11 +8,11 @@ import Testing
 @Suite("Life of a model's versions, by the thousand")
 struct ModelLifecycleSimulationTests {
     @Test func randomStorageLoadsAndFailures_keepEveryPromise() {
-        for seed in UInt64(0)..<1000 {
+        for seed in SimulationSeeds.first(1000) {
             var world = LifecycleWorld(seed: seed)
             for _ in 0..<120 where world.complaint == nil { world.step() }
             world.settle()
-            #expect(world.complaint == nil, "seed \(seed)")
+            #expect(world.complaint == nil, "\(SimulationSeeds.replay(seed))")
             guard world.complaint == nil else { return }
         }
     }

@@ -60,7 +60,7 @@ struct GGUFAdaptersTests {
         let first = "blk.0.attn_q.weight.lora_a"
         for (tensor, complaint) in [
             (Tensor(first, [32, 4], type: 26, offset: 0), "is of I32, which is none of BF16"),
-            (Tensor(first, [32, 5], offset: 0), "of [32, 5] and [4, 16] elements, do not fit"),
+            (Tensor(first, [32, 3], offset: 0), "of [32, 3] and [4, 16] elements, do not fit"),
             (Tensor(first, [8, 4, 2], offset: 0), "do not fit together"),
             (Tensor(first, [32], offset: 0), "do not fit together"),
             (Tensor("blk.1.attn_q.weight.lora_a", [32, 4], offset: 0), "one half of a pair only"),

@@ -160,7 +160,9 @@ struct ServerTLSTests {
                 let client = try await RawClient.connect(to: server, tls: try certificates.client())
                 // On a busy machine it may have been cut off before it says anything.
                 if !start.isEmpty { try? await client.send(start) }
-                #expect(await client.readToEnd() == "", "\(start)")
+                let answer = await client.readToEnd()
+                let isToldWhy = start.hasSuffix("half") && answer.hasPrefix("HTTP/1.1 408")
+                #expect(answer.isEmpty || isToldWhy, "\(start)")
             }
         }
     }

@@ -33,6 +33,7 @@ extension AccessScope {
         if case .named(let model) = question.model, !allows(model: model) {
             return .failure(AccessFailure(.model(model)))
         }
+        if question.mayNameOthers, limitsModels { return .failure(AccessFailure(.otherModels)) }
         guard let text = request.priority else { return .success(standardPriority) }
         guard let priority = RequestPriority(rawValue: text.lowercased()) else {
             return .failure(AccessFailure(.priority(text)))
@@ -46,10 +47,17 @@ extension AccessScope {
 }
 
 extension AccessRefusal {
-    /// The credential is for some models, and the request names none that can be read: a node might
-    /// choose another.
+    /// The credential is for some models, or for so much of each, and the request names none that
+    /// can be read: a node might choose one.
     static var noModel: AccessRefusal {
-        .scope("The credential is for some models only; name one of them as 'model'")
+        .scope("The credential looks at models; name one that it allows as 'model', once")
+    }
+
+    /// The credential is for some models, and only the first message of a stream is looked at.
+    static var otherModels: AccessRefusal {
+        .scope(
+            "The credential is for some models only, and later messages of a stream may name "
+                + "others; call ModelInfer")
     }
 
     /// The credential does not allow a model.

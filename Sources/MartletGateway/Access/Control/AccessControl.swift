@@ -67,14 +67,14 @@ final class AccessControl: Sendable {
     ///   - grant: what was decided before; after a refusal its lease is released already.
     ///   - now: the time.
     /// - Returns: the decision, whose lease takes the place of the one before.
-    func admit(model: String, to grant: AccessGrant, now: Duration) -> AccessDecision {
+    func admit(model: AskedModel, to grant: AccessGrant, now: Duration) -> AccessDecision {
         guard grant.awaitsModel else { return .admitted(grant) }
         let identity = grant.identity
-        guard identity.scope.allows(model: model) else {
+        guard identity.scope.allows(model) else {
             state.withLock {
                 $0.quotas.revoke(grant.lease.claims, to: identity.pool, now: now)
             }
-            return .refused(.model(model))
+            return .refused(.model(model.name))
         }
         let claims = identity.claims(of: model, withTokens: grant.spendsTokens)
         let taken = state.withLock { state in
@@ -97,11 +97,12 @@ final class AccessControl: Sendable {
     /// - Returns: what takes the grant's place once it is concluded; nil if the model may not be
     ///   asked.
     func admit(
-        fallback model: String, insteadOf asked: String, of grant: AccessGrant, now: Duration
+        fallback model: AskedModel, insteadOf asked: AskedModel, of grant: AccessGrant,
+        now: Duration
     ) -> FallbackGrant? {
         let identity = grant.identity
         guard model != asked, identity.asksForModel else { return FallbackGrant(grant) }
-        guard identity.scope.allows(model: model) else { return nil }
+        guard identity.scope.allows(model) else { return nil }
         let claims = identity.claims(of: model, withTokens: grant.spendsTokens)
         let taken = state.withLock { $0.quotas.take(claims, from: identity.pool, now: now) }
         guard case .admitted = taken else { return nil }
@@ -144,7 +145,7 @@ final class AccessControl: Sendable {
         var claims = identity.totalClaims
         if spendsTokens { claims += identity.totalTokenClaims }
         if case .named(let model) = request.question.model {
-            claims += identity.claims(of: model, withTokens: spendsTokens)
+            claims += identity.claims(of: AskedModel(model), withTokens: spendsTokens)
         }
         let grant = AccessGrant(
             identity: identity, priority: priority, lease: AccessLease(pool: "", claims: []),

@@ -55,12 +55,13 @@ final class AccessIdentity: Sendable {
     ///   - model: the model.
     ///   - spendsTokens: whether the answer costs tokens.
     /// - Returns: the quotas.
-    func claims(of model: String, withTokens spendsTokens: Bool = false) -> [QuotaClaim] {
-        quotas.flatMap { quota -> [QuotaClaim] in
-            guard let limits = quota.limits.limits(of: model) else { return [] }
-            let request = limits.requestClaim(of: quota.owner, model: model).map { [$0] } ?? []
-            guard spendsTokens else { return request }
-            return request + limits.tokens.claims(of: quota.owner, model: model)
+    func claims(of model: AskedModel, withTokens spendsTokens: Bool = false) -> [QuotaClaim] {
+        quotas.flatMap { quota in
+            quota.limits.limits(of: model).flatMap { name, limits -> [QuotaClaim] in
+                let request = limits.requestClaim(of: quota.owner, model: name).map { [$0] } ?? []
+                guard spendsTokens else { return request }
+                return request + limits.tokens.claims(of: quota.owner, model: name)
+            }
         }
     }
 }

@@ -13,6 +13,8 @@ struct AccessQuestion: Sendable, Equatable {
     var isKnown = true
     /// Whether its answer costs tokens of a language model.
     var spendsTokens = false
+    /// Whether messages that follow may name other models than the first.
+    var mayNameOthers = false
 
     /// A question to a model.
     init(_ verbs: AccessVerbs, model: RouteQuery.Model) {
@@ -38,6 +40,7 @@ struct AccessQuestion: Sendable, Equatable {
             spendsTokens = call?.spendsTokens ?? false
         case .message:
             self.init(AccessQuestion.verbs(ofCall: path), model: .notYetKnown)
+            mayNameOthers = path == AccessQuestion.openInference + "ModelStreamInfer"
         case .nowhere:
             self.init(AccessQuestion.verbs(ofServer: path, method, isGRPC), model: .none)
             isKnown = verbs != AccessVerbs(.admin) || AccessQuestion.adminCalls.contains(path)

@@ -18,7 +18,10 @@ struct AccessScope: Sendable, Hashable {
     var limitsModels: Bool { !models.isEmpty }
 
     /// Whether a model may be asked for.
-    func allows(model: String) -> Bool {
+    func allows(model: String) -> Bool { allows(AskedModel(model)) }
+
+    /// Whether a model may be asked for by this name.
+    func allows(_ model: AskedModel) -> Bool {
         models.allSatisfy { patterns in patterns.contains { $0.matches(model) } }
     }
 

@@ -3,10 +3,38 @@ import MartletCore
 
 /// Finds the model that a request names in its body.
 enum MessageModel {
-    /// The model of a request by OpenAI's API; `nil` where the body names none.
+    /// The model of a request by OpenAI's API; `nil` where the body names none, or names one twice:
+    /// some readers take the first, and others the last.
     static func model(inJSON body: [UInt8]) -> String? {
         struct Named: Decodable { var model: String }
+        guard isNamedOnce(in: body) else { return nil }
         return try? JSONDecoder().decode(Named.self, from: Data(body)).model
+    }
+
+    /// Whether exactly one of the outermost members is called `model`, with escapes or without.
+    private static func isNamedOnce(in body: [UInt8]) -> Bool {
+        // As deep as the decoder goes.
+        var walk = JSONWalk(body, depthMax: 512)
+        guard case .open(true, _)? = walk.next() else { return false }
+        var count = 0
+        while let event = walk.next() {
+            switch event {
+            case .name(let name):
+                guard let value = walk.next(), walk.skip(value) != nil else { return false }
+                if isModel(body[name.range]) { count += 1 }
+            case .close: continue
+            case .end: return count == 1
+            case .open, .scalar: return false
+            }
+        }
+        return false
+    }
+
+    private static func isModel(_ token: ArraySlice<UInt8>) -> Bool {
+        guard token.contains(UInt8(ascii: "\\")) else {
+            return token.elementsEqual("\"model\"".utf8)
+        }
+        return (try? JSONDecoder().decode(String.self, from: Data(token))) == "model"
     }
 
     /// The same in one pass, for requests that are routed by nothing else.

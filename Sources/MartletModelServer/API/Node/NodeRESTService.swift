@@ -62,7 +62,8 @@ struct NodeRESTService: RESTService {
             return ([model.id.model] + adapters).map { name in
                 ListedModel(
                     id: name, created: Int(NodeRESTService.started.timeIntervalSince1970),
-                    contextTokens: model.description.contextTokensMax)
+                    contextTokens: model.description.contextTokensMax,
+                    parent: name == model.id.model ? nil : model.id.model)
             }
         }
         // Of several versions one.

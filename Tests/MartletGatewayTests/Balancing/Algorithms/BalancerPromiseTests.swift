@@ -84,7 +84,7 @@ struct BalancerPromiseTests {
 
     @Test(arguments: BalancingAlgorithm.allCases)
     func randomEvents_neverBreakAPromise(algorithm: BalancingAlgorithm) {
-        for seed in SimulationSeeds.first(250) {
+        for seed in SimulationSeeds.first(500) {
             var world = BalancerWorld(algorithm, seed: seed)
             let violation = world.run(steps: 150)
             #expect(violation == nil, "\(SimulationSeeds.replay(seed))")

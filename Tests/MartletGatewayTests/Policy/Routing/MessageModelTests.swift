@@ -52,7 +52,7 @@ struct MessageModelTests {
 
     @Test func brokenMessages_areRefusedAndNeverTrap() {
         let good = frame(field(1, specification("model")))
-        for seed in UInt64(0)..<5000 {
+        for seed in SimulationSeeds.first(5000) {
             var random = SeededGenerator(seed: seed)
             var bytes = good
             for _ in 0..<Int.random(in: 1...3, using: &random) {
@@ -70,5 +70,9 @@ struct MessageModelTests {
         #expect(MessageModel.model(inJSON: Array(#"{"a": 1, "model": "m"}"#.utf8)) == "m")
         #expect(MessageModel.model(inJSON: Array(#"{"model": 3}"#.utf8)) == nil)
         #expect(MessageModel.model(inJSON: Array("[".utf8)) == nil)
+        #expect(MessageModel.model(inJSON: Array(#"{"mod\u0065l": "m"}"#.utf8)) == "m")
+        for twice in [#"{"model":"a","model":"a"}"#, #"{"model":"a","mod\u0065l":"b"}"#] {
+            #expect(MessageModel.model(inJSON: Array(twice.utf8)) == nil)
+        }
     }
 }

@@ -74,6 +74,8 @@ struct TextAnswersTests {
                 + #""created":6,"owned_by":"martlet"}]}"#)
         #expect(text(ListedModel.list([])) == #"{"object":"list","data":[]}"#)
         #expect(text(models[1].json).hasPrefix(#"{"id":"b""#))
+        let adapter = ListedModel(id: "l", created: 5, contextTokens: nil, parent: "a")
+        #expect(text(adapter.json).hasSuffix(#""owned_by":"martlet","parent":"a"}"#))
     }
 
     @Test func embeddings_areNumbersOrBase64() {

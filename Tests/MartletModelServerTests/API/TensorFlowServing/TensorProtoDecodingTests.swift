@@ -215,7 +215,7 @@ struct TensorProtoDecodingTests {
     }
 
     @Test func randomProtobufs_giveATensorThatFitsItsShapeOrAnError() throws {
-        for seed in UInt64(0)..<2000 {
+        for seed in SimulationSeeds.first(2000) {
             var random = SeededGenerator(seed: seed)
             let proto = try Tensorflow_TensorProto(
                 serializedBytes: Tensorflow_TensorProto.random(&random).serializedData())
@@ -223,15 +223,17 @@ struct TensorProtoDecodingTests {
             limits.messageBytes = 4096
             do {
                 let tensor = try decode(proto, limits: limits)
-                #expect(tensor.byteCount <= 2 * 4096, "seed \(seed)")
+                #expect(tensor.byteCount <= 2 * 4096, "\(SimulationSeeds.replay(seed))")
                 switch tensor.storage {
                 case .fixed(let bytes):
                     #expect(bytes.count == (try tensor.shape.byteCount(of: tensor.dtype)))
                 case .strings(let strings):
-                    #expect(strings.count == tensor.shape.elementCount, "seed \(seed)")
+                    #expect(
+                        strings.count == tensor.shape.elementCount,
+                        "\(SimulationSeeds.replay(seed))")
                 }
             } catch let error as ServingError {
-                #expect(error.code == .invalidArgument, "seed \(seed)")
+                #expect(error.code == .invalidArgument, "\(SimulationSeeds.replay(seed))")
             }
         }
     }

@@ -9,6 +9,9 @@ struct ListedModel: Sendable, Equatable {
     /// Tokens its context holds, under vLLM's name `max_model_len`; `nil` if it has none.
     var contextTokens: Int?
 
+    /// The model of an adapter, under vLLM's name `parent`; `nil` for a model.
+    var parent: String?
+
     /// The object `model`.
     var json: [UInt8] {
         var bytes: [UInt8] = []
@@ -33,6 +36,10 @@ struct ListedModel: Sendable, Equatable {
         if let contextTokens {
             bytes.append(contentsOf: #","max_model_len":"#.utf8)
             bytes.appendJSON(contextTokens)
+        }
+        if let parent {
+            bytes.append(contentsOf: #","parent":"#.utf8)
+            bytes.appendJSON(parent)
         }
         bytes.append(UInt8(ascii: "}"))
     }

@@ -1,0 +1,91 @@
+import MartletTelemetry
+import MartletTransport
+
+/// A model as a request names it, and what a node may take that name for.
+///
+/// By OpenAI's API a name may also be `MODEL:VERSION`, `MODEL:LABEL` or an adapter's. Whoever may
+/// not ask for a model, or not as often, must not get it by another of its names.
+struct AskedModel: Sendable, Hashable {
+    /// What the request says.
+    let name: String
+    /// The model whose version or label the name may mean; nil where it means itself alone.
+    let base: String?
+    /// The models that the name is an adapter of, as nodes tell, in order; none for a model.
+    let parents: [String]
+
+    /// A name that means itself alone, as in paths and in messages of gRPC.
+    init(_ name: String) {
+        self.name = name
+        base = nil
+        parents = []
+    }
+
+    /// A name of OpenAI's API.
+    ///
+    /// - Parameters:
+    ///   - name: what the request says.
+    ///   - isModel: whether nodes tell of a model that is called just so.
+    ///   - parents: the models that this is an adapter of.
+    init(ofOpenAI name: String, isModel: Bool = false, parents: Set<String> = []) {
+        let colon = isModel ? nil : name.utf8.lastIndex(of: UInt8(ascii: ":"))
+        guard let colon, colon != name.startIndex else {
+            self.name = name
+            base = nil
+            self.parents = isModel ? [] : parents.sorted()
+            return
+        }
+        let version = String(name[name.utf8.index(after: colon)...])
+        let base = String(name[..<colon])
+        // All that is the same number is the same version: 1, 01, +1.
+        self.name = Int64(version).map { "\(base):\($0)" } ?? name
+        self.base = base
+        self.parents = parents.sorted()
+    }
+}
+
+extension GlobPattern {
+    /// Whether a model is meant: by its own name where the request names a version of it, unless
+    /// the pattern has a colon and so speaks of versions.
+    func matches(_ model: AskedModel) -> Bool {
+        guard let base = model.base else { return matches(model.name) }
+        return matches(base) || namesVersions && matches(model.name)
+    }
+
+    /// Whether it may tell versions of a model apart.
+    var namesVersions: Bool { text.utf8.contains(UInt8(ascii: ":")) }
+}
+
+extension AccessQuotas {
+    /// The limits of all names by which a request's model is counted: its own, the one whose
+    /// version it is, and the ones whose adapter it is.
+    func limits(of model: AskedModel) -> [(model: String, limits: QuotaLimits)] {
+        guard !models.isEmpty else { return [] }
+        let names = [model.base ?? model.name] + model.parents
+        var found = names.compactMap { name in limits(of: name).map { (name, $0) } }
+        if model.base != nil {
+            let version = models.first { entry in
+                entry.pattern.namesVersions && entry.pattern.matches(model.name)
+            }
+            if let version { found.append((model.name, version.limits)) }
+        }
+        return found
+    }
+}
+
+extension GatewayPolicy {
+    /// What a name means that stands in the body of a request.
+    static func asked(
+        _ name: String, of request: ForwardedRequest, _ rules: GatewayRules
+    ) -> AskedModel {
+        guard request.api == .rest else { return AskedModel(name) }
+        return asked(name, rules)
+    }
+
+    /// What a name of OpenAI's API means.
+    static func asked(_ name: String, _ rules: GatewayRules) -> AskedModel {
+        let known = rules.pools.map { $0.directory.meaning(of: name) }
+        return AskedModel(
+            ofOpenAI: name, isModel: known.contains(where: \.isModel),
+            parents: known.reduce(into: []) { $0.formUnion($1.parents) })
+    }
+}
