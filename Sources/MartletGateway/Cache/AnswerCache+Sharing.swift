@@ -3,8 +3,8 @@ import Synchronization
 
 /// Answers that gateways have in common.
 ///
-/// An answer is shared under the versions that endpoints served when its asker came, and only if they
-/// serve the same when it is there: one that the last version gave while the next came is nobody's.
+/// An answer is shared under the versions that endpoints served when its asker came, and only if
+/// they serve the same when it is there: one that the last version gave while the next came is nobody's.
 extension AnswerCache {
     /// Remembers what is served when an asker comes.
     func begin(_ ticket: FlightTicket, _ key: CacheKey, _ state: inout State) {

@@ -1,7 +1,8 @@
 import MartletTelemetry
 import ServiceLifecycle
 
-/// Tells the cache how scarce memory is: then answers live shorter, and room comes from what is old.
+/// Tells the cache how scarce memory is: then answers live shorter, and room comes from what is
+/// old.
 struct MemoryWatch: Service {
     private let policy: GatewayPolicy
     private let interval: Duration

@@ -2,12 +2,13 @@
 /// past.
 ///
 /// Each endpoint counts by itself: a model has changed when one endpoint serves other versions of
-/// it than before, or means others by its labels. With the union of all endpoints' versions, one that
-/// takes a version up later than the others would change nothing, and what it answered until then
-/// would stay.
+/// it than before, or means others by its labels. With the union of all endpoints' versions, one
+/// that takes a version up later than the others would change nothing, and what it answered until
+/// then would stay.
 ///
 /// What an endpoint begins to serve is a change only if no other of its pool serves the same, and
-/// what it stops to serve only if no other goes on: a failover or a restart must not empty the cache.
+/// what it stops to serve only if no other goes on: a failover or a restart must not empty the
+/// cache.
 struct ModelVersionLedger: Sendable {
     /// An endpoint of a pool.
     struct Member: Hashable, Sendable {
@@ -53,9 +54,9 @@ struct ModelVersionLedger: Sendable {
     /// - Parameters:
     ///   - name: what the request says.
     ///   - pool: the pool that is asked.
-    /// - Returns: the name that endpoints report; what the request says if none has reported any; nil
-    ///   for what is no model that is known, such as an adapter: it changes without a word. So does a
-    ///   label that not all endpoints tell of.
+    /// - Returns: the name that endpoints report; what the request says if none has reported any;
+    ///   nil for what is no model that is known, such as an adapter: it changes without a word. So
+    ///   does a label that not all endpoints tell of.
     func model(named name: String, in pool: String) -> String? {
         let colon = name.lastIndex(of: ":")
         let suffix = colon.map { name[name.index(after: $0)...] }

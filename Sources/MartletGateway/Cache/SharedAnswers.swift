@@ -51,7 +51,8 @@ final class SharedAnswers: Sendable {
     ///
     /// - Parameters:
     ///   - key: what is asked for.
-    ///   - versions: what endpoints serve of the model; see ``ModelVersionLedger/fingerprint(of:in:)``.
+    ///   - versions: what endpoints serve of the model; see
+    ///     ``ModelVersionLedger/fingerprint(of:in:)``.
     ///   - completion: takes the answer, or `nil`, within the client's limits of time.
     func find(
         _ key: CacheKey, versions: String, completion: @escaping @Sendable (Found?) -> Void

@@ -103,7 +103,8 @@ private struct NodeListing: Decodable {
             let status: Status
         }
 
-        /// Numbers as texts, as the versions are; no other form is understood, and none is no mistake.
+        /// Numbers as texts, as the versions are; no other form is understood, and none is no
+        /// mistake.
         struct Labels: Decodable {
             let versions: [String: Int64]?
 

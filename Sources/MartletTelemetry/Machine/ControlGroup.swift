@@ -54,8 +54,8 @@ public struct ControlGroup: Sendable {
         return (second + first).filter { $0 > 0 && $0 < 1 << 60 }.min()
     }
 
-    /// How full memory is where it is bounded: the fullest of the group and those above it, from 0 to
-    /// 1; nil without a bound. What files take that the kernel may drop does not count.
+    /// How full memory is where it is bounded: the fullest of the group and those above it, from 0
+    /// to 1; nil without a bound. What files take that the kernel may drop does not count.
     public var memoryFullness: Double? {
         let second = folders["", default: []].compactMap {
             fullness($0, limit: "memory.max", usage: "memory.current", droppable: "inactive_file")
@@ -68,8 +68,8 @@ public struct ControlGroup: Sendable {
         return (second + first).max()
     }
 
-    /// The part of the last ten seconds in which some task of the group waited for memory, from 0 to
-    /// 1; nil where the kernel does not tell.
+    /// The part of the last ten seconds in which some task of the group waited for memory, from 0
+    /// to 1; nil where the kernel does not tell.
     public var memoryStall: Double? {
         folders["", default: []].last.flatMap { files.text("\($0)/memory.pressure") }
             .flatMap(MemoryPressure.stall(in:))

@@ -2,8 +2,8 @@
 ///
 /// The greatest of three counts: how full the machine is, how full the control group is, and how
 /// long tasks have had to wait for memory (the kernel's pressure stall information; Weiner, 2018).
-/// The first two tell before it hurts, the last one that it does. What a kernel does not tell counts
-/// as none.
+/// The first two tell before it hurts, the last one that it does. What a kernel does not tell
+/// counts as none.
 public struct MemoryPressure: Sendable {
     /// Where pressure begins, and where it is greatest.
     public struct Thresholds: Sendable, Equatable {

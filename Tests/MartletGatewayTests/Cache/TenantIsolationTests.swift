@@ -4,8 +4,8 @@ import Testing
 
 @testable import MartletGateway
 
-/// 100,000 probes, made of few tenants, pools, models and inputs, whose names are chosen to run into
-/// each other: every answer that the cache gives was put there by the same tenant for the same.
+/// 100,000 probes, made of few tenants, pools, models and inputs, whose names are chosen to run
+/// into each other: every answer that the cache gives was put there by the same tenant for the same.
 @Suite("Tenants never share an answer")
 struct TenantIsolationTests {
     private static let probes = 100_000
