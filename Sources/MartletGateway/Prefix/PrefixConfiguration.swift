@@ -32,7 +32,7 @@ public struct PrefixConfiguration: Sendable, Equatable {
     /// Far below 1, for most of a request's time its answer is written, while other prompts can be
     /// read.
     public let inFlightWeight: Double
-    /// What a block that an endpoint was given lately counts, 0 or more (default 0.02).
+    /// What a block that an endpoint was given lately counts, 0 or more (default 0.03).
     public let recentWeight: Double
     /// How long it takes until what an endpoint was given counts for 1/e of itself, 1 ms or more
     /// (default 60 s).
@@ -74,7 +74,7 @@ public struct PrefixConfiguration: Sendable, Equatable {
         blocksNotedMax: Int = 262_144,
         commonWeight: Double = 2,
         inFlightWeight: Double = 0.1,
-        recentWeight: Double = 0.02,
+        recentWeight: Double = 0.03,
         recentTime: Duration = .seconds(60),
         loadFactor: Double = 1.5,
         slackTokens: Int = 8192,

@@ -1,4 +1,5 @@
 import MartletTelemetry
+import MartletTransport
 
 /// Where a request of the matrix names its model.
 enum MatrixNaming: String {
