@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import failover_matrix
 import numpy as np
 import options
 import report
@@ -246,9 +247,20 @@ def main() -> int:
     parser.add_argument(
         "--only", action="append", choices=list(FAULTS), help="this fault; may be repeated"
     )
+    parser.add_argument(
+        "--matrix",
+        type=int,
+        metavar="RUNS",
+        help="in place of these faults, those of a wire, at each place, so often",
+    )
+    parser.add_argument(
+        "--run-seconds", type=float, default=2.0, help="of a run of the matrix (%(default)g)"
+    )
     options.add_outputs(parser, tables="the table", figures="every bucket")
     parser.add_argument("--image", type=Path, metavar="FILE", help=f"draw, such as {IMAGE.name}")
     arguments = parser.parse_args()
+    if arguments.matrix:
+        return failover_matrix.main(arguments)
     names = arguments.only or list(FAULTS)
     if why_none() and CUT_OFF in names:
         names.remove(CUT_OFF)

@@ -187,10 +187,9 @@ class Connection(asyncio.Protocol):
             return
         head, found, rest = self.buffer.partition(b"\r\n\r\n")
         lines = head.lower().split(b"\r\n")
-        lengths = [line[16:] for line in lines if line.startswith(b"content-length:")]
-        if not found or len(rest) < (length := int(lengths[0])):
+        if not found or (content := content_of(lines, rest)) is None:
             return
-        body, self.buffer = rest[:length], rest[length:]
+        body, self.buffer = content
         if self.buffer:
             self.load.unasked.append(self.buffer)
         if b"connection: close" in lines:
@@ -212,6 +211,22 @@ class Connection(asyncio.Protocol):
         self.transport.close()
 
 
+def content_of(lines, rest):
+    """The body that begins `rest`, and what is behind it; None while it is not there as a whole."""
+    if b"transfer-encoding: chunked" not in lines:
+        lengths = [int(line[15:]) for line in lines if line.startswith(b"content-length:")]
+        length = lengths[0] if lengths else 0
+        return (rest[:length], rest[length:]) if len(rest) >= length else None
+    body = b""
+    while True:
+        size, found, rest = rest.partition(b"\r\n")
+        if not found or len(rest) < (length := int(size, 16)) + 2:
+            return None
+        body, rest = body + rest[:length], rest[length + 2 :]
+        if length == 0:
+            return body, rest
+
+
 def failure_of(answer, number):
     """What is wrong with an answer to a number; None for nothing."""
     if answer is None:
@@ -219,5 +234,8 @@ def failure_of(answer, number):
     status, body = answer
     if status != 200:
         return f"{status} {body.decode('utf-8', 'replace')}"
-    predictions = json.loads(body).get("predictions")
+    try:
+        predictions = json.loads(body)["predictions"]
+    except (ValueError, KeyError, TypeError):
+        return f"no answer to a prediction: {body[:80]!r}"
     return None if predictions == [number / 2 + 2] else f"the answer of another: {predictions}"

@@ -7,7 +7,7 @@ import Testing
 @Suite("Life of a forwarded request, by the thousand")
 struct ExchangeMachineSimulationTests {
     @Test func randomEvents_keepEveryPromise() {
-        for seed in SimulationSeeds.first(5000) {
+        for seed in SimulationSeeds.first(10_000) {
             var world = ExchangeWorld(seed: seed)
             for _ in 0..<60 where world.complaint == nil { world.step() }
             world.settle()

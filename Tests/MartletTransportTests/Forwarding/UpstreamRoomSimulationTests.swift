@@ -9,7 +9,7 @@ import Testing
 @Suite("Room at an upstream: simulation")
 struct UpstreamRoomSimulationTests {
     @Test func randomEvents_neverExceedABoundNorLeakASlot() {
-        for seed in SimulationSeeds.first(3000) {
+        for seed in SimulationSeeds.first(10_000) {
             var world = World(seed: seed)
             let violation = world.run(steps: 60) ?? world.end()
             #expect(violation == nil, "\(violation ?? "") \(SimulationSeeds.replay(seed))")

@@ -1,0 +1,178 @@
+"""Every fault of a wire at every place of an exchange: what became of the requests meanwhile.
+
+Of three nodes one is behind a wire that goes wrong in every third exchange. Whatever happens, each
+request has exactly one end: an answer or an error, and neither twice. What answers say is looked at,
+too; a wire that changes what it carries makes wrong answers that no gateway can tell.
+"""
+
+import argparse
+import collections
+import contextlib
+import dataclasses
+import json
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from failover_faults import faults
+from failover_wires import FAULTS, PLACES, Wire
+from harness.open_loop import OpenLoop
+from harness.policies import follow, pool
+from harness.processes import Gateway, Launcher
+from harness.stand_ins import StandIn, stand_in
+from harness.waiting import await_until
+from machine import describe_machine
+from peers.paths import progress
+
+NO_EJECTION = {"consecutive_failures": 0, "success_rate_deviations": 0}
+TIMEOUTS = {"total_seconds": 4, "per_try_seconds": 1}
+PATIENCE_SECONDS = 8.0
+# How the load calls what has no end within that.
+LATE = "no answer within"
+
+
+@dataclasses.dataclass
+class Cell:
+    """What became of all runs of one fault at one place."""
+
+    fault: str
+    place: str
+    runs: int = 0
+    requests: int = 0
+    hits: int = 0
+    failures: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    # What breaks the promise that each request has exactly one end.
+    broken: list[str] = dataclasses.field(default_factory=list)
+
+
+def halving(handler: object, body: bytes) -> None:
+    """Answers as the model half_plus_two does; nothing where it cannot read what it is asked."""
+    try:
+        (number,) = json.loads(body)["instances"]
+        answer = json.dumps({"predictions": [number / 2 + 2]}).encode("ascii")
+    except (ValueError, KeyError, TypeError):
+        with contextlib.suppress(OSError):
+            handler.send(400, b'{"error": "cannot be read"}')
+        return
+    with contextlib.suppress(OSError):
+        handler.send(200, answer)
+
+
+def ended(gateway: Gateway) -> int:
+    """How many requests the gateway says have ended."""
+    return int(gateway.admin.metrics().total("martlet_gateway_requests_total"))
+
+
+def measure(fault: str, place: str, arguments: argparse.Namespace) -> Cell:
+    """All runs of one fault at one place, with nodes and a gateway of their own."""
+    progress(f"{fault}, {place}")
+    cell = Cell(fault, place)
+    with ExitStack() as scope:
+        folder = Path(scope.enter_context(tempfile.TemporaryDirectory(prefix="martlet-matrix.")))
+        launcher = Launcher(folder)
+        nodes: list[StandIn] = [
+            scope.enter_context(stand_in(halving, faults.well_by_its_word())) for _ in range(3)
+        ]
+        wire = Wire(nodes[0].address)
+        scope.callback(wire.close)
+        scope.callback(launcher.close)
+        addresses = [wire.address, *(node.address for node in nodes[1:])]
+        policy = {
+            "pools": [pool("main", *addresses, balancing="round_robin", outliers=NO_EJECTION)],
+            "routes": [{"name": "main", "timeouts": TIMEOUTS}],
+        }
+        gateway = follow(launcher, policy, "--no-access-log")
+        for number in range(arguments.matrix):
+            run(cell, gateway, wire, number, arguments)
+        gateway.assert_running()
+    return cell
+
+
+def run(
+    cell: Cell, gateway: Gateway, wire: Wire, number: int, arguments: argparse.Namespace
+) -> None:
+    """One load while the wire goes wrong."""
+    before, hits = ended(gateway), wire.hits
+    load = OpenLoop(
+        gateway.address,
+        rate=arguments.rate,
+        patience=PATIENCE_SECONDS,
+        seed=number + 1,
+        first=int(arguments.rate / 2),
+    )
+    with wire.strikes(cell.fault, cell.place), load:
+        time.sleep(arguments.run_seconds)
+    cell.runs += 1
+    cell.requests += len(load.requests)
+    cell.hits += wire.hits - hits
+    cell.failures.update(each.failure for each in load.requests if each.failure)
+    # An answer is there a moment before it is counted.
+    with contextlib.suppress(AssertionError):
+        await_until(lambda: ended(gateway) - before >= len(load.requests), "all to be counted", 5)
+    cell.broken += broken(load, ended(gateway) - before, f"run {number}")
+
+
+def broken(load: OpenLoop, counted: int, where: str) -> list[str]:
+    """In what the requests of a load have not had exactly one end each."""
+    found = []
+    endless = [each.number for each in load.requests if each.ended is None]
+    unanswered = [
+        each.number for each in load.requests if (each.failure or "").startswith(LATE)
+    ]
+    if endless or unanswered:
+        found.append(f"{where}: without an end: {(endless + unanswered)[:5]}")
+    if load.unasked:
+        found.append(f"{where}: {len(load.unasked)} answers to nothing")
+    if counted != len(load.requests):
+        found.append(f"{where}: {counted} ends counted of {len(load.requests)} requests")
+    return found
+
+
+def markdown(cells: list[Cell], arguments: argparse.Namespace) -> str:
+    """The table of what failed, and what breaks the promise."""
+    by_names = {(cell.fault, cell.place): cell for cell in cells}
+    requests = sum(cell.requests for cell in cells)
+    lines = [
+        f"- {describe_machine()}",
+        f"- {arguments.matrix} runs of {arguments.run_seconds:g} s at {arguments.rate:g} requests a "
+        f"second; {requests:,} requests, {sum(cell.hits for cell in cells):,} of them struck",
+        "",
+        f"| requests that failed, of those struck | {' | '.join(PLACES)} |",
+        "|---|" + "--:|" * len(PLACES),
+    ]
+    for fault in FAULTS:
+        its = [by_names.get((fault, place)) for place in PLACES]
+        if any(its):
+            lines.append(f"| {fault} | {' | '.join(text(cell) for cell in its)} |")
+    kinds: collections.Counter[str] = collections.Counter()
+    for cell in cells:
+        kinds.update({" ".join(kind.split())[:80]: n for kind, n in cell.failures.items()})
+    remarks = [f"- {count} x {kind}" for kind, count in kinds.most_common(10)]
+    breaks = [
+        f"- **broken**: {cell.fault}, {cell.place}: {each}"
+        for cell in cells
+        for each in cell.broken[:3]
+    ]
+    return "\n".join([*lines, "", *remarks, *breaks]) + "\n"
+
+
+def text(cell: Cell | None) -> str:
+    """What failed, and of how many that were struck; a dash where it was not tried."""
+    if cell is None:
+        return "-"
+    mark = " **broken**" if cell.broken else ""
+    return f"{cell.failures.total():,} of {cell.hits:,}{mark}"
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Measures all cells, and prints them; 1 if a request had not exactly one end."""
+    cells = [measure(fault, place, arguments) for fault in FAULTS for place in PLACES]
+    found = markdown(cells, arguments)
+    print(found, end="")
+    if arguments.json:
+        values = [dataclasses.asdict(cell) for cell in cells]
+        arguments.json.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+    if arguments.markdown:
+        arguments.markdown.write_text(found, encoding="utf-8")
+    return 1 if any(cell.broken for cell in cells) else 0
