@@ -117,9 +117,7 @@ def broken(load: OpenLoop, counted: int, where: str) -> list[str]:
     """In what the requests of a load have not had exactly one end each."""
     found = []
     endless = [each.number for each in load.requests if each.ended is None]
-    unanswered = [
-        each.number for each in load.requests if (each.failure or "").startswith(LATE)
-    ]
+    unanswered = [each.number for each in load.requests if (each.failure or "").startswith(LATE)]
     if endless or unanswered:
         found.append(f"{where}: without an end: {(endless + unanswered)[:5]}")
     if load.unasked:

@@ -139,10 +139,10 @@ class Wire:
             asyncio.start_server(self._serve, "127.0.0.1", 0), self._loop
         )
         self._server = started.result(10)
-        self.address = "127.0.0.1:{}".format(self._server.sockets[0].getsockname()[1])
+        self.address = f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
     @contextlib.contextmanager
-    def strikes(self, fault: str, place: str):  # noqa: ANN201 a context manager
+    def strikes(self, fault: str, place: str):
         """Within the block every third exchange goes wrong."""
         self._fault = fault, place
         try:

@@ -210,9 +210,7 @@ def test_changed_policy_keeps_the_nodes(start):
         ("listen: {port: 9000}\n", r"gateway\.yaml:1:9: listen: .*cluster"),
     ],
 )
-def test_bad_policy_is_refused_with_its_place_before_anything_starts(
-    martlet, start, policy, place
-):
+def test_bad_policy_is_refused_with_its_place_before_anything_starts(martlet, start, policy, place):
     refusal = refused_start(martlet, start, policy=policy, nodes={"tls": True})
     assert refusal.returncode == 78, refusal.stderr
     assert re.search(place, refusal.stderr), refusal.stderr

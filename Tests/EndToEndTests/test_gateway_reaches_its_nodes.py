@@ -67,6 +67,7 @@ def test_address_of_two_pools_is_spoken_to_by_tls_as_one_of_them_says(
     assert_unharmed(gateway)
     assert gateway.rest.post("/plain" + PREDICT, BODY).status_code == 503
 
+
 def test_authorities_of_nodes_are_read_again_when_their_file_changes(
     martlet, certificates, tmp_path
 ):
@@ -109,9 +110,7 @@ def node_of_http1(pair=None):
 
 
 @pytest.mark.parametrize("is_secure", [False, True], ids=["plain", "tls"])
-def test_node_of_http1_answers_clients_of_http2_and_stays_healthy(
-    martlet, certificates, is_secure
-):
+def test_node_of_http1_answers_clients_of_http2_and_stays_healthy(martlet, certificates, is_secure):
     pair = certificates.node()
     with node_of_http1(pair if is_secure else None) as node:
         settings = {"tls": trusting(certificates)} if is_secure else {}

@@ -295,9 +295,7 @@ def test_nodes_with_a_wrong_certificate_are_never_asked(gateway, nodes, what):
     gateway.assert_running()
 
 
-def test_nodes_with_no_protocol_in_common_are_not_asked_by_grpc(
-    module_martlet, authorities, nodes
-):
+def test_nodes_with_no_protocol_in_common_are_not_asked_by_grpc(module_martlet, authorities, nodes):
     trusting = {"ca_file": str(authorities.root.file)}
     policy = {"pools": [pool("main", nodes["without HTTP/2"], tls=trusting)]}
     gateway = follow_alone(module_martlet, "grpc", policy, ready="ready")

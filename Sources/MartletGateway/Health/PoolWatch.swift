@@ -105,7 +105,9 @@ final class PoolWatch: Sendable {
         guard var question = question else { return }
         while !Task.isCancelled, check.isNeeded {
             let latest = pool.optionsVersion.load(ordering: .acquiring)
-            if latest != version, let newer = self.question { (question, version) = (newer, latest) }
+            if latest != version, let newer = self.question {
+                (question, version) = (newer, latest)
+            }
             let token = pool.directory.checkBegins(address)
             let outcome = await question.outcome(of: address)
             guard !Task.isCancelled, check.isNeeded else { return }

@@ -59,7 +59,8 @@ struct NodeInspection {
         do {
             let inspection = try ModelInspection(configuration, options: settings.loading)
             model.bytes = inspection.versions.map(\.fileBytes).saturatingSum
-            model.workingBytes = inspection.versions.compactMap(\.language)
+            model.workingBytes =
+                inspection.versions.compactMap(\.language)
                 .map { LlamaEngine.workingBytes(of: $0, options: settings.llama) }.saturatingSum
             model.found = inspection.versions.map(NodeInspection.text).joined(separator: "; ")
         } catch {

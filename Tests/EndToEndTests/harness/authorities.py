@@ -83,9 +83,7 @@ class Issued:
         is_authority=False,
     ):
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, self.name)])
-        issuer, key = (
-            (signer.certificate.subject, signer.key) if signer else (subject, self.key)
-        )
+        issuer, key = (signer.certificate.subject, signer.key) if signer else (subject, self.key)
         now = datetime.datetime.now(datetime.UTC)
         builder = (
             x509.CertificateBuilder()

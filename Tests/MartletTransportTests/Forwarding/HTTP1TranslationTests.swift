@@ -27,9 +27,9 @@ struct HTTP1TranslationTests {
             forwarded(
                 post + [("te", "trailers"), ("accept", "*/*"), ("content-length", "3")],
                 hasContent: true) == [
-                "POST /p?a=b HTTP/1.1", "host: a:1", "accept: */*", "x-forwarded-for: 1.2.3.4",
-                "content-length: 3",
-            ])
+                    "POST /p?a=b HTTP/1.1", "host: a:1", "accept: */*", "x-forwarded-for: 1.2.3.4",
+                    "content-length: 3",
+                ])
     }
 
     @Test func contentOfUnknownLength_isChunked() {
@@ -71,7 +71,9 @@ struct HTTP1TranslationTests {
 
     @Test func answers_haveTheirStatusFieldsAndLength() throws {
         var parser = HTTP1HeadParser<HTTP1AnswerHead>()
-        let lines = ["HTTP/1.1 418 Any", "X-Own: a", "Connection: close", "Content-Length: 3", "", ""]
+        let lines = [
+            "HTTP/1.1 418 Any", "X-Own: a", "Connection: close", "Content-Length: 3", "", "",
+        ]
         var bytes = ByteBuffer(string: lines.joined(separator: "\r\n"))
         let head = try #require(try parser.next(from: &bytes, limits: HTTP1Limits()))
         let answer = try #require(head.http2)

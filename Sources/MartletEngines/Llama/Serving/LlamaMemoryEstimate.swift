@@ -45,14 +45,15 @@ struct LlamaMemoryEstimate: Sendable, Equatable {
         }
         memoryBytes = max(0, files.cellBytes).saturatingProduct(cells)
         computeBytes = LlamaMemoryEstimate.computeBytes(sizes, step: step, outputs: outputs)
-        draftBytes = files.draft.map { draft in
-            let layout = LlamaDraftLayout(options, files: draft, layout: layout)
-            return [
-                draft.fileBytes, max(0, draft.cellBytes).saturatingProduct(layout.cells),
-                LlamaMemoryEstimate.computeBytes(
-                    draft.sizes, step: layout.batch, outputs: layout.places),
-            ].saturatingSum
-        } ?? 0
+        draftBytes =
+            files.draft.map { draft in
+                let layout = LlamaDraftLayout(options, files: draft, layout: layout)
+                return [
+                    draft.fileBytes, max(0, draft.cellBytes).saturatingProduct(layout.cells),
+                    LlamaMemoryEstimate.computeBytes(
+                        draft.sizes, step: layout.batch, outputs: layout.places),
+                ].saturatingSum
+            } ?? 0
     }
 
     private static func computeBytes(

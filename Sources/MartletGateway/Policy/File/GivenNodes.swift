@@ -27,7 +27,8 @@ extension TrafficPolicy {
 
     /// What flags say in a gateway that learns of its nodes by flags.
     private func checkGiven(_ problems: inout ConfigurationProblems) {
-        let isTold = "a cluster's nodes are not named here but started with it (or named by "
+        let isTold =
+            "a cluster's nodes are not named here but started with it (or named by "
             + "--endpoint); remove it"
         if problems.wasRead("endpoints") {
             problems.add(at: "endpoints", isTold)

@@ -128,9 +128,10 @@ enum MatrixSpelling {
             let first = encoded(name.prefix(1)) + colon.dropFirst()
             return [colon, first, encoded(name[...])]
         case .none: return [name.replacing(":", with: "%3A")]
-        case .body: return [name, #"\u0073mall"# + name.dropFirst(5)].filter {
-            $0 == name || name.hasPrefix("small")
-        }
+        case .body:
+            return [name, #"\u0073mall"# + name.dropFirst(5)].filter {
+                $0 == name || name.hasPrefix("small")
+            }
         case .missing, .twice, .specification, .task, .first, .second: return [name]
         }
     }

@@ -14,9 +14,10 @@ struct AnswerReader: Sendable {
 
     /// A reader that does readings as `run` does them.
     init(
-        run: @escaping @Sendable (
-            _ pause: Duration, _ reading: @escaping @Sendable () -> Void
-        ) -> Void
+        run:
+            @escaping @Sendable (
+                _ pause: Duration, _ reading: @escaping @Sendable () -> Void
+            ) -> Void
     ) {
         self.init(pace: SharedPace(), run: run)
     }
