@@ -1,8 +1,8 @@
 """Every fault of a wire at every place of an exchange: what became of the requests meanwhile.
 
 Of three nodes one is behind a wire that goes wrong in every third exchange. Whatever happens, each
-request has exactly one end: an answer or an error, and neither twice. What answers say is looked at,
-too; a wire that changes what it carries makes wrong answers that no gateway can tell.
+request has exactly one end: an answer or an error, and neither twice. What answers say is looked
+at, too; a wire that changes what it carries makes wrong answers that no gateway can tell.
 """
 
 import argparse
@@ -133,8 +133,8 @@ def markdown(cells: list[Cell], arguments: argparse.Namespace) -> str:
     requests = sum(cell.requests for cell in cells)
     lines = [
         f"- {describe_machine()}",
-        f"- {arguments.matrix} runs of {arguments.run_seconds:g} s at {arguments.rate:g} requests a "
-        f"second; {requests:,} requests, {sum(cell.hits for cell in cells):,} of them struck",
+        f"- {arguments.matrix} runs of {arguments.run_seconds:g} s at {arguments.rate:g} requests "
+        f"a second; {requests:,} requests, {sum(cell.hits for cell in cells):,} of them struck",
         "",
         f"| requests that failed, of those struck | {' | '.join(PLACES)} |",
         "|---|" + "--:|" * len(PLACES),

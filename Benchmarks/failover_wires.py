@@ -1,4 +1,4 @@
-"""A wire between the gateway and a node that goes wrong, as it is told, at one place of an exchange."""
+"""A wire between gateway and node that goes wrong, as it is told, at one place of an exchange."""
 
 import asyncio
 import contextlib

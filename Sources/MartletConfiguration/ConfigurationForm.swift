@@ -161,6 +161,7 @@ where Value: RawRepresentable & CaseIterable, Value.RawValue == String {
     /// One of the cases of an enumeration.
     ///
     /// - Parameter cases: those that may be named; all unless given.
+    /// - Returns: the form.
     public static func word(among cases: [Value] = Array(Value.allCases)) -> Self {
         let words = cases.map(\.rawValue)
         let meaning = "one of \(words.joined(separator: ", "))"

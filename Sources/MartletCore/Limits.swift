@@ -56,8 +56,9 @@ public struct Limits: Sendable, Equatable {
     /// (`--tcp-user-timeout-seconds`).
     public var unacknowledgedTimeout: Duration = .seconds(60)
 
-    /// How long a connection is silent before its client's machine is asked whether it is there; it
-    /// is given up after three questions without an answer, each a quarter of that after the one
+    /// How long a connection is silent before its client's machine is asked whether it is there.
+    ///
+    /// It is given up after three questions without an answer, each a quarter of that after the one
     /// before. Zero to never ask (`--tcp-keepalive-seconds`).
     public var keepalive: Duration = .seconds(120)
 

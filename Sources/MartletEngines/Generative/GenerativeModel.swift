@@ -75,6 +75,7 @@ public protocol GenerativeModel: Sendable {
     /// - Parameters:
     ///   - prompts: the tokens of each, at most ``GenerativeModelDescription/contextTokensMax``.
     ///   - check: asked before each part of the work, which an error of it ends.
+    /// - Returns: the vectors, in the order of the prompts.
     /// - Throws: `ServingError`; `UNIMPLEMENTED` for a model that cannot; what `check` throws.
     func embed(
         _ prompts: [[TokenID]], checking check: () throws -> Void

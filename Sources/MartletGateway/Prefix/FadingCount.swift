@@ -9,6 +9,7 @@ struct FadingCount: Sendable {
     /// - Parameters:
     ///   - now: the time.
     ///   - time: how long it takes until what was added counts for 1/e of itself.
+    /// - Returns: 0 or more.
     func value(now: Duration, within time: Duration) -> Double {
         count * (now - lastChange).decay(within: time)
     }

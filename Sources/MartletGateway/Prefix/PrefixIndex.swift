@@ -122,6 +122,7 @@ struct PrefixIndex: Sendable {
     ///   - hashes: the prompt.
     ///   - matches: what ``matches(_:)`` says of it.
     ///   - now: the time.
+    /// - Returns: their number, which fades with time.
     func joins(of hashes: [UInt64], _ matches: [Int], now: Duration) -> Double {
         guard let depth = matches.max(), hashes.indices.contains(depth - 1) else { return 0 }
         var joins = 0.0

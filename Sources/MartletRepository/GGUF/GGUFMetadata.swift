@@ -125,8 +125,9 @@ struct GGUFMetadata {
         return GGUFList(type: type, count: count, integers: integers, place: place)
     }
 
-    /// Passes over the texts of all tokens, of which no two may be alike: llama.cpp ends the
-    /// process at those. It gives empty ones texts of its own.
+    /// Passes over the texts of all tokens, of which no two may be alike.
+    ///
+    /// llama.cpp ends the process at those. It gives empty ones texts of its own.
     private static func checkTokens(
         _ reader: inout GGUFReader, count: Int, _ what: String
     ) throws {

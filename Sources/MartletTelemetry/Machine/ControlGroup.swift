@@ -54,8 +54,10 @@ public struct ControlGroup: Sendable {
         return (second + first).filter { $0 > 0 && $0 < 1 << 60 }.min()
     }
 
-    /// How full memory is where it is bounded: the fullest of the group and those above it, from 0
-    /// to 1; nil without a bound. What files take that the kernel may drop does not count.
+    /// How full memory is where it is bounded, from 0 to 1; nil without a bound.
+    ///
+    /// The fullest of the group and those above it counts. What files take that the kernel may drop
+    /// does not.
     public var memoryFullness: Double? {
         let second = folders["", default: []].compactMap {
             fullness($0, limit: "memory.max", usage: "memory.current", droppable: "inactive_file")

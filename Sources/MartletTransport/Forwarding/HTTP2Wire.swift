@@ -99,6 +99,7 @@ final class HTTP2ForwardedHead {
     /// - Parameters:
     ///   - asksForLoad: whether the upstream is asked for its load along with the answer.
     ///   - timeLeft: how long the client still waits; `nil` where it has not said so.
+    /// - Returns: the fields of its head.
     func block(asksForLoad: Bool, timeLeft: Duration?) -> FieldBlock {
         guard asksForLoad || timeoutName != nil && timeLeft != nil else { return block }
         var block = block

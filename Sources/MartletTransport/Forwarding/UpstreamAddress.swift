@@ -33,6 +33,7 @@ public struct UpstreamAddress: Sendable, Hashable, CustomStringConvertible {
     /// - Parameters:
     ///   - group: tells them apart from those of others who name the same host and port.
     ///   - isEncrypted: whether nothing goes there but by TLS.
+    /// - Returns: the address, equal to this one.
     public func inGroup(_ group: String, isEncrypted: Bool) -> UpstreamAddress {
         UpstreamAddress(Parts(host: host, port: port, group: group, isEncrypted: isEncrypted))
     }

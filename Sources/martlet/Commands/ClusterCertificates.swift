@@ -51,6 +51,7 @@ struct ClusterCertificates: Sendable, Equatable {
     ///   - host: by which the nodes are reached.
     ///   - parent: where the folder is made.
     ///   - now: the date.
+    /// - Returns: the files of all.
     /// - Throws: `ServingError`.
     static func made(
         for host: String, in parent: String = FileManager.default.temporaryDirectory.path,

@@ -152,7 +152,7 @@ def silent_node():
 
 
 def well_by_its_word(*models):
-    """The pages that health checks ask for, of a node that serves these models, or half_plus_two."""
+    """The pages that health checks ask for, of a node with these models, or half_plus_two."""
     version = {
         "version": "1",
         "state": "AVAILABLE",

@@ -16,8 +16,8 @@ struct AdminTrick: Sendable, CustomTestStringConvertible {
     let authority: String?
     let query: String
 
-    /// - Parameter fields: lines such as `Host: localhost`; those of a well-meaning client stand
-    ///   before them unless they begin with the same name.
+    /// Its `fields` are lines such as `Host: localhost`; those of a well-meaning client stand before
+    /// them unless they begin with the same name.
     init(
         _ name: String, _ status: Int, _ fields: String..., method: String = "POST",
         path: String = "/v1/policy:reload", query: String = "", authority: String? = nil,

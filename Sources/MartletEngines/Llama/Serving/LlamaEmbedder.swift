@@ -60,6 +60,7 @@ final class LlamaEmbedder: Sendable {
     /// - Parameters:
     ///   - prompts: the tokens of each.
     ///   - check: asked before each batch; ends the work by an error.
+    /// - Returns: the vectors, in the order of the prompts.
     /// - Throws: `ServingError`: `INVALID_ARGUMENT` for a prompt that is too long or empty; what
     ///   `check` throws.
     func embed(

@@ -104,6 +104,7 @@ extension LlamaEngine.Options {
     /// Most tokens of one sequence of a model, for any engine.
     ///
     /// - Parameter training: tokens that the model was trained with; 0 if nobody knows.
+    /// - Returns: 1 at least.
     func contextTokens(trainedWith training: Int) -> Int {
         let usual = LlamaEngine.Options.contextTokensUsual
         return max(1, contextTokens ?? (training > 0 ? min(training, usual) : usual))

@@ -15,8 +15,9 @@ struct MatrixCredential {
     /// How it is refused whatever is asked: `UNAUTHENTICATED` or `PERMISSION_DENIED`.
     var refusal: MatrixAnswer?
 
-    /// The names that are asked for. Nodes serve `small`, `big`, `a1` and `tag:b`, and adapters of
-    /// the first two.
+    /// The names that are asked for.
+    ///
+    /// Nodes serve `small`, `big`, `a1` and `tag:b`, and adapters of the first two.
     static let names = [
         "small", "small:1", "small:01", "small:+1", "small:stable", "Small", "big", "big:1", "a1",
         "tag:b", "small-lora", "big-lora",

@@ -64,6 +64,7 @@ extension [TokenID] {
     ///   - model: which model.
     ///   - param: the field that brought the text.
     ///   - more: what else its tokens are counted of.
+    /// - Returns: the tokens.
     /// - Throws: `ServingError` (`INVALID_ARGUMENT`) that names the field.
     fileprivate func fitting(
         _ model: any GenerativeModel, param: String, besides more: String = ""

@@ -73,6 +73,7 @@ struct ReadableAnswer: Sendable {
     /// The text so far, to be read.
     ///
     /// - Parameter ending: why nothing follows; `nil` while more may.
+    /// - Returns: the text, and how it is to be read.
     mutating func passage(ending: FinishReason?) -> Passage {
         taken = raw.count
         takenLogprobs = logprobs.count
