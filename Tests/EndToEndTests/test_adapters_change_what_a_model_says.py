@@ -170,4 +170,3 @@ def test_an_adapter_that_does_harm_is_refused_and_touches_nothing(martlet, tmp_p
     node.await_state("good", 1, "AVAILABLE")
     answer = node.rest.post("/v1/embeddings", {"model": "good", "input": "cat"})
     assert answer.status_code == 200, answer.text
-    node.assert_unharmed()

@@ -156,4 +156,3 @@ def test_a_model_of_another_kind_is_refused_and_touches_nothing(martlet, tmp_pat
         assert complaint in node.rest.status(name)[1]["status"]["error_message"]
     node.await_state("mean", 1, "AVAILABLE")
     vectors_of(node.client(client_of, node.address), "mean", TEXTS)
-    node.assert_unharmed()

@@ -820,9 +820,8 @@ def test_mistakes_at_the_start_are_told_with_line_and_column(martlet, tmp_path, 
     assert ended.stdout == ""
 
 
-@pytest.mark.parametrize("flags", [(), ("--config", "a", "--endpoint", "127.0.0.1:1")])
-def test_either_endpoints_or_a_policy_are_named(martlet, flags):
-    ended = martlet.run("gateway", *flags)
+def test_endpoints_or_a_policy_are_named(martlet):
+    ended = martlet.run("gateway")
     assert ended.returncode == 64, ended.stderr
     assert "--config" in ended.stderr
 

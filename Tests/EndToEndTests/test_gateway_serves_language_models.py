@@ -253,7 +253,7 @@ def dying(handler, asked):
 @pytest.mark.parametrize("failing", [full, dying])
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_chat_goes_to_another_node_until_its_answer_begins(martlet, origin, failing, stream):
-    with stand_in(failing, well_by_its_word()) as other:
+    with stand_in(failing, serving("m")) as other:
         gateway = follow(martlet, {"pools": [pool("main", other, origin)]})
         for _ in range(6):
             answer = chat(gateway.rest, stream=stream)

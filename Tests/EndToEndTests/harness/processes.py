@@ -140,21 +140,8 @@ class MartletProcess:
             end(pid)
 
 
-class Node(MartletProcess):
-    """`martlet serve`."""
-
-    def __init__(self, name, arguments, directory, ready, port=0, host="127.0.0.1", **options):
-        port_file = directory / f"{name}.port"
-        arguments = ["--host", host, "--port", port, "--port-file", port_file, *arguments]
-        super().__init__(name, ["serve", *arguments], directory, **options)
-        self.address = self.read_address(port_file, host)
-        # Over TLS the test awaits it, who knows the certificates.
-        if ready:
-            self.await_http(self.address, f"/healthz/{ready}")
-
-    @property
-    def port(self):
-        return int(self.address.rsplit(":", 1)[1])
+class Server(MartletProcess):
+    """What clients talk to, at `address`."""
 
     @functools.cached_property
     def rest(self):
@@ -175,6 +162,23 @@ class Node(MartletProcess):
         self.assert_running()
         assert_unharmed(self)
 
+
+class Node(Server):
+    """`martlet serve`."""
+
+    def __init__(self, name, arguments, directory, ready, port=0, host="127.0.0.1", **options):
+        port_file = directory / f"{name}.port"
+        arguments = ["--host", host, "--port", port, "--port-file", port_file, *arguments]
+        super().__init__(name, ["serve", *arguments], directory, **options)
+        self.address = self.read_address(port_file, host)
+        # Over TLS the test awaits it, who knows the certificates.
+        if ready:
+            self.await_http(self.address, f"/healthz/{ready}")
+
+    @property
+    def port(self):
+        return int(self.address.rsplit(":", 1)[1])
+
     def await_state(self, model, version, state, seconds=20.0):
         await_until(
             lambda: self.rest.states(model).get(version) == state,
@@ -190,7 +194,7 @@ class Node(MartletProcess):
         )
 
 
-class Gateway(MartletProcess):
+class Gateway(Server):
     """`martlet gateway`."""
 
     def __init__(self, name, arguments, directory, ready, **options):
@@ -208,20 +212,8 @@ class Gateway(MartletProcess):
         self.await_http(self.admin_address, f"/healthz/{ready}")
 
     @functools.cached_property
-    def rest(self):
-        return self.client(RestClient, self.address)
-
-    @functools.cached_property
-    def grpc(self):
-        return self.client(GrpcClient, self.address)
-
-    @functools.cached_property
     def admin(self):
         return self.client(RestClient, self.admin_address)
-
-    def assert_unharmed(self):
-        self.assert_running()
-        assert_unharmed(self)
 
     def endpoints(self):
         response = self.admin.get("/v1/endpoints")
