@@ -14,6 +14,7 @@ import threading
 import httpx2
 import openai
 import pytest
+import requests
 from harness import crashes, gguf, language_models
 from harness.clients import RestClient
 from harness.language_models import NAME
@@ -271,9 +272,11 @@ def test_file_that_ends_nodes_is_in_quarantine_and_never_ends_all_at_once(cluste
         put(folder, 2, DEADLY)
 
         def is_refused(node):
-            with rest(node) as client:
+            # A node that is ending may leave the question without an answer.
+            with contextlib.suppress(requests.RequestException), rest(node) as client:
                 told = client.status(NAME).get(2)
                 return told and "is in quarantine" in told["status"]["error_message"]
+            return False
 
         def all_refuse():
             nodes = cluster.nodes()
