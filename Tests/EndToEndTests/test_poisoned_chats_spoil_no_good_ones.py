@@ -63,7 +63,7 @@ POISON = {
 
 def ask(rest, path, body):
     """The status and the texts of an answer, with what it counts."""
-    answer = rest.post(path, {"model": NAME, "temperature": 0, **body})
+    answer = rest.post(path, {"model": NAME, "temperature": 0, **body}, timeout=60)
     if answer.status_code != 200:
         return answer.status_code, answer.text
     return answer.status_code, json.dumps(answer.json()["choices"])
