@@ -75,7 +75,7 @@ public final class LoadJournal: Sendable {
         let file = LoadMarkFiles(folder: folder, key: version.digest, memory: options.memory)
         let turn = hasOthers ? try awaitTurn(id, version, file) : nil
         defer { turn?.end() }
-        try checkQuarantine(id, version, file)
+        try checkQuarantine(id, version, file, ends: file.ends())
         let mark = file.begin()
         keep(mark)
         defer { forget(mark) }
@@ -94,9 +94,8 @@ public final class LoadJournal: Sendable {
     }
 
     private func checkQuarantine(
-        _ id: ServableID, _ version: ModelDirectory.Version, _ file: LoadMarkFiles
+        _ id: ServableID, _ version: ModelDirectory.Version, _ file: LoadMarkFiles, ends: Int
     ) throws {
-        let ends = file.ends()
         guard ends >= options.endsMax else { return }
         throw ServingError(
             .failedPrecondition,
@@ -111,10 +110,12 @@ public final class LoadJournal: Sendable {
         _ id: ServableID, _ version: ModelDirectory.Version, _ file: LoadMarkFiles
     ) throws -> LoadMark? {
         var seenDeadSince: ContinuousClock.Instant?
-        while !file.isKnownGood {
-            try checkQuarantine(id, version, file)
+        while true {
+            let ends = file.ends()
+            if ends == 0, file.wasLoaded { return nil }
+            try checkQuarantine(id, version, file, ends: ends)
             let now = ContinuousClock.now
-            if file.ends() > 0 { seenDeadSince = seenDeadSince ?? now }
+            if ends > 0 { seenDeadSince = seenDeadSince ?? now }
             let isPatient = seenDeadSince.map { now - $0 < options.patience } ?? false
             if !isPatient, let turn = file.takeTurn() { return turn }
             guard !state.withLock(\.isClosed) else {
@@ -122,7 +123,6 @@ public final class LoadJournal: Sendable {
             }
             Thread.sleep(forTimeInterval: Self.pause)
         }
-        return nil
     }
 
     private func keep(_ mark: LoadMark?) {

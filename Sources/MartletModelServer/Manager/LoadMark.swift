@@ -86,8 +86,8 @@ struct LoadMarkFiles {
     /// What all files' paths are like.
     var pattern: String { "\(folder)/\(key)*" }
 
-    /// Whether the files were loaded by some process, and ended none since.
-    var isKnownGood: Bool { access(good, F_OK) == 0 && ends() == 0 }
+    /// Whether some process loaded the files; others may have ended at them since.
+    var wasLoaded: Bool { access(good, F_OK) == 0 }
 
     /// How many processes ended while they loaded the files.
     func ends() -> Int { deadMarks().count }
