@@ -178,11 +178,11 @@ extension HTTP1ForwardingHandler: ExchangeClient {
             // What is no longer HTTP lasts as long as its ends like.
             if head.status == 101 { deadline = nil }
             if isEnd { connection.endAnswer(trailers: nil) }
-        case .body(let bytes): for large in connection.send(bytes) { write(large) }
+        case .body(let bytes): write(connection.send(bytes))
         case .end(let trailers): connection.endAnswer(trailers: trailers)
         case .whole(let head, let bytes):
             connection.begin(head, changes: exchange?.plan.changes?.response)
-            for large in connection.send(bytes) { write(large) }
+            write(connection.send(bytes))
             connection.endAnswer(trailers: nil)
         }
     }

@@ -15,7 +15,10 @@ final class HTTP1UpstreamHandler: ChannelDuplexHandler, UpstreamExchange {
     private var exchange: (any HTTP1Attempt)?
     private var attempt = 0
     private var reader = HTTP1AnswerReader(limits: HTTP1Limits())
+    /// What goes out in front of `output`.
+    private var large: [ByteBuffer] = []
     private var output = ByteBuffer()
+    private var isFlushing = false
     private var isChunked = false
     private var isPaused = false
     private var owesRead = false
@@ -88,20 +91,29 @@ final class HTTP1UpstreamHandler: ChannelDuplexHandler, UpstreamExchange {
     }
 
     private func write(_ bytes: ByteBuffer) {
-        for large in output.writeContent(bytes, inChunks: isChunked) {
-            context?.write(wrapOutboundOut(large), promise: nil)
-        }
+        large += output.writeContent(bytes, inChunks: isChunked)
     }
 
+    /// Writes what was sent to the socket.
+    ///
+    /// To write may be to learn that the upstream takes more, or no more, and so to be called again:
+    /// what then comes stands behind what is being written.
     func flush() {
-        guard let context else { return }
-        guard output.readableBytes > 0 else {
-            context.flush()
-            return
-        }
-        let bytes = output
-        output = ByteBuffer()
-        context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+        guard !isFlushing else { return }
+        isFlushing = true
+        defer { isFlushing = false }
+        repeat {
+            guard let context else { return }
+            let (first, last) = (large, output)
+            large = []
+            output = ByteBuffer()
+            for bytes in first { context.write(wrapOutboundOut(bytes), promise: nil) }
+            if last.readableBytes > 0 {
+                context.writeAndFlush(wrapOutboundOut(last), promise: nil)
+            } else {
+                context.flush()
+            }
+        } while !large.isEmpty || output.readableBytes > 0
     }
 
     func cancel() {

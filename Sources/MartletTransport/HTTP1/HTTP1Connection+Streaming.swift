@@ -121,7 +121,7 @@ extension ByteBuffer {
     /// Writes content, in chunks or as it is.
     ///
     /// - Returns: what is to be written in front of all that is here now: large content is not
-    ///   copied. It is not written here, because that may lead to more being written.
+    ///   copied. It must not reach the socket while this still waits: to write may be to flush.
     mutating func writeContent(_ content: ByteBuffer, inChunks: Bool) -> [ByteBuffer] {
         // The chunk of size 0 is the last.
         guard content.readableBytes > 0 else { return [] }

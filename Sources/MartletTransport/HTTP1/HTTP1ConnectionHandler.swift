@@ -30,7 +30,9 @@ class HTTP1ConnectionHandler: ChannelDuplexHandler, NIOScheduledCallbackHandler 
     private var isOver = false
     /// Whether content is copied before anybody keeps it; see `Channel.isEncrypted`.
     private var copiesContent = false
-    private var owesFlush = false
+    /// What goes out in front of the core's output.
+    private var large: [ByteBuffer] = []
+    private var isFlushing = false
     private var timer: NIOScheduledCallback?
     /// When the timer fires; `nil` without one.
     private var firesAt: NIODeadline?
@@ -199,20 +201,32 @@ class HTTP1ConnectionHandler: ChannelDuplexHandler, NIOScheduledCallbackHandler 
     }
 
     private var hasOutput: Bool {
-        connection.hasOutput || owesFlush || connection.isClosing && !isEnding
+        connection.hasOutput || !large.isEmpty || connection.isClosing && !isEnding
     }
 
-    /// Hands bytes to the socket's queue, behind those of the core; they leave with the next flush.
-    final func write(_ bytes: ByteBuffer) {
-        owesFlush = true
-        context?.write(wrapOutboundOut(bytes), promise: nil)
-    }
+    /// Puts bytes behind those that wait, and in front of the core's output.
+    final func write(_ bytes: [ByteBuffer]) { large += bytes }
 
     /// Writes what is there to the socket.
+    ///
+    /// To write may be to learn that the client takes more, or no more, and so to be called again:
+    /// what then comes stands behind what is being written.
     final func flush() {
-        guard let context else { return }
-        owesFlush = false
-        let output = connection.takeOutput()
+        guard !isFlushing else { return }
+        isFlushing = true
+        defer { isFlushing = false }
+        repeat {
+            guard let context else { return }
+            let first = large
+            large = []
+            let output = connection.takeOutput()
+            for bytes in first { context.write(wrapOutboundOut(bytes), promise: nil) }
+            end(with: output, context)
+        } while hasOutput
+    }
+
+    /// Writes the last of what is there, and closes where that is due.
+    private func end(with output: ByteBuffer?, _ context: ChannelHandlerContext) {
         guard connection.isClosing, !isEnding else {
             if let output {
                 context.writeAndFlush(wrapOutboundOut(output), promise: nil)

@@ -85,7 +85,7 @@ extension HTTP1ServerHandler {
         else { return }
         let (pieces, end) = content.take()
         for piece in pieces {
-            for part in connection.send(ByteBuffer(bytes: piece)) { write(part) }
+            write(connection.send(ByteBuffer(bytes: piece)))
         }
         guard let end else { return }
         self.exchange = nil
