@@ -27,6 +27,8 @@ public struct VersionLoader: Sendable {
         public var trial = EngineTrial.Options()
         /// Bounds on warm-up requests.
         public var limits = Limits()
+        /// Bounds on warm-up prompts.
+        public var openAILimits = OpenAILimits()
 
         /// The defaults.
         public init() {}
@@ -54,7 +56,8 @@ public struct VersionLoader: Sendable {
         self.metrics = metrics
         self.logger = logger
         warmUp = ModelWarmUp(
-            options: options.warmUp, limits: options.limits, metrics: metrics, logger: logger)
+            options: options.warmUp, limits: options.limits, metrics: metrics, logger: logger,
+            bounds: options.openAILimits)
     }
 
     /// Loads a version and warms it up; blocks as long as that takes.

@@ -19,6 +19,8 @@ struct ModelWarmUp {
     let limits: Limits
     let metrics: ServingMetrics
     let logger: Logger
+    /// Bounds on the prompts of language models.
+    var bounds = OpenAILimits()
 
     /// Warms a servable up that does not answer yet; blocks as long as that takes.
     ///
@@ -29,6 +31,10 @@ struct ModelWarmUp {
     ///   replayed: such a version is not to answer.
     func run(folder: String, loaded: LoadedServable) throws {
         let path = "\(folder)/\(ModelWarmUp.fileName)"
+        if let model = loaded.servable as? any GenerativeModel {
+            warn(of: path)
+            return try readPrompts(folder: folder, loaded: loaded, model: model)
+        }
         if options.isEnabled, FileManager.default.fileExists(atPath: path) {
             try replay(path, folder: folder, loaded: loaded)
         } else if options.usesZeros {
@@ -60,29 +66,60 @@ struct ModelWarmUp {
         return requests
     }
 
+    /// Tensors mean nothing to a language model: that they are there is no reason not to serve it.
+    private func warn(of path: String) {
+        guard options.isEnabled, FileManager.default.fileExists(atPath: path) else { return }
+        logger.warning(
+            "a language model takes no tensors: its warm-up requests are not replayed",
+            metadata: ["file": "\(path)", "instead": "\(PromptWarmUp.fileName)"])
+    }
+
+    private func readPrompts(
+        folder: String, loaded: LoadedServable, model: any GenerativeModel
+    ) throws {
+        let path = "\(folder)/\(PromptWarmUp.fileName)"
+        guard options.isEnabled, options.iterations > 0,
+            FileManager.default.fileExists(atPath: path)
+        else { return }
+        try measured(path, folder: folder) {
+            let report = try PromptWarmUp(limits: limits, bounds: bounds)
+                .run(path, loaded: loaded, model: model)
+            return ["prompts": "\(report.prompts)", "tokens": "\(report.tokens)"]
+        }
+    }
+
     private func replay(_ path: String, folder: String, loaded: LoadedServable) throws {
-        let start = ContinuousClock.now
-        logger.info("warming up", metadata: ["file": "\(path)"])
-        var outcome = Result { try replayRecords(of: path, in: loaded.servable) }
-        if case .failure(let error as ServingError) = outcome, error.code == .dataLoss {
-            outcome = .failure(
-                ServingError(
+        try measured(path, folder: folder) {
+            do {
+                return ["records": "\(try replayRecords(of: path, in: loaded.servable))"]
+            } catch let error as ServingError where error.code == .dataLoss {
+                throw ServingError(
                     .dataLoss,
                     error.message + ". Please verify your warmup data is in TFRecord format.",
-                    cause: error.cause))
+                    cause: error.cause)
+            }
         }
+    }
+
+    /// Runs a warm-up, and tells log and metrics how it went.
+    ///
+    /// - Parameter body: gives what the log says of it.
+    private func measured(
+        _ path: String, folder: String, _ body: () throws -> Logger.Metadata
+    ) throws {
+        let start = ContinuousClock.now
+        logger.info("warming up", metadata: ["file": "\(path)"])
+        let outcome = Result { try body() }
         let elapsed = ContinuousClock.now - start
         var failure: ServingError?
         if case .failure(let error) = outcome {
             failure = error as? ServingError ?? ServingError(.internal, "\(error)", cause: error)
         }
         metrics.didWarmUp(path: folder, error: failure, seconds: elapsed.seconds)
-        let count = try outcome.get()
-        logger.info(
-            "warmed up",
-            metadata: [
-                "file": "\(path)", "records": "\(count)", "seconds": "\(elapsed.secondsText)",
-            ])
+        var metadata = try outcome.get()
+        metadata["file"] = "\(path)"
+        metadata["seconds"] = "\(elapsed.secondsText)"
+        logger.info("warmed up", metadata: metadata)
     }
 
     /// Replays the records in order.

@@ -113,6 +113,7 @@ struct NodeRunner {
         options.batching = batching
         options.warmUp = settings.warmUp
         options.limits = settings.limits
+        options.openAILimits = settings.openAILimits
         return VersionLoader(
             engines: engines, options: options, metrics: settings.monitoring.metrics, logger: logger
         )

@@ -22,14 +22,18 @@ final class ScriptedModel: GenerativeModel, Servable {
     }
 
     private let state = Mutex(State())
+    private let endsAtOnce: FinishReason?
 
+    /// A model; with `endsAtOnce` each request ends so as soon as it is taken.
     init(
         id: ServableID = ServableID(model: "m", version: 1), adapters: [String] = [],
-        sequencesMax: Int = .max
+        sequencesMax: Int = .max, generates: Bool = true, endsAtOnce: FinishReason? = nil
     ) {
         self.id = id
+        self.endsAtOnce = endsAtOnce
         var description = GenerativeModelDescription(
-            contextTokensMax: 100, vocabularySize: 1000, embeddingSize: 4, adapters: adapters)
+            contextTokensMax: 100, vocabularySize: 1000, embeddingSize: 4, generates: generates,
+            adapters: adapters)
         description.sequencesMax = sequencesMax
         self.description = description
     }
@@ -82,7 +86,9 @@ final class ScriptedModel: GenerativeModel, Servable {
             state.handlers.append(onEvent)
             return .success(GenerationID(number: UInt64(state.handlers.count)))
         }
-        return try result.get()
+        let id = try result.get()
+        if let endsAtOnce { onEvent(.finished(endsAtOnce, GenerationUsage())) }
+        return id
     }
 
     func cancel(_ id: GenerationID, reason: FinishReason) {
