@@ -113,8 +113,10 @@ final class HTTP1UpstreamHandler: ChannelDuplexHandler, UpstreamExchange {
             } else {
                 context.flush()
             }
-        } while !large.isEmpty || output.readableBytes > 0
+        } while hasOutput
     }
+
+    private var hasOutput: Bool { !large.isEmpty || output.readableBytes > 0 }
 
     func cancel() {
         exchange = nil
@@ -131,6 +133,8 @@ final class HTTP1UpstreamHandler: ChannelDuplexHandler, UpstreamExchange {
     func didFinish(isReusable: Bool) {
         exchange = nil
         setReading(true)
+        // The end of a request may have been sent just before its answer came.
+        if isReusable, hasOutput { flush() }
         guard isOpen, isReusable, !isRetired, reader.isReusable, !reader.hasStrayBytes,
             pool.giveBack(self)
         else {
