@@ -182,7 +182,7 @@ class HTTP1ConnectionHandler: ChannelDuplexHandler, NIOScheduledCallbackHandler 
     /// Goes on as far as there is room, writing all that has come together.
     private func endWork() {
         takeEvents()
-        while hasOutput, context != nil {
+        while hasOutput, context != nil, !isFlushing {
             flush()
             takeEvents()
         }
