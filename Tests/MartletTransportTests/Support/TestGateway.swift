@@ -51,6 +51,8 @@ final class FixedPolicy: ForwardingPolicy {
 
 /// A gateway before a server, and a client of the gateway.
 struct TestGateway: Sendable {
+    /// Its door, for clients of other kinds.
+    let front: TestServer
     let client: HTTP2Client
     let policy: FixedPolicy
     let pools: UpstreamPools
@@ -74,12 +76,13 @@ struct TestGateway: Sendable {
                 limits: limits, eventLoops: server.eventLoops, logger: TestServer.silent)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await listener.run() }
-                let client = try await HTTP2Client.connect(
-                    to: TestServer(
-                        listener: listener, eventLoops: server.eventLoops, drain: server.drain))
+                let front = TestServer(
+                    listener: listener, eventLoops: server.eventLoops, drain: server.drain)
+                let client = try await HTTP2Client.connect(to: front)
                 let result: Result<Void, any Error>
                 do {
-                    let gateway = TestGateway(client: client, policy: policy, pools: pools)
+                    let gateway = TestGateway(
+                        front: front, client: client, policy: policy, pools: pools)
                     result = .success(try await body(gateway))
                 } catch {
                     result = .failure(error)
