@@ -2,6 +2,15 @@ import NIOCore
 
 /// What becomes of attempts that waited for a connection which takes none.
 extension HTTP2UpstreamConnection {
+    /// Lets an attempt wait.
+    func wait(_ exchange: Exchange<HTTP2Wire>, attempt: Int) {
+        if waiting.count >= waitingCheck {
+            waiting = CircularBuffer(waiting.filter { $0.exchange.awaits($0.attempt) })
+            waitingCheck = max(64, 2 * waiting.count)
+        }
+        waiting.append((exchange, attempt))
+    }
+
     /// Lets go of attempts that waited.
     ///
     /// Whoever was connected to and did not answer as HTTP/2 begins does not speak it, which says

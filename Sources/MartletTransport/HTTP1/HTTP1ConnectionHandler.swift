@@ -194,7 +194,7 @@ class HTTP1ConnectionHandler: ChannelDuplexHandler, NIOScheduledCallbackHandler 
             return
         }
         takeEvents()
-        while hasOutput, context != nil, !isFlushing {
+        while hasOutput, context != nil {
             flush()
             takeEvents()
         }
