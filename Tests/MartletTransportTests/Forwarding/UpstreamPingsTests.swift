@@ -7,9 +7,11 @@ import Testing
 
 @Suite("Upstreams that say nothing", .timeLimit(.minutes(10)))
 struct UpstreamPingsTests {
-    private func time(_ seconds: Int64) -> NIODeadline { .uptimeNanoseconds(1) + .seconds(seconds) }
+    private func time(_ seconds: Int64) -> NIODeadline {
+        NIODeadline.uptimeNanoseconds(1) + TimeAmount.seconds(seconds)
+    }
 
-    private func pings(_ change: (inout UpstreamOptions) -> Void = { _ in }) -> UpstreamPings {
+    private func begun(_ change: (inout UpstreamOptions) -> Void = { _ in }) -> UpstreamPings {
         var options = UpstreamOptions()
         options.pingInterval = .seconds(10)
         options.pingTimeout = .seconds(20)
@@ -18,7 +20,7 @@ struct UpstreamPingsTests {
     }
 
     @Test func upstream_thatAnswersNoPing_isGivenUp() {
-        var pings = pings()
+        var pings = begun()
         pings.begin(now: time(5))
         #expect(pings.next == time(15))
         #expect(pings.check(now: time(14)) == .none)
@@ -32,7 +34,7 @@ struct UpstreamPingsTests {
     }
 
     @Test func upstream_thatAnswersPingsAlone_isAskedSeldomer_asServersOfGRPCWantIt() {
-        var pings = pings()
+        var pings = begun()
         var asked: [Int64] = []
         for second in Int64(0)...900 where pings.check(now: time(second)) == .ping {
             asked.append(second)
@@ -45,7 +47,7 @@ struct UpstreamPingsTests {
     }
 
     @Test func upstream_thatSpeaks_isNotAsked() {
-        var pings = pings()
+        var pings = begun()
         for second in Int64(0)...100 {
             pings.didRead(now: time(second))
             #expect(pings.check(now: time(second + 1)) == .none)
@@ -53,20 +55,20 @@ struct UpstreamPingsTests {
     }
 
     @Test func withoutAnInterval_nothingIsAsked() {
-        var pings = pings { $0.pingInterval = nil }
+        var pings = begun { $0.pingInterval = nil }
         #expect(pings.next == nil)
         #expect(pings.check(now: time(10_000)) == .none)
     }
 
     @Test func requestsAtAnUpstream_thatHasStopped_areAskedElsewhere() async throws {
-        let loops = EventLoops(count: 1)
-        let stopped = try await ServerBootstrap(group: loops.group)
+        let stopped = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(SettingsAlone())
                 }
             }
             .bind(host: "127.0.0.1", port: 0).get()
+        defer { stopped.close(promise: nil) }
         let port = try #require(stopped.localAddress?.port)
         try await TestGateway.run(portsBefore: [port]) { (gateway) async throws in
             var options = UpstreamOptions()
@@ -78,7 +80,6 @@ struct UpstreamPingsTests {
             #expect(gateway.policy.ended.first == .failed(.connectionClosed))
             #expect(gateway.policy.ended.count == 2)
         }
-        await loops.shutDown()
     }
 }
 

@@ -48,7 +48,8 @@ struct HTTP1ReentryTests {
         var bytes = ByteBuffer(
             string: wire("POST / HTTP/1.1", "Host: a", "Transfer-Encoding: chunked"))
         var parser = HTTP1HeadParser<HTTP1Head>()
-        let head = try #require(try parser.next(from: &bytes, limits: HTTP1Limits()))
+        let parsed = try parser.next(from: &bytes, limits: HTTP1Limits())
+        let head = try #require(parsed)
         handler.send(.head(HTTP1ForwardedHead(head, clientAddress: nil), isEnd: false))
         handler.flush()
         _ = try written(to: channel)
