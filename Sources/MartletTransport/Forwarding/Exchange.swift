@@ -204,7 +204,9 @@ final class Exchange<Wire: ForwardingWire> {
         switch action {
         case .sendUpstream(let part): current?.upstream?.send(part)
         case .beginUpstream(let parts):
-            for part in parts { current?.upstream?.send(part) }
+            // One that fails meanwhile gets the rest, not the one that is asked in its place.
+            let upstream = current?.upstream
+            for part in parts { upstream?.send(part) }
         case .decide(let failure, let isReplayable): decide(failure, isReplayable: isReplayable)
         case .abortClient:
             let endpoint = tried.last.map(\.description) ?? "none"

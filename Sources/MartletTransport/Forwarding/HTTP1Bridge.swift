@@ -5,7 +5,7 @@ import NIOCore
 /// An attempt at an upstream that does not speak HTTP/2, for a request that came by it: the same
 /// request and answer by HTTP/1.1.
 ///
-/// Trailers are passed on where the content in front of them has no length that was told before, and
+/// Trailers are passed on where the content in front of them has no length that was told before,
 /// but for those that mean something to one connection or come too late.
 final class HTTP1Bridge: HTTP1Attempt, UpstreamExchange, LoopTurnMember {
     typealias Wire = HTTP2Wire

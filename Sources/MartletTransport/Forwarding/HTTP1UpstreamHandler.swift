@@ -96,8 +96,8 @@ final class HTTP1UpstreamHandler: ChannelDuplexHandler, UpstreamExchange {
 
     /// Writes what was sent to the socket.
     ///
-    /// To write may be to learn that the upstream takes more, or no more, and so to be called again:
-    /// what then comes stands behind what is being written.
+    /// To write may be to learn that the upstream takes more, or no more, and so to be called
+    /// again: what then comes stands behind what is being written.
     func flush() {
         guard !isFlushing else { return }
         isFlushing = true

@@ -4,10 +4,10 @@ import NIOCore
 /// Decides by the time alone when an upstream that says nothing is asked by HTTP/2 whether it is
 /// still there, and when it is given up.
 ///
-/// A process that is stopped, or whose machine is cut off, says nothing, and nor does one that works
-/// for long. Servers of gRPC end connections that are pinged more than twice in five minutes beyond
-/// a first time, unless they have answered meanwhile: each ping without an answer in between waits
-/// longer than the one before.
+/// A process that is stopped, or whose machine is cut off, says nothing, and nor does one that
+/// works for long. Servers of gRPC end connections that are pinged more than twice in five minutes
+/// beyond a first time, unless they have answered meanwhile: each ping without an answer in between
+/// waits longer than the one before.
 struct UpstreamPings {
     /// What is to be done.
     enum Action: Equatable {

@@ -185,8 +185,8 @@ class HTTP1ConnectionHandler: ChannelDuplexHandler, NIOScheduledCallbackHandler 
 
     /// Goes on as far as there is room, writing all that has come together.
     ///
-    /// While output is being written that waits: whoever had it written may not be done yet with the
-    /// request that is answered, so the next one must not begin.
+    /// While output is being written that waits: whoever had it written may not be done yet with
+    /// the request that is answered, so the next one must not begin.
     private func endWork() {
         guard !isFlushing else {
             isAtWork = false
