@@ -31,6 +31,8 @@ struct ExchangeReentryTests {
 
 /// Opens attempts at once, of which the first fails with the first that is sent.
 private final class FailingConnector: UpstreamConnector {
+    typealias Wire = TestWire
+
     private(set) var upstreams: [FailingUpstream] = []
 
     func open(_ address: UpstreamAddress, for exchange: Exchange<TestWire>, attempt: Int) {
@@ -43,6 +45,8 @@ private final class FailingConnector: UpstreamConnector {
 
 /// Notes what it is sent.
 private final class FailingUpstream: UpstreamExchange {
+    typealias Wire = TestWire
+
     private var exchange: Exchange<TestWire>?
     private let attempt: Int
     private(set) var text = ""
@@ -73,6 +77,8 @@ private final class FailingUpstream: UpstreamExchange {
 
 /// A client to whom all is the same.
 private final class SilentClient: ExchangeClient {
+    typealias Wire = TestWire
+
     func send(_ part: TestResponsePart) {}
 
     func flush() {}
