@@ -44,6 +44,8 @@ final class HTTP2UpstreamConnection: HTTP2Endpoint, LoopTurnMember {
     private var copiesContent = false
     private var loadReportTurn: LoadReportTurn
     var pings: UpstreamPings
+    /// Whether it was given up for saying nothing.
+    var isSilent = false
     var pingTimer: Scheduled<Void>?
 
     init(
@@ -169,6 +171,7 @@ final class HTTP2UpstreamConnection: HTTP2Endpoint, LoopTurnMember {
         state = .open
         // Content of TLS is copied.
         isEstablished = !copiesContent
+        pings.begin(now: .now())
         beginWaiting()
         endSoon()
     }

@@ -19,13 +19,17 @@ struct UpstreamPings {
     /// How much longer each silence has to be than the one before.
     private static let growth = 4
 
-    /// The longest silence, but for a first one that is longer.
-    private static let silenceMax = TimeAmount.minutes(5) + .seconds(1)
+    /// Pings that may come sooner after each other than ``rest``.
+    private static let earlyMax = 3
+
+    /// A pause between pings of which no server counts any.
+    private static let rest = TimeAmount.minutes(5) + .seconds(1)
 
     /// The first silence; `nil` for no pings.
     private let interval: TimeAmount?
     private let timeout: TimeAmount
-    private var silence: TimeAmount
+    /// Pings since the last part of an answer.
+    private var count = 0
     private var heardAt: NIODeadline
     private var pingedAt: NIODeadline?
 
@@ -33,7 +37,6 @@ struct UpstreamPings {
     init(_ options: UpstreamOptions, now: NIODeadline) {
         interval = options.pingInterval.map { TimeAmount($0) }
         timeout = TimeAmount(options.pingTimeout)
-        silence = interval ?? UpstreamPings.silenceMax
         heardAt = now
     }
 
@@ -52,20 +55,28 @@ struct UpstreamPings {
     }
 
     /// Notes that it was more than an answer to a ping: part of one to a request.
-    mutating func didAnswer() { silence = interval ?? silence }
+    mutating func didAnswer() { count = 0 }
 
     /// When to look again while requests are under way; `nil` for never.
     var next: NIODeadline? {
-        guard interval != nil else { return nil }
-        return pingedAt.map { $0 + timeout } ?? heardAt + silence
+        guard let interval else { return nil }
+        return pingedAt.map { $0 + timeout } ?? heardAt + silence(from: interval)
+    }
+
+    /// How long a silence is that leads to a ping.
+    private func silence(from interval: TimeAmount) -> TimeAmount {
+        let longest = max(interval, UpstreamPings.rest)
+        guard count < UpstreamPings.earlyMax else { return longest }
+        let grown = (0..<count).reduce(interval) { silence, _ in silence * UpstreamPings.growth }
+        return min(grown, longest)
     }
 
     /// What is to be done now.
     mutating func check(now: NIODeadline) -> Action {
-        guard let interval, let next, next <= now else { return .none }
+        guard let next, next <= now else { return .none }
         guard pingedAt == nil else { return .close }
         pingedAt = now
-        silence = max(interval, min(silence * UpstreamPings.growth, UpstreamPings.silenceMax))
+        count += 1
         return .ping
     }
 }

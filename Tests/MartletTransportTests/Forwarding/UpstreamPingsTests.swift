@@ -46,6 +46,19 @@ struct UpstreamPingsTests {
         #expect(pings.next == time(910))
     }
 
+    @Test(arguments: [1, 2, 30, 400] as [Int64])
+    func pings_thatServersCount_areNeverThree(interval: Int64) {
+        var pings = begun { $0.pingInterval = .seconds(interval) }
+        var asked: [Int64] = []
+        for second in Int64(0)...10_000 where pings.check(now: time(second)) == .ping {
+            asked.append(second)
+            pings.didRead(now: time(second))
+        }
+        let tooSoon = zip(asked, asked.dropFirst()).filter { $1 - $0 < 300 }
+        #expect(asked.count > 10)
+        #expect(tooSoon.count <= 2)
+    }
+
     @Test func upstream_thatSpeaks_isNotAsked() {
         var pings = begun()
         for second in Int64(0)...100 {
@@ -60,10 +73,17 @@ struct UpstreamPingsTests {
         #expect(pings.check(now: time(10_000)) == .none)
     }
 
-    @Test func requestsAtAnUpstream_thatHasStopped_areAskedElsewhere() async throws {
+    /// One that stops under way, and one whose kernel takes connections for it.
+    @Test(arguments: [
+        (true, ForwardingFailure.connectionClosed), (false, ForwardingFailure.connectFailed),
+    ])
+    func requestsAtAnUpstream_thatHasStopped_areAskedElsewhere(
+        greets: Bool, failure: ForwardingFailure
+    ) async throws {
         let stopped = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    guard greets else { return }
                     try channel.pipeline.syncOperations.addHandler(SettingsAlone())
                 }
             }
@@ -77,7 +97,7 @@ struct UpstreamPingsTests {
             gateway.pools.setOptions(options, for: gateway.policy.upstreams[0])
             let answer = try await gateway.echo([7])
             #expect(answer.status == "0" && answer.messages == [[7]])
-            #expect(gateway.policy.ended.first == .failed(.connectionClosed))
+            #expect(gateway.policy.ended.first == .failed(failure))
             #expect(gateway.policy.ended.count == 2)
         }
     }
