@@ -1,4 +1,3 @@
-import MartletCore
 import NIOCore
 
 /// Decides by the time alone when an upstream that says nothing is asked by HTTP/2 whether it is
