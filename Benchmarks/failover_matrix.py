@@ -20,7 +20,7 @@ from failover_wires import FAULTS, PLACES, Wire
 from harness.open_loop import OpenLoop
 from harness.policies import follow, pool
 from harness.processes import Gateway, Launcher
-from harness.stand_ins import StandIn, stand_in
+from harness.stand_ins import StandIn, halving, stand_in
 from harness.waiting import await_until
 from machine import describe_machine
 from peers.paths import progress
@@ -44,19 +44,6 @@ class Cell:
     failures: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     # What breaks the promise that each request has exactly one end.
     broken: list[str] = dataclasses.field(default_factory=list)
-
-
-def halving(handler: object, body: bytes) -> None:
-    """Answers as the model half_plus_two does; nothing where it cannot read what it is asked."""
-    try:
-        (number,) = json.loads(body)["instances"]
-        answer = json.dumps({"predictions": [number / 2 + 2]}).encode("ascii")
-    except (ValueError, KeyError, TypeError):
-        with contextlib.suppress(OSError):
-            handler.send(400, b'{"error": "cannot be read"}')
-        return
-    with contextlib.suppress(OSError):
-        handler.send(200, answer)
 
 
 def ended(gateway: Gateway) -> int:
