@@ -208,7 +208,7 @@ def markdown(found: list[Comparison]) -> str:
             f"| {name} | {len(each.kept):,} | {len(each.new):,} | {each.hits:,} "
             f"| {statistics.fmean(each.kept):.3f} | {statistics.fmean(each.new):.3f} "
             f"| {statistics.median(each.kept):.3f} | {statistics.median(each.new):.3f} "
-            f"| {share:.1%} of pairs | {p:.2g} |"
+            f"| {share:.1%} of pairs | {f'{p:.2g}' if p else 'below 1e-15'} |"
         )
     return "\n".join(lines) + "\n"
 
