@@ -3,6 +3,7 @@
 import dataclasses
 import multiprocessing
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable
@@ -52,6 +53,12 @@ def phase(requests: list[Request], begin: float, end: float) -> Phase:
     lag = np.percentile([(each.sent - each.due) * 1000 for each in its], 99)
     failures = sum(each.failure is not None for each in its)
     return Phase(len(its), failures, float(p50), float(p99), float(most), float(lag))
+
+
+def raise_file_limit() -> None:
+    """As many open files as this user may have."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 class Attacker:

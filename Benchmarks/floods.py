@@ -12,7 +12,6 @@ import argparse
 import contextlib
 import dataclasses
 import json
-import resource
 import select
 import socket
 import sys
@@ -26,7 +25,7 @@ from pathlib import Path
 import machine
 import options
 import report
-from bystanders import SPAWNING, Attacker, Phase, phase
+from bystanders import SPAWNING, Attacker, Phase, phase, raise_file_limit
 from harness import floods
 from harness.open_loop import OpenLoop
 from harness.processes import Gateway, Launcher
@@ -260,8 +259,7 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.seconds = 2.0
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    raise_file_limit()
     return options.run(
         lambda: write(measure_all(arguments), arguments), (AssertionError, report.ReportError)
     )

@@ -3,54 +3,60 @@
 import asyncio
 import contextlib
 import json
-import threading
+import signal
+from multiprocessing.connection import Connection
 
-from bystanders import ROOT
+from bystanders import SPAWNING, START_SECONDS_MAX, raise_file_limit
 from harness.faults import well_by_its_word
-
-__all__ = ["LARGE_PATH", "ROOT", "Origin"]
 
 PIECE_BYTES = 1 << 16
 LARGE_PATH = b"/v1/models/large:predict"
 
 
 class Origin:
-    """Answers as the model half_plus_two does, and by much at `LARGE_PATH`; on one thread."""
+    """A process that answers as the model half_plus_two does, and by much at `LARGE_PATH`."""
+
+    def __init__(self, large_bytes: int) -> None:
+        self._news, news = SPAWNING.Pipe()
+        self._process = SPAWNING.Process(target=serve, args=(large_bytes, news), daemon=True)
+        self.address = ""
+
+    def __enter__(self) -> "Origin":
+        self._process.start()
+        if not self._news.poll(START_SECONDS_MAX):
+            raise AssertionError("the stand-in for a node does not start")
+        self.address = self._news.recv()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.join()
+
+
+def serve(large_bytes: int, news: Connection) -> None:
+    """Tells the address, and answers until it is killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise_file_limit()
+    asyncio.run(Answers(large_bytes).serve(news))
+
+
+class Answers:
+    """What is answered, on one thread."""
 
     def __init__(self, large_bytes: int) -> None:
         self._large = b'{"predictions": ["%s"]}' % (b"x" * large_bytes)
         self._pages = {
             path.encode(): page for path, page in well_by_its_word("half_plus_two", "large").items()
         }
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._server: asyncio.Server | None = None
-        self.address = ""
 
-    def __enter__(self) -> "Origin":
-        self._thread.start()
-        starting = asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=4096)
-        self._server = asyncio.run_coroutine_threadsafe(starting, self._loop).result(10)
-        self.address = f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
-        return self
+    async def serve(self, news: Connection) -> None:
+        """Listens, and tells where."""
+        server = await asyncio.start_server(self._talk, "127.0.0.1", 0, backlog=4096)
+        news.send(f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        await server.serve_forever()
 
-    def __exit__(self, *_: object) -> None:
-        async def end() -> None:
-            if self._server:
-                self._server.close()
-            tasks = asyncio.all_tasks() - {asyncio.current_task()}
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-
-        asyncio.run_coroutine_threadsafe(end(), self._loop).result(10)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-        self._loop.close()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        ends = (OSError, asyncio.IncompleteReadError, asyncio.CancelledError)
-        with contextlib.suppress(*ends):
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
                 path = head.split(b" ", 2)[1]

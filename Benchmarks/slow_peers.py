@@ -14,7 +14,6 @@ import asyncio
 import contextlib
 import dataclasses
 import json
-import resource
 import socket
 import sys
 import tempfile
@@ -25,7 +24,7 @@ from pathlib import Path
 
 import options
 import report
-from bystanders import SPAWNING, Attacker, Phase, phase
+from bystanders import SPAWNING, Attacker, Phase, phase, raise_file_limit
 from harness.open_loop import OpenLoop
 from harness.processes import Gateway, Launcher
 from machine import describe_machine
@@ -79,7 +78,7 @@ def be_slow(
     address: str, kinds: list[str], seconds: float, news: Connection, stopping: Event
 ) -> None:
     """Opens clients of all kinds, says when all are there, and later how each was ended."""
-    raise_limit()
+    raise_file_limit()
     asyncio.run(all_peers(address, kinds, seconds, news, stopping))
 
 
@@ -182,12 +181,6 @@ def status_of(answer: bytes) -> int | None:
     """The status of an answer; None without one."""
     words = answer.split(b" ", 2)
     return int(words[1]) if len(words) == 3 and words[1].isdigit() else None
-
-
-def raise_limit() -> None:
-    """As many open files as this user may have."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 # MARK: Measuring
@@ -335,7 +328,7 @@ def main() -> int:
         arguments.peers, arguments.readers = 500, 30
         arguments.seconds, arguments.patience = 3.0, 60.0
         arguments.flag += QUICK_FLAGS
-    raise_limit()
+    raise_file_limit()
     return options.run(
         lambda: write(measure_one(arguments), arguments), (AssertionError, report.ReportError)
     )

@@ -12,6 +12,7 @@ PREDICT = "/v1/models/half_plus_two:predict"
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS = 0, 1, 2, 3, 4
 PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 6, 7, 8, 9
 END_STREAM, END_HEADERS, ACK = 1, 4, 1
+ENHANCE_YOUR_CALM = 0xB
 
 
 class Frames:
@@ -102,16 +103,19 @@ def framed(kind, flags, stream, payload=b""):
     return len(payload).to_bytes(3, "big") + struct.pack(">BBI", kind, flags, stream) + payload
 
 
+def reset_streams(block, streams):
+    return b"".join(
+        framed(HEADERS, END_HEADERS, stream, block) + framed(RST_STREAM, 0, stream, b"\0\0\0\x08")
+        for stream in streams
+    )
+
+
 def resets(client):
-    client.block(client.request())
+    yield reset_streams(client.block(client.request()), [1])
     # From the second time on a block says the same, as the table of fields has them.
     block = client.block(client.request())
-    for first in range(1, 40_001, 40):
-        yield b"".join(
-            framed(HEADERS, END_HEADERS, stream, block)
-            + framed(RST_STREAM, 0, stream, b"\0\0\0\x08")
-            for stream in range(first, first + 40, 2)
-        )
+    for first in range(3, 40_003, 40):
+        yield reset_streams(block, range(first, first + 40, 2))
 
 
 def pings(client):
