@@ -258,7 +258,12 @@ def main() -> int:
     )
     options.add_outputs(parser, tables="the table", figures="every bucket")
     parser.add_argument("--image", type=Path, metavar="FILE", help=f"draw, such as {IMAGE.name}")
+    parser.add_argument(
+        "--quick", action="store_true", help="of the matrix one short run of each (6 minutes)"
+    )
     arguments = parser.parse_args()
+    if arguments.quick:
+        arguments.matrix, arguments.run_seconds, arguments.rate = 1, 1.5, 150.0
     if arguments.matrix:
         return failover_matrix.main(arguments)
     names = arguments.only or list(FAULTS)

@@ -197,12 +197,12 @@ class Node(Server):
 class Gateway(Server):
     """`martlet gateway`."""
 
-    def __init__(self, name, arguments, directory, ready, **options):
+    def __init__(self, name, arguments, directory, ready, port=0, **options):
         port_file = directory / f"{name}.port"
         admin_port_file = directory / f"{name}.admin-port"
         arguments = [
             "gateway",
-            *("--port", 0, "--port-file", port_file),
+            *("--port", port, "--port-file", port_file),
             *("--admin-port", 0, "--admin-port-file", admin_port_file),
             *arguments,
         ]
