@@ -56,6 +56,14 @@ public struct EngineSettings: Sendable, Hashable {
     public var preferences: [String: EnginePreference] = [:]
     /// How exactly, by the model's name.
     public var precisions: [String: EnginePrecision] = [:]
+    /// Sequences that clients will have a language model generate at once, where nothing is said
+    /// of the model itself; see ``LanguageModelTrial``.
+    public var concurrency = LanguageModelTrial.usualConcurrency
+    /// The same by the model's name.
+    public var concurrencies: [String: Int] = [:]
+
+    /// What ``concurrency`` may be.
+    public static let concurrencyRange = 1...1_000_000
 
     /// Creates settings.
     public init(
@@ -63,6 +71,11 @@ public struct EngineSettings: Sendable, Hashable {
     ) {
         self.preference = preference
         self.precision = precision
+    }
+
+    /// Sequences that clients will have a language model generate at once.
+    public func expectedConcurrency(of model: String) -> Int {
+        concurrencies[model] ?? concurrency
     }
 
     /// Whether TensorFlow may be asked for.

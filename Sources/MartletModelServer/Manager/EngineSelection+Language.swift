@@ -2,8 +2,8 @@ import MartletCore
 import MartletEngines
 
 extension EngineSelection {
-    /// Loads a language model in both engines, and keeps the other where it is faster with several
-    /// clients and says the same.
+    /// Loads a language model in both engines, and keeps the other where it is faster with as many
+    /// clients as are expected and says the same.
     ///
     /// Nothing that the other engine does fails the load.
     func compareLanguageModel(
@@ -33,7 +33,9 @@ extension EngineSelection {
             return keep(.untried, "\(other.name) generates no text")
         }
         do {
-            let record = try LanguageModelTrial().run(tried, against: known)
+            let trial = LanguageModelTrial(
+                expectedConcurrency: settings.expectedConcurrency(of: artifact.id.model))
+            let record = try trial.run(tried, against: known)
             let choice = record.verdict(engine: other.name, reference: engine.name)
             guard choice.reason == .faster else {
                 tried.unload()

@@ -51,6 +51,9 @@ struct ClusterConfiguration: Sendable, Equatable {
         /// `draft_model`: a GGUF file, or a folder with one, relative to the file: a smaller model
         /// that guesses for this one (default none).
         var draftModel: String?
+        /// `expected_concurrency`: sequences that clients will have a language model generate at
+        /// once, 1 to 1000000: `auto` keeps the engine that is faster with so many (default 8).
+        var expectedConcurrency: Int?
     }
 
     /// The gateway.

@@ -22,6 +22,22 @@ struct EngineOptionsTests {
         #expect(settings.precisions == ["x": .fast])
     }
 
+    @Test func expectedConcurrency_isForAllModelsOrOne() throws {
+        let settings = try EngineSettings(
+            engines: [], precisions: [], expectedConcurrencies: ["32", "m=1"])
+        #expect(settings.expectedConcurrency(of: "m") == 1)
+        #expect(settings.expectedConcurrency(of: "other") == 32)
+        #expect(EngineSettings().expectedConcurrency(of: "m") == 8)
+        for text in ["", "0", "m=0", "m=many", "1000001", "-1"] {
+            let error = #expect(throws: ValidationError.self) {
+                try EngineSettings(
+                    engines: [], precisions: [], expectedConcurrencies: [text])
+            }
+            #expect(error?.message.contains("--expected-concurrency \(text): ") == true)
+            #expect(error?.message.contains("use 1 to 1000000") == true)
+        }
+    }
+
     @Test func tensorFlow_isNotNeededWhereNobodyAsksForIt() throws {
         let settings = try EngineSettings(engines: ["openvino", "m=litert"], precisions: [])
         #expect(!settings.mayNeedTensorFlow)
