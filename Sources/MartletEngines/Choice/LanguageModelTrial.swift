@@ -129,6 +129,7 @@ public struct LanguageModelTrial: Sendable {
             request.sampling.temperature = 0
             request.ignoresEndTokens = true
             request.usesPrefixCache = false
+            request.isExemptFromQueueLimit = true
             do {
                 ids.append(try model.submit(request) { collector.take($0, index) })
             } catch {

@@ -18,16 +18,19 @@ private final class StandInModel: GenerativeModel {
     /// As many times the number of those that run before it, and it, are added.
     let pauseEach: Duration
     let fault: ServingError?
+    /// Most requests of clients that run at once; others are refused.
+    let waitingMax: Int
     private let running = Atomic<Int>(0)
 
     init(
         offset: TokenID = 1, pause: Duration = .zero, pauseEach: Duration = .zero,
-        fault: ServingError? = nil
+        fault: ServingError? = nil, waitingMax: Int = .max
     ) {
         self.offset = offset
         self.pause = pause
         self.pauseEach = pauseEach
         self.fault = fault
+        self.waitingMax = waitingMax
     }
 
     func tokenize(_ text: String, addsBeginning: Bool, parsesSpecial: Bool) -> [TokenID] {
@@ -43,6 +46,9 @@ private final class StandInModel: GenerativeModel {
     func submit(
         _ request: GenerationRequest, onEvent: @escaping @Sendable (GenerationEvent) -> Void
     ) throws(GenerationRefusal) -> GenerationID {
+        guard request.isExemptFromQueueLimit || running.load(ordering: .relaxed) < waitingMax else {
+            throw GenerationRefusal(ServingError(.resourceExhausted, "The queue is full"))
+        }
         let (last, most) = (request.prompt.last ?? 0, request.newTokensMax ?? 1)
         let place = running.wrappingAdd(1, ordering: .relaxed).newValue
         // A trial waits on a thread of the concurrency pool, which may have no other.
@@ -115,6 +121,11 @@ struct LanguageModelTrialTests {
         #expect(record.decisive.other > record.decisive.reference)
         let different = try LanguageModelTrial().run(StandInModel(offset: 2), against: fast)
         #expect(different.agreement == 0)
+    }
+
+    @Test func queueOfOne_isNoBoundOnATrial() throws {
+        let narrow = StandInModel(pause: .milliseconds(1), waitingMax: 1)
+        #expect(try LanguageModelTrial().run(narrow, against: narrow).agreement == 1)
     }
 
     @Test func engineThatFails_isTheError() {
