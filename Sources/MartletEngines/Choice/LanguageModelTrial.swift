@@ -152,9 +152,6 @@ extension LanguageModelTrial.Record {
     /// - Returns: the choice, which is either engine.
     public func verdict(engine: String, reference name: String) -> EngineChoice {
         let speedup = decisive.speedup
-        let figures =
-            "\(decisive.text) (\(aside.text)), \(TrialRecord.text(agreement * 100)) % of "
-            + "the tokens alike"
         var choice = EngineChoice(
             engine: name, reason: .wrong, detail: "", speedup: speedup, error: 1 - agreement)
         if agreement < LanguageModelTrial.leastAgreement {
@@ -168,6 +165,31 @@ extension LanguageModelTrial.Record {
             choice.detail = "\(engine) against \(name): \(figures)"
         }
         return choice
+    }
+}
+
+extension LanguageModelTrial.Record {
+    private var figures: String {
+        "\(decisive.text) (\(aside.text)), \(TrialRecord.text(agreement * 100)) % of "
+            + "the tokens alike"
+    }
+
+    /// What follows where both may be kept: `nil` where one of them is as fast in any case, or they
+    /// say different things.
+    ///
+    /// - Parameters:
+    ///   - engine: the name of the engine that was tried.
+    ///   - name: the reference's.
+    /// - Returns: the choice of both.
+    public func pairing(engine: String, reference name: String) -> EngineChoice? {
+        let (alone, many) = decisive.sequences == 1 ? (decisive, aside) : (aside, decisive)
+        guard agreement >= LanguageModelTrial.leastAgreement, alone.speedup < 1,
+            many.speedup >= TrialRecord.leastSpeedup
+        else { return nil }
+        return EngineChoice(
+            engine: "\(name)+\(engine)", reason: .both,
+            detail: "\(name) for one sequence, \(engine) for several: \(figures)",
+            speedup: many.speedup, error: 1 - agreement)
     }
 }
 

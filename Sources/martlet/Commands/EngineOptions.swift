@@ -9,7 +9,8 @@ struct EngineOptions: ParsableArguments {
             "Which engine runs models, or the model NAME: "
                 + "\(EnginePreference.allNames.joined(separator: ", ")). 'auto' loads a version in "
                 + "TensorFlow and OpenVINO (GGUF: llama.cpp and OpenVINO GenAI), compares their "
-                + "answers and times, and keeps the better; may be repeated.",
+                + "answers and times, and keeps the better; 'auto-both' keeps both engines of a "
+                + "GGUF model where that is faster; may be repeated.",
             valueName: "[NAME=]engine"))
     var engines: [String] = []
 

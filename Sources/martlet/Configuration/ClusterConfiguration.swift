@@ -41,7 +41,8 @@ struct ClusterConfiguration: Sendable, Equatable {
         var name: String
         /// `path`: the folder of its version folders, relative to the file (required).
         var path: String
-        /// `engine`: `auto`, `tensorflow`, `openvino`, `litert` or `llama` (default `auto`).
+        /// `engine`: `auto`, `auto-both`, `tensorflow`, `openvino`, `litert` or `llama` (default
+        /// `auto`).
         var engine: EnginePreference?
         /// `precision`: `exact` or `fast` (default `exact`).
         var precision: EnginePrecision?

@@ -96,6 +96,30 @@ struct LanguageModelTrialTests {
                 + "90 % of the tokens alike")
     }
 
+    @Test func eachFasterSomewhere_isAPair() {
+        func pairing(_ agreement: Double, alone: Double, many: Double) -> EngineChoice? {
+            let paces: [LanguageModelTrial.Record.Pace] = [
+                .init(sequences: 1, other: alone, reference: 100),
+                .init(sequences: 8, other: many, reference: 100),
+            ]
+            let records = [
+                LanguageModelTrial.Record(
+                    agreement: agreement, decisive: paces[1], aside: paces[0]),
+                LanguageModelTrial.Record(
+                    agreement: agreement, decisive: paces[0], aside: paces[1]),
+            ]
+            let choices = records.map { $0.pairing(engine: "openvino", reference: "llama") }
+            // Which pace decides is of no account.
+            #expect(choices[0]?.engine == choices[1]?.engine)
+            return choices[0]
+        }
+        #expect(pairing(0.6, alone: 61, many: 150)?.engine == "llama+openvino")
+        #expect(pairing(0.6, alone: 61, many: 150)?.reason == .both)
+        #expect(pairing(0.6, alone: 61, many: 109) == nil)
+        #expect(pairing(0.6, alone: 100, many: 150) == nil)
+        #expect(pairing(0.4, alone: 61, many: 150) == nil)
+    }
+
     @Test func expectedConcurrency_saysWhichPaceDecides() throws {
         #expect(LanguageModelTrial().decisive == 8)
         #expect(LanguageModelTrial().aside == 1)

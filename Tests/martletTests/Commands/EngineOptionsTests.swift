@@ -20,6 +20,9 @@ struct EngineOptionsTests {
             settings.preferences == ["pitch": .named(.tensorflow), "a=b": .automatic])
         #expect(settings.precision == .exact)
         #expect(settings.precisions == ["x": .fast])
+        let both = try EngineSettings(engines: ["m=auto-both"], precisions: [])
+        #expect(both.preference(of: "m") == .both)
+        #expect(both.preference(of: "other") == .automatic)
     }
 
     @Test func expectedConcurrency_isForAllModelsOrOne() throws {
@@ -50,7 +53,7 @@ struct EngineOptionsTests {
         let error = #expect(throws: ValidationError.self) {
             try EngineSettings(engines: [text], precisions: [])
         }
-        #expect(error?.message.contains("auto, tensorflow, openvino, litert") == true)
+        #expect(error?.message.contains("auto, auto-both, tensorflow, openvino, litert") == true)
         #expect(throws: ValidationError.self) {
             try EngineSettings(engines: [], precisions: [text])
         }

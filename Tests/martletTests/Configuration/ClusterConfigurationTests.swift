@@ -218,7 +218,8 @@ struct ClusterConfigurationTests {
     @Test(arguments: [
         (
             "models:\n  - {name: a, path: /m, engine: bird}",
-            "2: models[0].engine: 'bird' is not one of auto, tensorflow, openvino, litert, llama"
+            "2: models[0].engine: 'bird' is not one of auto, auto-both, tensorflow, "
+                + "openvino, litert, llama"
         ),
         (
             "models:\n  - {name: a, path: /m, precision: bird}",
