@@ -125,7 +125,7 @@ def slow_heads(address: str, opened: Synchronized, stopping: Event) -> None:
                 each.close()
 
 
-KINDS = (*floods.FLOODS, *floods.TRAFFIC)
+KINDS = floods.FLOODS
 ATTACKS: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
     NOBODY: (compute, ()),
     **{kind.__name__.replace("_", " "): (frames, (kind.__name__,)) for kind in KINDS},

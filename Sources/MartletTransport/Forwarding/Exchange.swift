@@ -198,6 +198,17 @@ final class Exchange<Wire: ForwardingWire> {
         }
     }
 
+    /// What was reserved for an answer that is larger than a socket's queue; `nil` where little was.
+    func memoryOfAnswer() -> KeptMemory? {
+        let bytes = min(reserved, machine.responseBytes)
+        guard bytes > Self.queuedBytes else { return nil }
+        reserved -= bytes
+        return KeptMemory(bytes: bytes, of: forwarder.budget)
+    }
+
+    /// About what a channel takes before it is full.
+    private static var queuedBytes: Int { 64 << 10 }
+
     // MARK: Decisions
 
     func perform(_ action: ExchangeMachine<Wire>.Action) {

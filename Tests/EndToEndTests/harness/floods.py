@@ -182,24 +182,6 @@ def late_window_updates(client):
         yield framed(WINDOW_UPDATE, 0, 1, b"\0\0\0\x01") * 500
 
 
-FLOODS = (
-    resets,
-    pings,
-    settings,
-    continuations,
-    empty_continuations,
-    empty_data,
-    large_fields,
-    priorities,
-    unknown_frames,
-    broken_streams,
-    late_window_updates,
-)
-
-
-# What costs the sender as much as the receiver, and is borne as any other traffic.
-
-
 def window_updates(client):
     """Of the connection, while nothing waits for them."""
     for _ in range(200):
@@ -213,4 +195,18 @@ def tiny_data(client):
         yield framed(DATA, 0, 1, b" ") * 500
 
 
-TRAFFIC = (window_updates, tiny_data)
+FLOODS = (
+    resets,
+    pings,
+    settings,
+    continuations,
+    empty_continuations,
+    empty_data,
+    large_fields,
+    priorities,
+    unknown_frames,
+    broken_streams,
+    late_window_updates,
+    window_updates,
+    tiny_data,
+)
