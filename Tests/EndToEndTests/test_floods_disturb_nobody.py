@@ -184,7 +184,7 @@ def test_answers_that_nobody_reads_wait_within_the_budget(gateway_of, node):
     with contextlib.ExitStack() as stack, neighbours(gateway):
         sockets = []
         for _ in range(60):
-            client = stack.enter_context(socket.create_connection(gateway.address))
+            client = stack.enter_context(connect(gateway.address))
             client.sendall(request)
             sockets.append(client)
         for client in sockets:
