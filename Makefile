@@ -50,8 +50,8 @@ test-end-to-end: set-up-tests ## Run the tests that start the real program (buil
 	$(python) -m pytest Tests/EndToEndTests -q
 
 set-up-tests:
-	@$(setup) packages swift engine litert openvino llama llm-models clients models-venv fixtures \
-		demo-model promtool
+	@$(setup) packages swift engine litert openvino llama llm-models gemma clients models-venv \
+		fixtures demo-model promtool
 
 bench: ## Measure what BENCHMARKS.md states
 	@$(setup) packages swift engine litert openvino clients models-venv fixtures bench-peers

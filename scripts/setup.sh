@@ -12,6 +12,7 @@
 #   llama          llama.cpp's libraries (compiles)      .engines/llama/
 #   llama-server   its own server, to measure beside     .tools/llama.cpp/bin/
 #   llm-models     SmolLM2, a small language model       .models/smollm2-*/1/
+#   gemma          Gemma 3 270M (under Google's terms)   .models/gemma-3-270m/1/
 #   clients        Python with third-party clients       .venv/
 #   models-venv    Python with TensorFlow, for fixtures  .venv-models/
 #   fixtures       small models made for the tests       .models/fixtures/
@@ -53,7 +54,7 @@ for part in "$@"; do
     case $part in
         packages | swift | engine | litert | openvino | clients | models-venv | fixtures) ;;
         demo-model | promtool | bench-peers | lint-tools | llama | llama-server | llm-models) ;;
-        openvino-genai) ;;
+        openvino-genai | gemma) ;;
         *) fail "unknown part '$part'" "run scripts/setup.sh without arguments to see the parts" ;;
     esac
 done

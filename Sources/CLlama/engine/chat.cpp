@@ -139,6 +139,27 @@ void render(
     if (!chat.parameters.parser.empty()) chat.reading.parser.load(chat.parameters.parser);
 }
 
+// Rendering takes the model's beginning away from the text, as whoever tokenises it is to add it.
+// Here the prompt is all that the model reads.
+void put_beginning_back(const martlet_llama_model &model, std::string &prompt) {
+    const auto token = llama_vocab_bos(model.vocabulary);
+    if (!llama_vocab_get_add_bos(model.vocabulary) || token == LLAMA_TOKEN_NULL) return;
+    const std::string beginning = llama_vocab_get_text(model.vocabulary, token);
+    if (prompt.compare(0, beginning.size(), beginning) != 0) prompt.insert(0, beginning);
+}
+
+// What a template says by raise_exception stands last, behind an excerpt of its source that may
+// leave it no room.
+std::string rendering_fault(const std::exception &thrown) {
+    constexpr std::string_view mark = "Jinja Exception: ";
+    std::string text = thrown.what();
+    const auto place = text.rfind(mark);
+    if (place == std::string::npos) return text;
+    text.erase(0, place + mark.size());
+    while (!text.empty() && text.back() == '\n') text.pop_back();
+    return "the model's chat template refuses it: " + text;
+}
+
 // The request is to blame for what goes wrong in rendering.
 template <typename Body>
 int32_t guarded_request(martlet_llama_error *error, Body body) {
@@ -148,7 +169,7 @@ int32_t guarded_request(martlet_llama_error *error, Body body) {
         } catch (const std::bad_alloc &) {
             throw;
         } catch (const std::exception &thrown) {
-            return fail(error, MARTLET_LLAMA_INVALID, thrown.what());
+            return fail(error, MARTLET_LLAMA_INVALID, rendering_fault(thrown).c_str());
         }
     });
 }
@@ -160,6 +181,7 @@ int32_t chat_render(
     return guarded_request(error, [&]() -> int32_t {
         auto chat = std::make_unique<martlet_llama_chat>();
         render(*model, *request, *chat);
+        put_beginning_back(*model, chat->parameters.prompt);
         *result = chat.release();
         return MARTLET_LLAMA_OK;
     });

@@ -140,7 +140,28 @@ def with_text(data, key, value):
         for _ in range(reader.take("I")):
             reader.take("Q")
         reader.take("I"), reader.take("Q")
-    end = reader.at
-    head = data[: place[0]] + text(value) + data[place[1] : end]
-    tail = data[end + -end % ALIGNMENT :]
-    return head + b"\0" * (-len(head) % ALIGNMENT) + tail
+    return _joined(data, data[: place[0]] + text(value) + data[place[1] : reader.at], reader.at)
+
+
+def and_text(data, key, value):
+    """The same file with a text under one more key."""
+    reader = _Reader(data)
+    reader.at = 8
+    tensors, keys = reader.take("Q"), reader.take("Q")
+    for _ in range(keys):
+        assert reader.text() != key.encode(), f"the file has {key}: with_text changes it"
+        reader.skip(reader.take("I"))
+    place = reader.at
+    for _ in range(tensors):
+        reader.text()
+        for _ in range(reader.take("I")):
+            reader.take("Q")
+        reader.take("I"), reader.take("Q")
+    head = data[:8] + struct.pack("<QQ", tensors, keys + 1) + data[24:place]
+    head += text(key) + struct.pack("<I", 8) + text(value) + data[place : reader.at]
+    return _joined(data, head, reader.at)
+
+
+def _joined(data, head, end):
+    """Another head before what follows the one that ends there."""
+    return head + b"\0" * (-len(head) % ALIGNMENT) + data[end + -end % ALIGNMENT :]

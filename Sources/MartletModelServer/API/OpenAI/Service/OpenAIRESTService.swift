@@ -107,8 +107,11 @@ struct OpenAIRESTService: RESTService {
         case .conversation(let messages, let tools):
             var prompt = ChatPrompt(messages: messages, tools: tools)
             prompt.opensAnswer = wanted.addsGenerationPrompt
+            let text = try model.render(prompt).prompt
+            let beginning = model.description.beginningText
+            let hasBeginning = !beginning.isEmpty && text.hasPrefix(beginning)
             tokens = try model.tokenize(
-                model.render(prompt).prompt, addsBeginning: wanted.addsSpecialTokens,
+                text, addsBeginning: wanted.addsSpecialTokens && !hasBeginning,
                 parsesSpecial: true)
         }
         let most = model.description.contextTokensMax
