@@ -112,7 +112,7 @@ extension GatewayPolicy {
             }
             let query = RouteQuery(
                 authority: request.authority, method: request.method, path: undecided.path,
-                model: model.map { .named($0) } ?? .none)
+                model: asked.map { .asked($0) } ?? .none)
             guard
                 case .route(let index) = rules.table.decide(query, fields: request.fields)
             else { throw GatewayPolicy.noRoute(request) }

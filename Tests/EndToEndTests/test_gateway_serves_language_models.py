@@ -175,6 +175,21 @@ def test_tokens_of_prompts_and_answers_have_quotas_of_a_day(guarded, origin, kin
     assert chat(gateway.rest, model="other").status_code == 200
 
 
+def test_versions_and_labels_take_the_route_of_their_model(martlet, origin):
+    answering = {"response": {"set": {"x-route": "small"}}}
+    routes = [
+        {"name": "small", "pool": "main", "match": {"models": ["small"]}, "headers": answering},
+        {"name": "rest", "pool": "main"},
+    ]
+    gateway = follow(martlet, {"pools": [pool("main", origin)], "routes": routes})
+    for model in ("small", "small:1", "small:stable", "small:1:poet"):
+        answer = chat(gateway.rest, model=model)
+        assert (answer.status_code, answer.headers.get("x-route")) == (200, "small"), model
+    for model in ("m", "smaller:1"):
+        answer = chat(gateway.rest, model=model)
+        assert (answer.status_code, answer.headers.get("x-route")) == (200, None), model
+
+
 def test_answers_are_limited_in_length(guarded, origin):
     route = {"name": "r", "pool": "main", "limits": {"output_tokens_per_request": 40}}
     quotas = {"output_tokens_per_request": 50, "models": {"small": {"output_tokens_per_request": 9}}}

@@ -25,8 +25,13 @@ struct AskedModel: Sendable, Hashable {
     /// - Parameters:
     ///   - name: what the request says.
     ///   - isModel: whether nodes tell of a model that is called just so.
+    ///   - isBaseModel: whether they tell of one that is called as what stands before the last
+    ///     colon.
     ///   - parents: the models that this is an adapter of.
-    init(ofOpenAI name: String, isModel: Bool = false, parents: Set<String> = []) {
+    init(
+        ofOpenAI name: String, isModel: Bool = false, isBaseModel: Bool = false,
+        parents: Set<String> = []
+    ) {
         let colon = isModel ? nil : name.utf8.lastIndex(of: UInt8(ascii: ":"))
         guard let colon, colon != name.startIndex else {
             self.name = name
@@ -36,9 +41,11 @@ struct AskedModel: Sendable, Hashable {
         }
         let version = String(name[name.utf8.index(after: colon)...])
         let base = String(name[..<colon])
+        // Of MODEL:VERSION:ADAPTER the model stands before both.
+        let inner = isBaseModel ? nil : base.utf8.lastIndex(of: UInt8(ascii: ":"))
         // All that is the same number is the same version: 1, 01, +1.
         self.name = Int64(version).map { "\(base):\($0)" } ?? name
-        self.base = base
+        self.base = inner.flatMap { $0 == base.startIndex ? nil : String(base[..<$0]) } ?? base
         self.parents = parents.sorted()
     }
 }
@@ -72,6 +79,15 @@ extension AccessQuotas {
     }
 }
 
+extension RouteRules {
+    /// Whether a model is meant: by its own name, by that of the model whose version it is, or by
+    /// those of the models whose adapter it is.
+    func matches(_ model: AskedModel) -> Bool {
+        models.contains(model.name) || model.base.map(models.contains) ?? false
+            || model.parents.contains(where: models.contains)
+    }
+}
+
 extension GatewayPolicy {
     /// What a name means that stands in the body of a request.
     static func asked(
@@ -84,8 +100,13 @@ extension GatewayPolicy {
     /// What a name of OpenAI's API means.
     static func asked(_ name: String, _ rules: GatewayRules) -> AskedModel {
         let known = rules.pools.map { $0.directory.meaning(of: name) }
+        let isBaseModel =
+            name.utf8.lastIndex(of: UInt8(ascii: ":")).map { colon in
+                let base = String(name[..<colon])
+                return rules.pools.contains { $0.directory.meaning(of: base).isModel }
+            } ?? false
         return AskedModel(
-            ofOpenAI: name, isModel: known.contains(where: \.isModel),
+            ofOpenAI: name, isModel: known.contains(where: \.isModel), isBaseModel: isBaseModel,
             parents: known.reduce(into: []) { $0.formUnion($1.parents) })
     }
 }
