@@ -5,7 +5,7 @@ import MartletTransport
 extension AccessIdentity {
     /// The most tokens that one answer may have; nil for any number.
     ///
-    /// - Parameter model: the model that is asked; nil where it is not known, as it does not matter.
+    /// - Parameter model: the model that is asked; nil where it is not known, or does not matter.
     func outputTokensMax(of model: AskedModel?) -> Int? {
         quotas.flatMap { quota in
             let models = model.map { quota.limits.limits(of: $0).map(\.limits) } ?? []

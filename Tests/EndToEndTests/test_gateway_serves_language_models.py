@@ -192,7 +192,8 @@ def test_versions_and_labels_take_the_route_of_their_model(martlet, origin):
 
 def test_answers_are_limited_in_length(guarded, origin):
     route = {"name": "r", "pool": "main", "limits": {"output_tokens_per_request": 40}}
-    quotas = {"output_tokens_per_request": 50, "models": {"small": {"output_tokens_per_request": 9}}}
+    small = {"small": {"output_tokens_per_request": 9}}
+    quotas = {"output_tokens_per_request": 50, "models": small}
     gateway = guarded(origin, quotas, routes=[route])
     for model, name, value, limit in (
         ("m", "max_tokens", 41, 40),

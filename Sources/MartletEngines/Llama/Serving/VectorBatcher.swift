@@ -21,8 +21,8 @@ final class VectorBatcher: Sendable {
     ///
     /// - Parameters:
     ///   - bounds: what fits into a group.
-    ///   - compute: makes a vector of each text of a group; blocks, and is called by one thread at a
-    ///     time.
+    ///   - compute: makes a vector of each text of a group; blocks, and is called by one thread
+    ///     at a time.
     init(
         bounds: VectorQueue.Bounds, compute: @escaping @Sendable ([[TokenID]]) throws -> [[Float]]
     ) {

@@ -1,4 +1,3 @@
-import Foundation
 import MartletCore
 import MartletTensors
 import MartletTestKit
@@ -195,25 +194,6 @@ struct ChatRequestTests {
                 ChatMessage(role: .user, content: "a\nb", name: "ann"),
                 calling, answering, ChatMessage(role: .assistant, content: "No."),
             ])
-    }
-
-    @Test func thoughtsThatComeBack_areThoseOfAssistantsAndReachTheTemplate() throws {
-        let messages = try decode(
-            messages: """
-                [{"role": "user", "content": "a", "reasoning_content": "none of its own"},
-                 {"role": "assistant", "content": "b", "reasoning_content": "so \\"b\\"?"},
-                 {"role": "assistant", "content": "c", "reasoning_content": ""},
-                 {"role": "assistant", "content": "d", "reasoning_content": null}]
-                """)
-        #expect(messages.map(\.thoughts) == [nil, "so \"b\"?", nil, nil])
-        let prompt = ChatPrompt(messages: messages, tools: [])
-        let told = try JSONSerialization.jsonObject(with: Data(prompt.messages.utf8))
-        let list = try #require(told as? [[String: Any]])
-        #expect(
-            list.map { $0["reasoning_content"] as? String } == [nil, "so \"b\"?", nil, nil])
-        #expect(list.map { $0["content"] as? String } == ["a", "b", "c", "d"])
-        // Also where it is null: a template may ask whether it is defined.
-        #expect(list.map { $0.keys.contains("reasoning_content") } == [false, true, false, false])
     }
 
     @Test(arguments: [
