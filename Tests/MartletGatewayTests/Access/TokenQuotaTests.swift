@@ -182,6 +182,29 @@ struct TokenQuotaTests {
         #expect(chat(control, "large").grant != nil)
     }
 
+    @Test func adapterOfAVersion_isCountedForItsModelAndVersion() throws {
+        let credentials = try readCredentials(
+            """
+            keys:
+              - id: alice
+                sha256: \(SecretDigest(of: "secret").hex)
+                tenant: team-a
+                quotas: {models: {small: {concurrent: 5}, "small:1": {concurrent: 3}}}
+            """)
+        let quotas = try #require(credentials.keys.first?.quotas)
+        func limits(_ model: AskedModel) -> [String: Int?] {
+            let found = quotas.limits(of: model).map { ($0.model, $0.limits.concurrent) }
+            return Dictionary(uniqueKeysWithValues: found)
+        }
+        #expect(limits(AskedModel(ofOpenAI: "small:2:poet")) == ["small": 5])
+        #expect(limits(AskedModel(ofOpenAI: "small:1:poet")) == ["small": 5, "small:1": 3])
+        #expect(limits(AskedModel(ofOpenAI: "small:1")) == ["small": 5, "small:1": 3])
+        #expect(limits(AskedModel(ofOpenAI: "small:1:poet", isBaseModel: true)) == ["small:1": 3])
+        // Scopes are not wider for it.
+        let scope = AccessScope(models: [[try #require(GlobPattern("small"))]])
+        #expect(!scope.allows(AskedModel(ofOpenAI: "small:1:poet")))
+    }
+
     @Test func predictions_goByNoQuotaOfTokens() throws {
         let control = try control("{tokens_per_minute: 60, requests_per_second: 1000}")
         try spend(60, 60, control)
