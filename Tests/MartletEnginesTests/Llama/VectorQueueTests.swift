@@ -15,10 +15,18 @@ struct VectorQueueTests {
         group.prompts.map { [Float($0.count), Float($0.first ?? -1)] }
     }
 
+    /// The group that it is this request's turn to compute.
+    private func group(
+        of queue: inout VectorQueue, ledBy id: VectorQueue.RequestID
+    ) throws -> VectorQueue.Group {
+        let group = queue.group(ledBy: id)
+        return try #require(group)
+    }
+
     /// Computes the group of whoever's turn it is; its prompts.
     private func step(_ queue: inout VectorQueue) throws -> [[TokenID]] {
         let leader = try #require(queue.leader)
-        let group = try #require(queue.group(ledBy: leader))
+        let group = try group(of: &queue, ledBy: leader)
         #expect(queue.group(ledBy: leader) == nil)
         _ = queue.finish(.success(vectors(group)))
         return group.prompts
@@ -68,7 +76,7 @@ struct VectorQueueTests {
         var queue = VectorQueue(bounds: .init(sequences: 2, tokens: 100))
         let (first, second) = (queue.add(texts(1, 5)), queue.add(texts(2, 1)))
         let third = queue.add(texts(3, 1))
-        _ = try #require(queue.group(ledBy: first))
+        _ = try group(of: &queue, ledBy: first)
         let told = queue.finish(.failure(ServingError(.internal, "broken")))
         #expect(told == [first, second, third])
         for id in [first, second] {
@@ -87,7 +95,7 @@ struct VectorQueueTests {
         let (first, second) = (queue.add(texts(1, 5)), queue.add(texts(2, 5)))
         let third = queue.add(texts(3, 1))
         #expect(queue.remove(first) == second)
-        let group = try #require(queue.group(ledBy: second))
+        let group = try group(of: &queue, ledBy: second)
         // While it is computed nobody else may begin, whoever leaves.
         #expect(queue.remove(third) == nil)
         let late = queue.add(texts(4, 1))
@@ -136,7 +144,7 @@ struct VectorQueueTests {
                     open[gone] = nil
                 default:
                     guard let leader = queue.leader else { continue }
-                    let group = try #require(queue.group(ledBy: leader))
+                    let group = try group(of: &queue, ledBy: leader)
                     #expect(group.places.first?.request == leader)
                     #expect(group.prompts.count <= bounds.sequences)
                     #expect(group.prompts.reduce(0) { $0 + $1.count } <= bounds.tokens)
