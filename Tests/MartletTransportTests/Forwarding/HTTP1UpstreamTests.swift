@@ -30,7 +30,8 @@ struct HTTP1UpstreamTests {
                 await stream.readToEnd()
                 #expect(stream.field(":status") == "207")
                 #expect(stream.field("a") == "b")
-                #expect(stream.body == body)
+                // Not the bodies themselves: where those differ, all differences would be sought.
+                #expect((stream.body == body) == true, "\(stream.body.count) bytes came")
             }
             #expect(seen.withLock { $0 } == Array(repeating: "POST /p", count: 3))
             let answered = AttemptResult.answered(httpStatus: 207, grpcStatus: nil)
