@@ -72,7 +72,7 @@ struct LanguageModelTrialTests {
     }
 
     @Test func trial_seesWhichIsFasterAndWhoSaysOtherwise() throws {
-        let (fast, slow) = (StandInModel(), StandInModel(pause: .milliseconds(60)))
+        let (fast, slow) = (StandInModel(), StandInModel(pause: .milliseconds(300)))
         let record = try LanguageModelTrial().run(fast, against: slow)
         #expect(record.agreement == 1)
         #expect(record.other > record.reference)
