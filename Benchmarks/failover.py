@@ -72,7 +72,7 @@ def measure(name: str, arguments: argparse.Namespace) -> Row:
         inner = scope.enter_context(ExitStack())
         scene = FAULTS[name](launcher, inner)
         watch = Watch(scene)
-        with OpenLoop(scene.trio.gateway.address, rate=arguments.rate) as load:
+        with OpenLoop(scene.trio.gateway.address, rate=arguments.rate, patience=10) as load:
             time.sleep(arguments.warm_up + arguments.before)
             with watch:
                 began = time.monotonic()

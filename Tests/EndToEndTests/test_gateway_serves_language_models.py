@@ -397,7 +397,7 @@ def test_no_chat_is_lost_when_a_node_is_killed(martlet):
     time.sleep(2)
     nodes[0].kill()
     for thread in threads:
-        thread.join(60)
+        thread.join(120)
         assert not thread.is_alive(), "a chat never ended"
     assert results
     assert set(results) == {200}

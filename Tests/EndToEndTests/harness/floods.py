@@ -22,7 +22,7 @@ class Frames:
         self.encoder, self.decoder = hpack.Encoder(), hpack.Decoder()
         host, port = address.rsplit(":", 1)
         self.address = address
-        self.socket = socket.create_connection((host, int(port)), timeout=10)
+        self.socket = socket.create_connection((host, int(port)), timeout=60)
         self.socket.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
         self.frame(SETTINGS, 0, 0, b"")
         self.buffer = b""

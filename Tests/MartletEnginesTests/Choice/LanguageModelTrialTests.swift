@@ -139,7 +139,7 @@ struct LanguageModelTrialTests {
     }
 
     @Test func trial_seesWhichIsFasterAndWhoSaysOtherwise() throws {
-        let (fast, slow) = (StandInModel(), StandInModel(pause: .milliseconds(60)))
+        let (fast, slow) = (StandInModel(), StandInModel(pause: .milliseconds(300)))
         let record = try LanguageModelTrial().run(fast, against: slow)
         #expect(record.agreement == 1)
         #expect(record.decisive.other > record.decisive.reference)

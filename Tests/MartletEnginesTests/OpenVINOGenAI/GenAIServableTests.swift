@@ -34,7 +34,7 @@ private enum GenAIFixture {
 // Among the engines, one after the other: others measure the memory of the process.
 extension EngineTests {
     @Suite(
-        "OpenVINO GenAI", .serialized, .timeLimit(.minutes(5)),
+        "OpenVINO GenAI", .serialized, .timeLimit(.minutes(10)),
         .enabled(
             if: GenAIFixture.isInstalled,
             "OpenVINO GenAI is not installed: run scripts/setup.sh openvino-genai"))

@@ -60,7 +60,7 @@ struct TestGateway: Sendable {
     /// Runs `body` beside both; `ports` are those of upstreams to be tried before the server.
     static func run(
         _ responder: TestResponder = TestResponder(), plan: ForwardingPlan? = nil,
-        limits: Limits = Limits(), upstreamLimits: Limits = Limits(), portsBefore ports: [Int] = [],
+        limits: Limits = .patient, upstreamLimits: Limits = .patient, portsBefore ports: [Int] = [],
         isEncrypted: Bool = false, upstreamOptions: ListenerOptions = ListenerOptions(),
         _ body: @Sendable (TestGateway) async throws -> Void
     ) async throws {
@@ -68,7 +68,7 @@ struct TestGateway: Sendable {
         try await TestServer.run(responder, options: upstreamOptions, limits: upstreamLimits) {
             server in
             let pools = try await UpstreamPools(
-                eventLoops: server.eventLoops, limits: ForwardingLimits())
+                eventLoops: server.eventLoops, limits: .patient)
             let policy = FixedPolicy(
                 ports + [server.listener.port], plan: plan, isEncrypted: isEncrypted)
             let listener = try await Listener.bind(
