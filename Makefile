@@ -20,9 +20,9 @@ debug := $(CURDIR)/.build/debug/martlet
 release := $(CURDIR)/.build/release/martlet
 
 test-end-to-end: export MARTLET_BINARY ?= $(debug)
-demo bench bench-peers bench-llm: export MARTLET_BINARY ?= $(release)
+demo bench bench-peers bench-llm test-long: export MARTLET_BINARY ?= $(release)
 
-.PHONY: help build demo test test-swift test-end-to-end set-up-tests bench bench-peers bench-llm fuzz lint format clean distclean
+.PHONY: help build demo test test-swift test-end-to-end test-long set-up-tests bench bench-peers bench-llm fuzz lint format clean distclean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -47,7 +47,12 @@ test-swift: set-up-tests ## Run the unit tests
 	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=16 scripts/test-swift.sh
 
 test-end-to-end: set-up-tests ## Run the tests that start the real program (built by test-swift)
-	$(python) -m pytest Tests/EndToEndTests -q
+	$(python) -m pytest Tests/EndToEndTests -q --maxfail=30
+
+test-long: export MARTLET_TEST_FULL := 1
+test-long: set-up-tests ## Run the tests that usually do a part of their work, in full
+	swift build -c release --product martlet
+	$(python) -m pytest Tests/EndToEndTests/test_poisoned_chats_spoil_no_good_ones.py -q
 
 set-up-tests:
 	@$(setup) packages swift engine litert openvino llama llm-models gemma clients models-venv \

@@ -72,7 +72,7 @@ def measure(name: str, arguments: argparse.Namespace) -> Row:
         inner = scope.enter_context(ExitStack())
         scene = FAULTS[name](launcher, inner)
         watch = Watch(scene)
-        with OpenLoop(scene.trio.gateway.address, rate=arguments.rate) as load:
+        with OpenLoop(scene.trio.gateway.address, rate=arguments.rate, patience=10) as load:
             time.sleep(arguments.warm_up + arguments.before)
             with watch:
                 began = time.monotonic()
@@ -258,7 +258,12 @@ def main() -> int:
     )
     options.add_outputs(parser, tables="the table", figures="every bucket")
     parser.add_argument("--image", type=Path, metavar="FILE", help=f"draw, such as {IMAGE.name}")
+    parser.add_argument(
+        "--quick", action="store_true", help="of the matrix one short run of each (6 minutes)"
+    )
     arguments = parser.parse_args()
+    if arguments.quick:
+        arguments.matrix, arguments.run_seconds, arguments.rate = 1, 1.5, 150.0
     if arguments.matrix:
         return failover_matrix.main(arguments)
     names = arguments.only or list(FAULTS)

@@ -16,11 +16,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from failover_faults import faults
-from failover_wires import FAULTS, PLACES, Wire
+from failover_wires import FAULTS, PLACES, Wire, is_possible
 from harness.open_loop import OpenLoop
 from harness.policies import follow, pool
 from harness.processes import Gateway, Launcher
-from harness.stand_ins import StandIn, stand_in
+from harness.stand_ins import StandIn, halving, stand_in
 from harness.waiting import await_until
 from machine import describe_machine
 from peers.paths import progress
@@ -30,6 +30,8 @@ TIMEOUTS = {"total_seconds": 4, "per_try_seconds": 1}
 PATIENCE_SECONDS = 8.0
 # How the load calls what has no end within that.
 LATE = "no answer within"
+# How it calls an answer that is not to what was asked.
+WRONG = "the answer of another"
 
 
 @dataclasses.dataclass
@@ -46,28 +48,29 @@ class Cell:
     broken: list[str] = dataclasses.field(default_factory=list)
 
 
-def halving(handler: object, body: bytes) -> None:
-    """Answers as the model half_plus_two does; nothing where it cannot read what it is asked."""
-    try:
-        (number,) = json.loads(body)["instances"]
-        answer = json.dumps({"predictions": [number / 2 + 2]}).encode("ascii")
-    except (ValueError, KeyError, TypeError):
-        with contextlib.suppress(OSError):
-            handler.send(400, b'{"error": "cannot be read"}')
-        return
-    with contextlib.suppress(OSError):
-        handler.send(200, answer)
-
-
 def ended(gateway: Gateway) -> int:
     """How many requests the gateway says have ended."""
     return int(gateway.admin.metrics().total("martlet_gateway_requests_total"))
 
 
 def measure(fault: str, place: str, arguments: argparse.Namespace) -> Cell:
-    """All runs of one fault at one place, with nodes and a gateway of their own."""
+    """All runs of one fault at one place, with nodes and a gateway of their own.
+
+    What goes wrong with the measuring itself breaks this cell, and not the others.
+    """
     progress(f"{fault}, {place}")
     cell = Cell(fault, place)
+    try:
+        measure_into(cell, arguments)
+        if not cell.hits:
+            cell.broken.append("nothing was struck")
+    except (AssertionError, OSError) as error:
+        cell.broken.append(f"run {cell.runs}: {' '.join(str(error).split())}")
+    return cell
+
+
+def measure_into(cell: Cell, arguments: argparse.Namespace) -> None:
+    """The runs of a cell."""
     with ExitStack() as scope:
         folder = Path(scope.enter_context(tempfile.TemporaryDirectory(prefix="martlet-matrix.")))
         launcher = Launcher(folder)
@@ -86,7 +89,6 @@ def measure(fault: str, place: str, arguments: argparse.Namespace) -> Cell:
         for number in range(arguments.matrix):
             run(cell, gateway, wire, number, arguments)
         gateway.assert_running()
-    return cell
 
 
 def run(
@@ -101,6 +103,7 @@ def run(
         seed=number + 1,
         first=int(arguments.rate / 2),
     )
+    wire.struck.clear()
     with wire.strikes(cell.fault, cell.place), load:
         time.sleep(arguments.run_seconds)
     cell.runs += 1
@@ -110,16 +113,26 @@ def run(
     # An answer is there a moment before it is counted.
     with contextlib.suppress(AssertionError):
         await_until(lambda: ended(gateway) - before >= len(load.requests), "all to be counted", 5)
-    cell.broken += broken(load, ended(gateway) - before, f"run {number}")
+    cell.broken += broken(load, ended(gateway) - before, wire.struck, f"run {number}")
 
 
-def broken(load: OpenLoop, counted: int, where: str) -> list[str]:
-    """In what the requests of a load have not had exactly one end each."""
+def broken(load: OpenLoop, counted: int, struck: set[int], where: str) -> list[str]:
+    """In what the requests of a load have not had exactly one end each.
+
+    A wire may make a wrong answer to what it strikes; to anything else none may come.
+    """
     found = []
     endless = [each.number for each in load.requests if each.ended is None]
     unanswered = [each.number for each in load.requests if (each.failure or "").startswith(LATE)]
     if endless or unanswered:
         found.append(f"{where}: without an end: {(endless + unanswered)[:5]}")
+    wrong = [
+        each.number
+        for each in load.requests
+        if (each.failure or "").startswith(WRONG) and each.number not in struck
+    ]
+    if wrong:
+        found.append(f"{where}: wrong answers to what was not struck: {wrong[:5]}")
     if load.unasked:
         found.append(f"{where}: {len(load.unasked)} answers to nothing")
     if counted != len(load.requests):
@@ -165,7 +178,12 @@ def text(cell: Cell | None) -> str:
 
 def main(arguments: argparse.Namespace) -> int:
     """Measures all cells, and prints them; 1 if a request had not exactly one end."""
-    cells = [measure(fault, place, arguments) for fault in FAULTS for place in PLACES]
+    cells = [
+        measure(fault, place, arguments)
+        for fault in FAULTS
+        for place in PLACES
+        if is_possible(fault, place)
+    ]
     found = markdown(cells, arguments)
     print(found, end="")
     if arguments.json:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import random
+import re
 import socket
 import struct
 import threading
@@ -13,6 +14,8 @@ from dataclasses import dataclass
 TURN = 3
 STALL_SECONDS = 0.3
 NOISE_BYTES = 64
+# What the load asks for.
+NUMBER = re.compile(rb'"instances": \[(\d+)\]')
 FOREIGN = (
     b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 21\r\n\r\n"
     b'{"predictions": [-1]}'
@@ -107,6 +110,9 @@ async def foreign(strike: Strike) -> None:
     strike.onward.write(strike.rest)
 
 
+# On connecting there is nothing on its way that these could change.
+NEED_BYTES = frozenset({"byte by byte", "doubled", "lost", "a bit flipped"})
+
 FAULTS: dict[str, Callable[[Strike], Awaitable[None]]] = {
     "closed": closed,
     "reset": reset,
@@ -123,12 +129,23 @@ FAULTS: dict[str, Callable[[Strike], Awaitable[None]]] = {
 }
 
 
+def is_possible(fault: str, place: str) -> bool:
+    """Whether a fault changes anything at a place."""
+    return place != CONNECT or fault not in NEED_BYTES
+
+
 class Wire:
-    """Takes connections for a node and passes on what comes, until `strikes` says otherwise."""
+    """Takes connections for a node and passes on what comes, until `strikes` says otherwise.
+
+    While connecting is what goes wrong, each exchange gets a connection of its own: those that are
+    kept would never be struck.
+    """
 
     def __init__(self, address: str, seed: int = 1) -> None:
         self.target = address.rsplit(":", 1)
         self.hits = 0
+        # The numbers that were asked for in exchanges that were struck.
+        self.struck: set[int] = set()
         self._fault: tuple[str, str] | None = None
         self._turn = 0
         self._random = random.Random(seed)
@@ -155,12 +172,15 @@ class Wire:
 
         async def end() -> None:
             self._server.close()
-            for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            tasks = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in tasks:
                 task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
         asyncio.run_coroutine_threadsafe(end(), self._loop).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
+        self._loop.close()
 
     def _takes(self, *places: str) -> bool:
         """Whether it is an exchange's turn to be struck at one of these places."""
@@ -182,9 +202,10 @@ class Wire:
         with contextlib.suppress(OSError, asyncio.CancelledError):
             its_reader, node = await asyncio.open_connection(*self.target)
             try:
-                if self._takes(CONNECT):
-                    await self._strike(b"", node, gateway)
                 exchange = Exchange()
+                if self._takes(CONNECT):
+                    exchange.began_struck = True
+                    await self._strike(b"", node, gateway)
                 await asyncio.gather(
                     self._requests(reader, node, gateway, exchange),
                     self._answers(its_reader, gateway, exchange),
@@ -202,7 +223,10 @@ class Wire:
     ) -> None:
         while data := await reader.read(1 << 16):
             # Checks, which are no posts, are left alone.
+            if exchange.began_struck:
+                self._note(data)
             if data.startswith(b"POST") and self._takes(REQUEST, BEFORE, ANSWER):
+                self._note(data)
                 if self._fault and self._fault[1] == REQUEST:
                     half = len(data) // 2
                     node.write(data[:half])
@@ -223,7 +247,14 @@ class Wire:
                 await self._strike(data[half:], gateway, gateway)
                 continue
             gateway.write(data)
+            # One that was struck goes on, so that what is asked over it is noted.
+            if self._fault and self._fault[1] == CONNECT and not exchange.began_struck:
+                break
         gateway.close()
+
+    def _note(self, data: bytes) -> None:
+        """Notes the number that a struck request asks for."""
+        self.struck.update(int(number) for number in NUMBER.findall(data))
 
 
 @dataclass
@@ -232,3 +263,5 @@ class Exchange:
 
     # Whether its answer is to be struck.
     is_struck: bool = False
+    # Whether its connection was struck before anything was asked.
+    began_struck: bool = False

@@ -99,8 +99,8 @@ extension GatewayPolicy {
             if model == nil, let grant, grant.awaitsModel {
                 throw refused(.noModel)
             }
-            if let model, let before = grant, before.awaitsModel {
-                let asked = GatewayPolicy.asked(model, of: request, rules)
+            let asked = model.map { GatewayPolicy.asked($0, of: request, rules) }
+            if let asked, let before = grant, before.awaitsModel {
                 switch access?.control.admit(model: asked, to: before, now: now) {
                 case .admitted(let admitted)?: grant = admitted
                 case .refused(let refusal)?:
@@ -112,13 +112,18 @@ extension GatewayPolicy {
             }
             let query = RouteQuery(
                 authority: request.authority, method: request.method, path: undecided.path,
-                model: model.map { .named($0) } ?? .none)
+                model: asked.map { .asked($0) } ?? .none)
             guard
                 case .route(let index) = rules.table.decide(query, fields: request.fields)
             else { throw GatewayPolicy.noRoute(request) }
-            return try plan(
-                request, undecided.path, ModelNaming(request), rules.routes[index], rules, grant,
+            let route = rules.routes[index]
+            let limited = try GatewayPolicy.limitedBody(
+                body, of: request, undecided.path, route, grant, asked)
+            var plan = try plan(
+                request, undecided.path, ModelNaming(request), route, rules, grant,
                 asked: model, call: VersionedCall(path: request.path, frame: body))
+            if let limited { plan.replaceBody(by: limited) }
+            return plan
         } catch {
             release(grant)
             throw error
@@ -142,5 +147,15 @@ extension GatewayPolicy {
         } catch {
             throw ForwardingRefusal(error)
         }
+    }
+}
+
+extension ForwardingPlan {
+    /// Has other content sent in place of the body that was awaited.
+    mutating func replaceBody(by body: [UInt8]) {
+        newBody = body
+        var changes = changes ?? ForwardingChanges()
+        changes.contentLength = body.count
+        self.changes = changes
     }
 }

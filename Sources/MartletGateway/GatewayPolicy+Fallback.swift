@@ -15,12 +15,18 @@ extension GatewayPolicy {
             let pool = target.pool ?? fallbacks.pool
             // That is what the request has asked first.
             if model == asked, pool === fallbacks.pool { continue }
-            let body =
+            let other =
                 model == last ? unanswered.body : request.body(unanswered.body, asking: model)
+            let limited: [UInt8]?
+            do {
+                limited = try limitedBody(other, asking: model, state.grant)
+            } catch { continue }
+            let body = limited ?? other
             var next = Fallbacks(targets: left, pool: fallbacks.pool, priority: fallbacks.priority)
             next.asked = asked
             let question = FallbackQuestion(
-                model: model, last: last, pool: pool, body: body, fallbacks: next)
+                model: model, last: last, pool: pool, body: body,
+                replacesBody: model != last || limited != nil, fallbacks: next)
             guard let (upstream, begun) = begin(question, insteadOf: state) else { continue }
             journal.didFallBack(to: model, insteadOf: asked, reason)
             var plan = GatewayPolicy.plan(asking: question, insteadOf: unanswered.plan)
@@ -99,14 +105,11 @@ extension GatewayPolicy {
     ) -> ForwardingPlan {
         var plan = before
         var changes = before.changes ?? ForwardingChanges()
-        if question.model != question.last {
-            plan.newBody = question.body
-            changes.contentLength = question.body.count
-        }
         changes.response.removed.insert(Fallbacks.responseField)
         changes.response.added.removeAll { $0.name == Fallbacks.responseField }
         changes.response.added.append(.init(Fallbacks.responseField, question.model))
         plan.changes = changes
+        if question.replacesBody { plan.replaceBody(by: question.body) }
         plan.keptAnswerBytes = nil
         plan.mayFallBack = !question.fallbacks.targets.isEmpty
         return plan
@@ -120,6 +123,8 @@ struct FallbackQuestion: Sendable {
     let last: String
     let pool: PoolRuntime
     let body: [UInt8]
+    /// Whether that is another body than the one that was sent last.
+    let replacesBody: Bool
     /// What may be asked after it.
     let fallbacks: Fallbacks
 }

@@ -125,16 +125,18 @@ final class GatewayPolicy: ForwardingPolicy {
             let query = RouteQuery(
                 authority: request.authority, method: request.method, path: path, naming: naming)
             let decision = rules.table.decide(query, fields: request.fields)
+            let route: RouteRuntime? =
+                if case .route(let index) = decision { rules.routes[index] } else { nil }
             let isCanaryCall =
-                if case .route(let index) = decision {
-                    rules.routes[index].hasCanary && naming == .message
-                        && ModelNaming.isPrediction(call: request.path)
-                } else { false }
-            if decision == .needsModel || grant?.awaitsModel == true || isCanaryCall {
+                route?.hasCanary == true && naming == .message
+                && ModelNaming.isPrediction(call: request.path)
+            if decision == .needsModel || grant?.awaitsModel == true || isCanaryCall
+                || GatewayPolicy.limitsLength(of: request, path, route, grant)
+            {
                 return GatewayPolicy.undecided(request, path, grant)
             }
-            guard case .route(let index) = decision else { throw GatewayPolicy.noRoute(request) }
-            return try plan(request, path, naming, rules.routes[index], rules, grant)
+            guard let route else { throw GatewayPolicy.noRoute(request) }
+            return try plan(request, path, naming, route, rules, grant)
         } catch {
             release(grant)
             throw error

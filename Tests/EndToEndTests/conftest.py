@@ -1,7 +1,9 @@
 """Fixtures of the end-to-end tests, and what makes their failures readable."""
 
+import contextlib
 import faulthandler
 import functools
+import os
 import time
 
 import grpc
@@ -9,11 +11,12 @@ import pytest
 from harness import language_models, model_server, models, processes
 from harness.processes import Launcher
 from harness.tensors import array_of, tensor
-from harness.waiting import deadline
+from harness.waiting import PATIENCE, deadline
 
 TEST_SECONDS = 30
 SET_UP_SECONDS = 90
 LOG_LINES = 40
+REAL_STDERR = pytest.StashKey[int]()
 
 
 @pytest.fixture(scope="session")
@@ -110,6 +113,11 @@ def measured_seconds(node, steps):
     return time.monotonic() - start
 
 
+def pytest_configure(config):
+    # What a test writes is kept until its end, which one that hangs does not have.
+    config.stash[REAL_STDERR] = os.dup(2)
+
+
 def pytest_report_header():
     return [f"martlet: {processes.BINARY}", f"grpcio: {grpc.__version__}"]
 
@@ -123,9 +131,22 @@ def pytest_runtest_logfinish():
     processes.STARTED[:] = [process for process in processes.STARTED if process.running]
 
 
+@contextlib.contextmanager
+def bounded(item, seconds, what):
+    """Ends a part of a test that hangs."""
+    # Should the exception not get through, the whole run ends; the kernel then ends our processes.
+    stderr = item.config.stash[REAL_STDERR]
+    faulthandler.dump_traceback_later(PATIENCE * seconds + 90, exit=True, file=stderr)
+    try:
+        with deadline(seconds, what):
+            yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup(item):
-    with deadline(SET_UP_SECONDS, f"the set-up of {item.name}"):
+    with bounded(item, SET_UP_SECONDS, f"the set-up of {item.name}"):
         return (yield)
 
 
@@ -133,18 +154,13 @@ def pytest_runtest_setup(item):
 def pytest_runtest_call(item):
     marker = item.get_closest_marker("deadline")
     seconds = marker.args[0] if marker else TEST_SECONDS
-    # Should the exception not get through, the whole run ends; the kernel then ends our processes.
-    faulthandler.dump_traceback_later(seconds + 60, exit=True)
-    try:
-        with deadline(seconds, item.name):
-            return (yield)
-    finally:
-        faulthandler.cancel_dump_traceback_later()
+    with bounded(item, seconds, item.name):
+        return (yield)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item):
-    with deadline(SET_UP_SECONDS, f"the teardown of {item.name}"):
+    with bounded(item, SET_UP_SECONDS, f"the teardown of {item.name}"):
         return (yield)
 
 

@@ -1,7 +1,6 @@
 """--target-latency-ms-p99: batches that never wait, priorities, and refusals that come at once."""
 
 import concurrent.futures
-import re
 import time
 
 import grpc
@@ -9,6 +8,7 @@ import pytest
 import requests
 from harness.clients import assert_rest_error, predict_request, refused
 from harness.tensors import array_of, tensor
+from harness.waiting import await_until
 
 MODEL = "half_plus_two"
 BODY = {"instances": [1.0]}
@@ -116,19 +116,28 @@ def test_more_than_can_be_answered_in_time_is_refused_at_once(slow_node):
     codes = [code for code, _ in outcomes]
     assert set(codes) == {"OK", "RESOURCE_EXHAUSTED"}
     refusals = sorted(seconds for code, seconds in outcomes if code != "OK")
-    answers = sorted(seconds for code, seconds in outcomes if code == "OK")
-    # All clients are threads of this one process: it, not the node, makes refusals look slow.
-    assert refusals[len(refusals) // 2] < answers[len(answers) // 2]
+    # Before all would have run. All clients are threads of this one process: it, not the node,
+    # makes refusals look slow.
+    assert refusals[len(refusals) // 2] < clients * run
     counted = slow_node.rest.metrics().total("martlet_batch_refusals_total", bound="target")
     assert counted == len(refusals)
 
 
 def test_request_that_its_client_would_not_wait_for_is_refused_at_once(slow_node):
     run = slow_node.rest.metrics().total("martlet_batch_run_seconds", model="slow", rows="1")
-    with refused(grpc.StatusCode.RESOURCE_EXHAUSTED, re.compile("after its deadline in")):
-        ask_slow(slow_node, timeout=run / 2)
+    told = []
+
+    def is_refused():
+        with pytest.raises(grpc.RpcError) as failure:
+            ask_slow(slow_node, timeout=run / 2)
+        told.append((failure.value.code(), failure.value.details()))
+        return told[-1][0] == grpc.StatusCode.RESOURCE_EXHAUSTED
+
+    # On a busy machine its time may be up before it hears of the refusal.
+    await_until(is_refused, "a refusal")
+    assert "after its deadline in" in told[-1][1]
     counted = slow_node.rest.metrics().total("martlet_batch_refusals_total", bound="deadline")
-    assert counted == 1
+    assert 1 <= counted <= len(told)
 
 
 def test_refusal_over_rest_is_429(slow_node):
@@ -142,7 +151,7 @@ def test_refusal_over_rest_is_429(slow_node):
 
 def post_alone(node, model, body):
     """A request on a connection of its own."""
-    return requests.post(f"{node.rest.url}/v1/models/{model}:predict", json=body, timeout=20)
+    return requests.post(f"{node.rest.url}/v1/models/{model}:predict", json=body, timeout=60)
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def ask(address, *arguments):
         [*command, f"http://{address}{path}"],
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=True,
     )
     body, status = answer.stdout.rsplit("\n", 1)

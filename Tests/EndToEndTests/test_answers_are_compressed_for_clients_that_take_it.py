@@ -19,7 +19,7 @@ def ask(node, body, encoding=None):
         f"{node.rest.url}{PREDICT}", json.dumps(body).encode(), headers=headers
     )
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(request, timeout=15) as answer:
+    with opener.open(request, timeout=60) as answer:
         return answer.headers, answer.read()
 
 

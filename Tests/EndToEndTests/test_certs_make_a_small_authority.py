@@ -59,7 +59,7 @@ def openssl(*arguments, code=0):
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=False,
     )
     assert code is None or ended.returncode == code, ended.stdout + ended.stderr
@@ -229,7 +229,7 @@ def page(folder, address, name=None):
         + [str(argument) for argument in shown],
         input=b"GET / HTTP/1.0\r\n\r\n",
         capture_output=True,
-        timeout=20,
+        timeout=60,
         check=False,
     )
     return ended.stdout.decode(errors="replace")
@@ -387,7 +387,7 @@ def test_an_expired_authority_signs_nothing(empty):
         ],
         cwd=empty.path,
         capture_output=True,
-        timeout=20,
+        timeout=60,
         check=True,
     )
     said = empty.refusal("node", "--host", "a.example", code=1)

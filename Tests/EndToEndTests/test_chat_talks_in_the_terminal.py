@@ -12,6 +12,7 @@ import time
 import pytest
 from harness.paths import BINARY, from_environment
 from harness.stand_ins import stand_in
+from harness.waiting import PATIENCE
 
 LLAMA = from_environment("MARTLET_LLAMA_PATH", ".engines/llama")
 SMOLLM2 = from_environment("MARTLET_LLM_MODELS", ".models") / "smollm2-135m"
@@ -113,7 +114,7 @@ def test_standard_input_is_one_question(server):
         input="One\nletter.\n",
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=True,
     )
     assert ended.stdout == " 1: One letter.\n"
@@ -141,7 +142,7 @@ def test_text_appears_as_it_comes(martlet):
     def answer(handler, _):
         begin(handler)
         event(handler, delta("first"))
-        go_on.wait(20)
+        go_on.wait(100)
         event(handler, delta(" second", "stop"))
         finish(handler)
 
@@ -232,7 +233,7 @@ class Terminal:
 
     def await_text(self, text, seconds=20):
         """What was shown since the last call, up to the text."""
-        end = time.monotonic() + seconds
+        end = time.monotonic() + PATIENCE * seconds
         while text not in self.shown:
             ready, _, _ = select.select([self.own], [], [], max(0, end - time.monotonic()))
             assert ready, f"{text!r} did not appear, but {self.shown!r}"
@@ -286,7 +287,7 @@ def test_conversation_is_remembered_until_it_is_reset(server):
         shell.await_text(" 1: New")
         shell.await_text("> ")
         shell.write("\x04")
-        assert shell.process.wait(10) == 0
+        assert shell.process.wait(100) == 0
     assert [message["content"] for message in asked(server)[1]["messages"]] == [
         "Hello",
         " 1: Hello",
@@ -298,7 +299,7 @@ def test_quit_ends_the_conversation(server):
     with terminal(server) as shell:
         shell.await_text("> ")
         shell.write("/quit\n")
-        assert shell.process.wait(10) == 0
+        assert shell.process.wait(100) == 0
 
 
 def test_interrupt_stops_an_answer_and_then_the_command():
@@ -318,7 +319,7 @@ def test_interrupt_stops_an_answer_and_then_the_command():
         shell.await_text("Stopped.")
         shell.await_text("> ")
         shell.write("\x03")
-        assert shell.process.wait(10) == 130
+        assert shell.process.wait(100) == 130
 
 
 def test_failed_answer_ends_no_conversation():

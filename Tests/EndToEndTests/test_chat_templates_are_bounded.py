@@ -62,7 +62,7 @@ def test_a_template_that_takes_too_much_is_ended(node, client, name):
     begun = time.monotonic()
     with pytest.raises(openai.BadRequestError, match=r"render the chat|template"):
         ask(client, name, "boom")
-    assert time.monotonic() - begun < 20
+    assert time.monotonic() - begun < 60
     assert ask(client, "good", "boom").usage.prompt_tokens > 4
     assert node.resident_bytes() - before < 1 << 30
 

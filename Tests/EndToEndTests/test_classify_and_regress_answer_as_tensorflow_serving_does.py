@@ -20,7 +20,7 @@ from harness.examples import (
 from harness.prometheus import Samples
 from harness.waiting import await_until
 
-SECONDS = 15
+SECONDS = 60
 
 SWIFT = example(name=b"swift", wings=2.5, eggs=[2, 3])
 GULL = example(name=b"gull", wings=0.5)

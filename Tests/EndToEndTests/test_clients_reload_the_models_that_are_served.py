@@ -18,7 +18,7 @@ from harness.serving_api import model_management_pb2
 from harness.tensors import array_of, tensor
 from harness.waiting import await_until
 
-SECONDS = 25
+SECONDS = 60
 ONE = {"instances": [1.0]}
 
 

@@ -226,3 +226,19 @@ def test_doctor_looks_at_the_policy_of_a_cluster(martlet, start):
     )
     assert answer.returncode == 1, answer.stdout + answer.stderr
     assert "routes[0].pool" in answer.stdout
+
+
+def test_doctor_asks_nodes_with_a_certificate(martlet, start):
+    cluster = start(nodes={"tls": True})
+
+    def ask(*flags):
+        answer = martlet.run("doctor", "--json", "--watch-seconds", "0.2", *flags)
+        return {check["check"]: check for check in json.loads(answer.stdout)["checks"]}
+
+    for node in cluster.nodes().values():
+        flags = ("--node", f"https://{node['address']}", *credentials(cluster))
+        checks = ask(*flags)
+        assert "engine 1" in checks["threads"]["found"]
+        assert "threads ran" in checks["scheduling"]["found"]
+        # Without a certificate a node tells nothing.
+        assert ask(*flags[:4])["node"]["result"] == "fail"

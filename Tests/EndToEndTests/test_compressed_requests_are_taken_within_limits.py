@@ -54,6 +54,6 @@ def test_compressed_grpc_message_is_answered_as_the_plain_one(node, compression)
     inputs = {"x": tensor("float", [1.0] * 1000)}
     with grpc.insecure_channel(node.address, compression=compression) as channel:
         call = channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
-        reply = call(predict_request("half_plus_two", inputs).SerializeToString(), timeout=20)
+        reply = call(predict_request("half_plus_two", inputs).SerializeToString(), timeout=60)
     plain = node.grpc.predict("half_plus_two", inputs).SerializeToString()
     assert reply == plain

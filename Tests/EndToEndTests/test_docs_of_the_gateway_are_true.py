@@ -59,7 +59,7 @@ def new_key(folder):
         ["genpkey", "-algorithm", "ed25519", "-out", key],
         ["pkey", "-in", key, "-pubout", "-outform", "DER"],
     ):
-        ended = subprocess.run(["openssl", *command], capture_output=True, check=True, timeout=20)
+        ended = subprocess.run(["openssl", *command], capture_output=True, check=True, timeout=60)
     return base64.urlsafe_b64encode(ended.stdout[-32:]).decode().rstrip("=")
 
 

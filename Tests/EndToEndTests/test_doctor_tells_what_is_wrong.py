@@ -222,6 +222,9 @@ def test_node_that_is_not_there_fails(doctor):
         (("serve", HALF_PLUS_TWO, "--nope"), "--nope"),
         (("-c", "x.yaml", "serve", HALF_PLUS_TWO), "not both"),
         (("--watch-seconds", "0"), "--watch-seconds"),
+        (("--node", "https://a:1", "--cert", "a.pem"), "--cert and --key go together"),
+        (("--node", "a:1", "--cert", "a.pem", "--key", "a.key"), "--node https://a:1"),
+        (("--node", "a:1", "--cacert", "a.pem"), "--node https://a:1"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
 )

@@ -1,6 +1,7 @@
 """Embeddings by the stock `openai` client, from small encoders that llama.cpp really runs."""
 
 import base64
+import concurrent.futures
 
 import numpy
 import openai
@@ -71,6 +72,41 @@ def test_texts_together_are_as_each_alone(client, model):
     likeness = alone @ together.T
     assert numpy.diag(likeness).min() > 0.9999
     assert likeness.argmax(axis=1).tolist() == list(range(6))
+
+
+@pytest.mark.parametrize("model", ["mean", "first", "t5encoder"])
+def test_requests_at_once_get_the_vectors_of_their_own_texts(node, model):
+    # Of one text, of some, and of more than are computed at once.
+    requests = [
+        [f"{TEXTS[(place + text) % 4]} {place} {text}" for text in range(1 + place * place % 40)]
+        for place in range(24)
+    ]
+    # A client is for one thread.
+    clients = [node.client(client_of, node.address) for _ in requests]
+
+    def counted(name):
+        return node.rest.metrics().total(name, model=model, version="1")
+
+    alone = [vectors_of(clients[0], model, texts) for texts in requests]
+    before = counted("martlet_prompt_tokens_total")
+    with concurrent.futures.ThreadPoolExecutor(len(requests)) as pool:
+        for _ in range(3):
+            asked = [
+                pool.submit(vectors_of, client, model, texts)
+                for client, texts in zip(clients, requests, strict=True)
+            ]
+            for answer, expected in zip(asked, alone, strict=True):
+                vectors = answer.result()
+                assert vectors.shape == expected.shape
+                # Sums of other batches are in another order, and some of them of 16 bits.
+                likeness = (vectors * expected).sum(axis=1)
+                assert likeness.min() > 1 - 1e-4
+    tokens = [
+        clients[0].embeddings.create(model=model, input=texts).usage.prompt_tokens
+        for texts in requests
+    ]
+    assert counted("martlet_prompt_tokens_total") - before == 4 * sum(tokens)
+    assert counted("martlet_sequences_running") == counted("martlet_sequences_waiting") == 0
 
 
 def test_numbers_come_as_they_are_asked_for(node, client):

@@ -270,7 +270,7 @@ def test_identical_calls_at_once_ask_a_node_once(martlet):
     with held_grpc_node(7.0) as node:
         gateway = follow(martlet, cached(node))
         join = in_background(*[lambda: ask(gateway)] * 5)
-        assert node.held.acquire(timeout=10)
+        assert node.held.acquire(timeout=60)
         await_until(lambda: cache(gateway)["shared"] == 4, "the others to wait")
         node.release()
         answers = join()
@@ -282,7 +282,7 @@ def test_who_waits_keeps_to_the_deadline_of_the_own_call(martlet):
     with held_grpc_node(7.0) as node:
         gateway = follow(martlet, cached(node))
         join = in_background(lambda: ask(gateway))
-        assert node.held.acquire(timeout=10)
+        assert node.held.acquire(timeout=60)
         with refused(grpc.StatusCode.DEADLINE_EXCEEDED):
             ask(gateway, timeout=0.3)
         node.release()
@@ -299,16 +299,16 @@ def test_who_waits_asks_a_node_where_the_first_gives_up(martlet):
         def give_up():
             request = predict_request("m", {"x": tensor("float", ONE)})
             call = gateway.grpc.prediction.Predict.future(request, timeout=SECONDS)
-            hung_up.wait(10)
+            hung_up.wait(100)
             call.cancel()
             return call.code()
 
         first = in_background(give_up)
-        assert node.held.acquire(timeout=10)
+        assert node.held.acquire(timeout=60)
         other = in_background(lambda: ask(gateway))
         await_until(lambda: cache(gateway)["shared"] == 1, "the other to wait")
         hung_up.set()
-        assert node.held.acquire(timeout=10), "nobody asks the node"
+        assert node.held.acquire(timeout=60), "nobody asks the node"
         node.release()
         assert first() == [grpc.StatusCode.CANCELLED]
         assert other() == [(7.0, None)]

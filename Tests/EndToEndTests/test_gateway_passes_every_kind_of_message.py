@@ -5,11 +5,9 @@ import hashlib
 import json
 import queue
 import socket
-import struct
 import threading
 import time
 
-import hpack
 import numpy as np
 import pytest
 import tritonclient.grpc
@@ -19,6 +17,15 @@ import websockets.sync.server
 from harness.certificates import curl
 from harness.clients import RestClient
 from harness.faults import well_by_its_word
+from harness.floods import (
+    DATA,
+    END_STREAM,
+    ENHANCE_YOUR_CALM,
+    FLOODS,
+    PING,
+    RST_STREAM,
+    Frames,
+)
 from harness.http1 import RawConnection
 from harness.malformed import HOST, LENGTH, MALFORMED, SMUGGLED, request
 from harness.policies import follow, pool
@@ -70,7 +77,7 @@ def test_chunks_pass_up(passing, path):
     pieces = [b"a" * 5, b"b" * 100_000, b"c"]
     with raw_node() as node:
         gateway = passing(node)
-        response = gateway.rest.session.post(gateway.rest.url + path, data=iter(pieces), timeout=9)
+        response = gateway.rest.session.post(gateway.rest.url + path, data=iter(pieces), timeout=60)
         assert response.content == b"good"
         assert node.bodies == [b"".join(pieces)]
         assert "transfer-encoding: chunked" in lines_of(node.heads[0])
@@ -201,7 +208,7 @@ def test_answer_to_a_head_with_a_length_has_no_content(passing):
     with raw_node(answer) as node:
         gateway = passing(node)
         for _ in range(2):
-            response = gateway.rest.session.head(gateway.rest.url + "/x", timeout=5)
+            response = gateway.rest.session.head(gateway.rest.url + "/x", timeout=60)
             assert response.headers["Content-Length"] == "1000"
 
 
@@ -270,7 +277,7 @@ def test_large_request_waits_for_a_slow_node_at_the_client(passing, path):
     going, digests = threading.Event(), []
 
     def answer(node, peer, head):
-        going.wait(20)
+        going.wait(100)
         digest, left = hashlib.sha256(), LARGE
         while left:
             data = peer.read(min(left, MIB))
@@ -298,7 +305,7 @@ def test_large_request_waits_for_a_slow_node_at_the_client(passing, path):
             assert settled(lambda: sent[0]) < LARGE // 2
             assert gateway.resident_bytes() - before < KEPT
             going.set()
-            sender.join(20)
+            sender.join(120)
             assert client.read_response().body == b"good"
         assert digests == [hashlib.sha256(piece * (LARGE // MIB)).digest()]
         assert gateway.resident_bytes() - before < KEPT
@@ -333,7 +340,7 @@ def test_events_come_one_by_one(passing, path, route):
             event = b"data: %d\n\n" % number
             peer.send(b"%x\r\n" % len(event) + event + b"\r\n")
             # The next one comes when this one was read.
-            assert read.acquire(timeout=10)
+            assert read.acquire(timeout=60)
         peer.send(b"0\r\n\r\n")
 
     with raw_node(answer) as node:
@@ -385,7 +392,7 @@ def test_client_that_leaves_a_stream_ends_it_at_the_node(passing):
         gateway = passing(node)
         with gateway.rest.post(STREAM, BODY, stream=True) as response:
             assert next(response.iter_lines(chunk_size=1)) == b"data: 0"
-        assert ended.wait(5)
+        assert ended.wait(100)
 
 
 def test_stream_that_breaks_off_is_not_taken_for_a_whole_one(passing):
@@ -425,7 +432,7 @@ def test_grpc_streams_pass_both_ways_message_by_message(passing, node, route):
             tensor.set_data_from_numpy(np.array([number], np.float32))
             client.async_stream_infer("half_plus_two", [tensor])
             # The next is sent when this one is answered.
-            result, error = answers.get(timeout=5)
+            result, error = answers.get(timeout=60)
             assert error is None, error
             assert result.as_numpy("y").tolist() == [number / 2 + 2]
         client.stop_stream()
@@ -454,7 +461,7 @@ def websocket_node(serve):
             yield f"{host}:{port}"
         finally:
             server.shutdown()
-            thread.join(10)
+            thread.join(120)
 
 
 def echo(connection):
@@ -475,8 +482,8 @@ def test_websockets_echo_through_the_gateway(passing, route):
         with websocket(gateway) as socket_:
             for message in ("text", b"\0\xff", "\N{BIRD}", b"x" * (3 * MIB), ""):
                 socket_.send(message)
-                assert socket_.recv(timeout=10) == message
-            assert socket_.ping().wait(5)
+                assert socket_.recv(timeout=60) == message
+            assert socket_.ping().wait(100)
 
 
 def test_servers_speak_first_over_websockets(passing):
@@ -488,9 +495,9 @@ def test_servers_speak_first_over_websockets(passing):
     with websocket_node(serve) as node:
         gateway = passing(node)
         with websocket(gateway) as socket_:
-            assert [socket_.recv(timeout=10) for _ in range(3)] == ["0", "1", "2"]
+            assert [socket_.recv(timeout=60) for _ in range(3)] == ["0", "1", "2"]
             with pytest.raises(websockets.exceptions.ConnectionClosed) as closed:
-                socket_.recv(timeout=10)
+                socket_.recv(timeout=60)
     assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (4321, "enough")
 
 
@@ -508,7 +515,7 @@ def test_client_that_leaves_a_websocket_ends_it_at_the_node(passing):
         with websocket(gateway) as socket_:
             socket_.send("hello")
             socket_.socket.shutdown(socket.SHUT_RDWR)
-            assert ended.wait(5)
+            assert ended.wait(100)
 
 
 def test_upgrade_that_the_node_refuses_is_a_request_like_others(passing):
@@ -519,7 +526,7 @@ def test_upgrade_that_the_node_refuses_is_a_request_like_others(passing):
         assert refusal.value.response.status_code == 404
         with websocket(gateway) as socket_:
             socket_.send("still")
-            assert socket_.recv(timeout=10) == "still"
+            assert socket_.recv(timeout=60) == "still"
 
 
 def test_idle_websockets_outlast_the_limit_of_a_request(passing):
@@ -528,7 +535,7 @@ def test_idle_websockets_outlast_the_limit_of_a_request(passing):
         with websocket(gateway) as socket_:
             time.sleep(1)
             socket_.send("late")
-            assert socket_.recv(timeout=10) == "late"
+            assert socket_.recv(timeout=60) == "late"
 
 
 # What could be read in two ways
@@ -748,7 +755,7 @@ def test_answer_that_comes_late_is_given_to_nobody(passing):
     def answer(node, peer, head):
         peer.read_body(head)
         if b"/late" in head:
-            late.wait(10)
+            late.wait(100)
             peer.send(POISON)
         else:
             peer.send(GOOD)
@@ -764,144 +771,6 @@ def test_answer_that_comes_late_is_given_to_nobody(passing):
 
 
 # Floods over HTTP/2
-
-DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, CONTINUATION = 0, 1, 3, 4, 6, 7, 9
-END_STREAM, END_HEADERS, ACK = 1, 4, 1
-
-
-class Frames:
-    """HTTP/2 frame by frame, without any rule."""
-
-    def __init__(self, address):
-        self.encoder, self.decoder = hpack.Encoder(), hpack.Decoder()
-        host, port = address.rsplit(":", 1)
-        self.address = address
-        self.socket = socket.create_connection((host, int(port)), timeout=10)
-        self.socket.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
-        self.frame(SETTINGS, 0, 0, b"")
-        self.buffer = b""
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.socket.close()
-
-    def frame(self, kind, flags, stream, payload=b""):
-        self.socket.sendall(framed(kind, flags, stream, payload))
-
-    def block(self, fields):
-        return self.encoder.encode(fields)
-
-    def headers(self, stream, fields, end_stream=True):
-        flags = END_HEADERS | (END_STREAM if end_stream else 0)
-        self.frame(HEADERS, flags, stream, self.block(fields))
-
-    def request(self, path=PREDICT):
-        return [
-            (":method", "POST"),
-            (":scheme", "http"),
-            (":path", path),
-            (":authority", self.address),
-        ]
-
-    def read_frame(self):
-        """Kind, flags, stream and payload of the next frame; `None` when the server has closed."""
-        while len(self.buffer) < 9 or len(self.buffer) < 9 + int.from_bytes(self.buffer[:3], "big"):
-            try:
-                data = self.socket.recv(1 << 16)
-            except ConnectionError:
-                return None
-            if not data:
-                return None
-            self.buffer += data
-        length = int.from_bytes(self.buffer[:3], "big")
-        kind, flags, stream = struct.unpack(">BBI", self.buffer[3:9])
-        payload, self.buffer = self.buffer[9 : 9 + length], self.buffer[9 + length :]
-        return kind, flags, stream & 0x7FFFFFFF, payload
-
-    def read_ending(self, stream):
-        """The status of a stream's answer, or how it ended otherwise."""
-        while frame := self.read_frame():
-            kind, _, its, payload = frame
-            if kind == HEADERS and its == stream:
-                return dict(self.decoder.decode(payload)).get(":status")
-            if kind == RST_STREAM and its == stream:
-                return "reset"
-            if kind == GOAWAY:
-                return "goaway"
-        return "closed"
-
-    def flood(self, pieces):
-        """Sends while it may; the code of the GOAWAY that came, `None` without one."""
-        code = []
-
-        def read():
-            while frame := self.read_frame():
-                if frame[0] == GOAWAY:
-                    code.append(int.from_bytes(frame[3][4:8], "big"))
-
-        reader = threading.Thread(target=read, daemon=True)
-        reader.start()
-        with contextlib.suppress(OSError):
-            for piece in pieces:
-                self.socket.sendall(piece)
-        # A server that bears all of it does not close.
-        reader.join(3)
-        return code[0] if code else None
-
-
-def framed(kind, flags, stream, payload=b""):
-    return len(payload).to_bytes(3, "big") + struct.pack(">BBI", kind, flags, stream) + payload
-
-
-def resets(client):
-    # Without incremental indexing, so that each block says the same.
-    block = client.encoder.encode(client.request(), huffman=False)
-    for number in range(20_000):
-        stream = 2 * number + 1
-        yield framed(HEADERS, END_HEADERS, stream, block) + framed(
-            RST_STREAM, 0, stream, b"\0\0\0\x08"
-        )
-        block = client.encoder.encode(client.request(), huffman=False)
-
-
-def pings(client):
-    for _ in range(200):
-        yield framed(PING, 0, 0, b"12345678") * 500
-
-
-def settings(client):
-    for _ in range(200):
-        yield framed(SETTINGS, 0, 0, b"\0\3\0\0\0\x64") * 500
-
-
-def continuations(client):
-    yield framed(HEADERS, END_STREAM, 1, client.block(client.request()))
-    for number in range(20_000):
-        field = b"\x40\x0ax-bird-%03d\x05swift" % (number % 1000)
-        yield framed(CONTINUATION, 0, 1, field)
-
-
-def empty_continuations(client):
-    yield framed(HEADERS, END_STREAM, 1, client.block(client.request()))
-    for _ in range(20_000):
-        yield framed(CONTINUATION, 0, 1)
-
-
-def empty_data(client):
-    yield framed(HEADERS, END_HEADERS, 1, client.block(client.request()))
-    for _ in range(200):
-        yield framed(DATA, 0, 1) * 100
-
-
-def large_fields(client):
-    yield framed(HEADERS, END_STREAM, 1, client.block(client.request()))
-    for _ in range(200):
-        yield framed(CONTINUATION, 0, 1, b"\x40\x01a\x7f\xff\x7d" + b"b" * 16_000)
-
-
-FLOODS = (resets, pings, settings, continuations, empty_continuations, empty_data, large_fields)
 
 
 @pytest.mark.parametrize("kind", FLOODS)
@@ -929,12 +798,10 @@ def test_floods_end_their_connection_and_nobody_else_notices(martlet, node, kind
         await_until(lambda: answered[0] > count + 2, "others to be answered")
     finally:
         stopping.set()
-        thread.join(20)
+        thread.join(120)
     assert failures == []
-    assert code not in (None, 0), "the flood was borne without a GOAWAY"
-    # By its code (ENHANCE_YOUR_CALM): other faults are no floods.
-    floods = gateway.admin.metrics().total("martlet_http2_floods_total")
-    assert floods == (1 if code == 0xB else 0)
+    assert code == ENHANCE_YOUR_CALM, "the flood was borne, or ended for something else"
+    assert gateway.admin.metrics().total("martlet_http2_floods_total") == 1
     assert gateway.resident_bytes() - before < 64 * MIB
     gateway.assert_unharmed()
 

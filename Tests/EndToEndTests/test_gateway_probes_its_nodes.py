@@ -112,7 +112,7 @@ class Hanging(dict):
         self.event.set()
 
     def get(self, path, default=None):
-        self.event.wait(20)
+        self.event.wait(100)
         return super().get(path, default)
 
 

@@ -160,7 +160,7 @@ def test_node_is_told_the_time_that_is_left_after_another_was_tried(martlet):
         answered = gateway.rest.post(PREDICT, BODY, headers={TIMEOUT: "9000"})
         assert answered.status_code == 200, answered.text
     first, second = told
-    assert 8000 < first <= 9000
+    assert 4000 < first <= 9000
     assert 0 < second <= first - 1000 * LATE
 
 
@@ -180,7 +180,7 @@ def test_node_is_told_the_time_that_is_left_of_a_grpc_call(martlet):
         request = predict_request("half_plus_two", ONE)
         assert y_of(gateway.grpc.prediction.Predict(request, timeout=9.0)) == [1.0]
     first, second = told
-    assert 8 < first <= 9
+    assert 4 < first <= 9
     # Clocks of two processes.
     assert 0 < second <= first - LATE + 0.1
 
@@ -193,7 +193,7 @@ def test_client_of_rest_waits_no_longer_than_it_says(martlet, version):
         begin = time.monotonic()
         code, status, body = curl(version, "-H", f"{TIMEOUT}: 300", "-d", BODY, url)
         assert (code, status) == (0, 504), body
-        assert time.monotonic() - begin < 10
+        assert time.monotonic() - begin < 30
         # A client's impatience says nothing of the node.
         assert gateway.endpoints()[node.address]["healthy"]
         code, status, body = curl(version, "-H", f"{TIMEOUT}: 5s", "-d", BODY, url)

@@ -161,6 +161,57 @@ def test_models_have_quotas_of_tokens_of_their_own(guarded, origin):
     assert chat(gateway.rest, model="large").status_code == 200
 
 
+@pytest.mark.parametrize("kind", ["input", "output"])
+def test_tokens_of_prompts_and_answers_have_quotas_of_a_day(guarded, origin, kind):
+    limit = 2 * USAGE["prompt_tokens" if kind == "input" else "completion_tokens"]
+    gateway = guarded(origin, {"models": {"m": {f"{kind}_tokens_per_day": limit}}})
+    for spending in (1, 2):
+        assert chat(gateway.rest).status_code == 200
+        assert_spent(gateway, kind, spending * limit // 2)
+    refused = chat(gateway.rest)
+    message = assert_openai_error(refused, 429, "rate_limit_error", "rate_limit_exceeded")
+    assert message == f"The quota '{kind}_tokens_per_day' is used up"
+    assert int(refused.headers["Retry-After"]) > 100
+    assert chat(gateway.rest, model="other").status_code == 200
+
+
+def test_versions_and_labels_take_the_route_of_their_model(martlet, origin):
+    answering = {"response": {"set": {"x-route": "small"}}}
+    routes = [
+        {"name": "small", "pool": "main", "match": {"models": ["small"]}, "headers": answering},
+        {"name": "rest", "pool": "main"},
+    ]
+    gateway = follow(martlet, {"pools": [pool("main", origin)], "routes": routes})
+    for model in ("small", "small:1", "small:stable", "small:1:poet"):
+        answer = chat(gateway.rest, model=model)
+        assert (answer.status_code, answer.headers.get("x-route")) == (200, "small"), model
+    for model in ("m", "smaller:1"):
+        answer = chat(gateway.rest, model=model)
+        assert (answer.status_code, answer.headers.get("x-route")) == (200, None), model
+
+
+def test_answers_are_limited_in_length(guarded, origin):
+    route = {"name": "r", "pool": "main", "limits": {"output_tokens_per_request": 40}}
+    small = {"small": {"output_tokens_per_request": 9}}
+    quotas = {"output_tokens_per_request": 50, "models": small}
+    gateway = guarded(origin, quotas, routes=[route])
+    for model, name, value, limit in (
+        ("m", "max_tokens", 41, 40),
+        ("m", "max_completion_tokens", 41, 40),
+        ("small:1", "max_tokens", 10, 9),
+    ):
+        refused = chat(gateway.rest, model=model, **{name: value})
+        message = assert_openai_error(refused, 400, "invalid_request_error", None)
+        assert message.startswith(f"'{name}' is {value}; give a number up to {limit},")
+    assert not [body for path, _, body in origin.requests if path == CHAT]
+    assert chat(gateway.rest, max_tokens=40).status_code == 200
+    assert chat(gateway.rest).status_code == 200
+    assert chat(gateway.rest, stream=True, max_tokens=None).status_code == 200
+    asked = [json.loads(body) for path, _, body in origin.requests if path == CHAT]
+    assert [body["max_tokens"] for body in asked] == [40, 40, 40]
+    assert all(body["messages"] == MESSAGES for body in asked)
+
+
 def test_tokens_are_counted_without_keys_too(martlet, origin):
     gateway = martlet.gateway([origin])
     assert chat(gateway.rest).status_code == 200
@@ -346,7 +397,7 @@ def test_no_chat_is_lost_when_a_node_is_killed(martlet):
     time.sleep(2)
     nodes[0].kill()
     for thread in threads:
-        thread.join(60)
+        thread.join(120)
         assert not thread.is_alive(), "a chat never ended"
     assert results
     assert set(results) == {200}

@@ -89,7 +89,7 @@ def test_nobody_waits_for_copies(martlet):
         for _ in range(5):
             assert gateway.rest.post(PREDICT, BODY).json()["port"] == primary.server_port
         for _ in range(5):
-            assert held.acquire(timeout=5)
+            assert held.acquire(timeout=60)
         assert gateway.admin.metrics().total("martlet_gateway_requests_total", code="200") == 5
 
 
@@ -99,7 +99,7 @@ def test_nobody_waits_for_copies_of_grpc_calls(martlet):
         for _ in range(5):
             assert y_of(gateway.grpc.predict("m", ONE)) == [1.0]
         for _ in range(5):
-            assert other.held.acquire(timeout=5)
+            assert other.held.acquire(timeout=60)
 
 
 @pytest.mark.parametrize("api", ["rest", "grpc"])
@@ -210,7 +210,7 @@ class TwoVersions:
             handler.send(200, b"{}")
             return
         self.held.release()
-        self.release.wait(20)
+        self.release.wait(100)
         handler.send(500, b"{}")
 
 
@@ -221,7 +221,7 @@ def test_copies_take_no_place_of_clients_requests(martlet):
         pools = [pool("main", node, breakers={"requests_max": 2})]
         gateway = follow(martlet, {"pools": pools, "routes": [route]})
         statuses = [gateway.rest.post(PREDICT, BODY).status_code for _ in range(5)]
-        assert versions.held.acquire(timeout=5)
+        assert versions.held.acquire(timeout=60)
         versions.release.set()
         assert statuses == [200] * 5
 
@@ -236,7 +236,7 @@ def test_nodes_are_not_ejected_for_what_copies_ask(martlet):
         for _ in range(8):
             assert gateway.rest.post(PREDICT, BODY).status_code == 200
         for _ in range(8):
-            assert versions.held.acquire(timeout=5)
+            assert versions.held.acquire(timeout=60)
         versions.release.set()
         await_until(lambda: counts(gateway)["compared"] == 8, "all comparisons")
         assert not any(endpoint["ejected"] for endpoint in gateway.endpoints().values())
@@ -268,7 +268,7 @@ def test_no_more_copies_are_under_way_than_allowed(martlet):
         for _ in range(5):
             assert gateway.rest.post(PREDICT, BODY).status_code == 200
         for _ in range(2):
-            assert held.acquire(timeout=5)
+            assert held.acquire(timeout=60)
         await_until(lambda: counts(gateway)["dropped"] == 3, "the others to be dropped")
         assert counts(gateway)["sent"] == 2
         assert outcomes(gateway)["dropped"] == 3
@@ -296,7 +296,7 @@ def test_only_predictions_are_copied(martlet):
         gateway = follow(martlet, shadowed(primary, other))
         for method, path in NOT_PREDICTIONS:
             url = gateway.rest.url + path
-            answer = gateway.rest.session.request(method, url, data="{}", timeout=5)
+            answer = gateway.rest.session.request(method, url, data="{}", timeout=60)
             assert (answer.status_code, answer.text) == (200, "good")
         assert gateway.rest.post(PREDICT, BODY).status_code == 200
         await_until(lambda: any(PREDICT.encode() in head for head in other.heads), "the copy")

@@ -121,7 +121,7 @@ def test_reports_in_trailers_of_grpc_weigh_and_no_client_sees_them(martlet):
         def weighed():
             request = predict_request("m", ONE)
             for _ in range(4):
-                _, call = gateway.grpc.prediction.Predict.with_call(request, timeout=20)
+                _, call = gateway.grpc.prediction.Predict.with_call(request, timeout=60)
                 seen.extend(name for name, _ in call.trailing_metadata())
             return are_about(weights(gateway, nodes), [125, 500])
 
@@ -180,9 +180,9 @@ def test_node_reports_to_those_who_ask(node):
 def test_node_reports_over_grpc_to_those_who_ask(node):
     request = predict_request("half_plus_two", ONE)
     predict = node.grpc.prediction.Predict
-    _, call = predict.with_call(request, timeout=20, metadata=[(REQUEST_FIELD, "TEXT")])
+    _, call = predict.with_call(request, timeout=60, metadata=[(REQUEST_FIELD, "TEXT")])
     assert dict(call.trailing_metadata())[FIELD].startswith("TEXT ")
-    _, call = predict.with_call(request, timeout=20)
+    _, call = predict.with_call(request, timeout=60)
     assert not {FIELD, BINARY_FIELD} & dict(call.trailing_metadata()).keys()
 
 
@@ -200,7 +200,7 @@ def test_node_reports_over_grpc_as_a_message(node, tmp_path):
         capture_output=True,
         text=True,
         check=True,
-        timeout=30,
+        timeout=60,
     ).stdout
     trailers = dict(line.split(": ", 1) for line in told.splitlines() if ": " in line)
     assert trailers["grpc-status"] == "0"
@@ -226,7 +226,7 @@ def kept_busy(node, steps):
         yield
     finally:
         stopping.set()
-        thread.join(20)
+        thread.join(120)
 
 
 def test_node_under_load_is_weighed_less_by_its_answers_alone(martlet, steps_lasting):

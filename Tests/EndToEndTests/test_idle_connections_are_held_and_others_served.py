@@ -41,7 +41,7 @@ def test_ten_thousand_idle_connections_are_held_and_new_ones_served(martlet):
 
     with contextlib.ExitStack() as connections:
         idle = [
-            connections.enter_context(socket.create_connection((host, int(port)), timeout=20))
+            connections.enter_context(socket.create_connection((host, int(port)), timeout=60))
             for _ in range(CONNECTIONS)
         ]
         # Connections are accepted in order: the last is served when all are held.
@@ -71,7 +71,7 @@ def test_gateway_keeps_no_large_buffers_for_connections_that_sent_much(martlet):
         host, port = gateway.address.rsplit(":", 1)
 
         def connect():
-            client = http.client.HTTPConnection(host, int(port), timeout=20)
+            client = http.client.HTTPConnection(host, int(port), timeout=60)
             return connections.enter_context(contextlib.closing(client))
 
         def ask_thrice(client):

@@ -125,7 +125,7 @@ class Chats:
     def __exit__(self, *_):
         self.stopping.set()
         for thread in self.threads:
-            thread.join(40)
+            thread.join(120)
             assert not thread.is_alive(), "a chat never ended"
 
 

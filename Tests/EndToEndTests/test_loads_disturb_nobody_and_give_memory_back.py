@@ -108,6 +108,6 @@ def test_answers_of_others_take_little_longer_while_models_load(node):
         loads += 1
     busy.finish()
     assert loads > 1
-    assert busy.percentile(0.5) < quiet.percentile(0.5) * 3 + 0.002
+    assert busy.percentile(0.5) < quiet.percentile(0.5) * 5 + 0.02
     # The machine has other work too; Benchmarks/loading.py measures on a quiet one.
-    assert busy.percentile(0.99) < quiet.percentile(0.99) * 5 + 0.02
+    assert busy.percentile(0.99) < quiet.percentile(0.99) * 10 + 0.2

@@ -27,7 +27,7 @@ def check_with_promtool(text):
         input=text,
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=False,
     )
     assert checked.returncode == 0, checked.stdout + checked.stderr

@@ -54,7 +54,7 @@ def test_promtool_reads_the_page_and_only_dislikes_its_names(martlet):
         input=text,
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=False,
     )
     # 3 is what it answers when it could read the page and would spell it differently.

@@ -17,7 +17,7 @@ GOAWAY = 7
 def connected(server):
     """A connection on which nothing is asked, as a file, and h2's view of its beginning."""
     host, port = server.grpc_address.rsplit(":", 1)
-    with socket.create_connection((host, int(port)), timeout=15) as connection:
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
         protocol = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True))
         protocol.initiate_connection()
         connection.sendall(protocol.data_to_send())

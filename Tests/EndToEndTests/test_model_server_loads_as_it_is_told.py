@@ -133,7 +133,7 @@ def test_requests_over_rest_that_take_too_long_time_out(server, steps_lasting):
 
 def test_requests_over_grpc_may_take_as_long_as_their_client_allows(server, steps_lasting):
     steps = steps_lasting(1.0)
-    answer = server.grpc.predict("matrix", {"steps": tensor("int32", steps)}, timeout=20)
+    answer = server.grpc.predict("matrix", {"steps": tensor("int32", steps)}, timeout=60)
     assert int(array_of(answer.outputs["done"])) == steps
 
 

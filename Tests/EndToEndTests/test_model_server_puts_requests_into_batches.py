@@ -69,11 +69,11 @@ def ask(server, model, values):
     def over_rest(value):
         with server.client(type(server.rest), server.address).session as session:
             url = f"{server.rest.url}/v1/models/{model}:predict"
-            answer = session.post(url, json={"instances": [value]}, timeout=20)
+            answer = session.post(url, json={"instances": [value]}, timeout=60)
             return answer.json()["predictions"]
 
     def over_grpc(value):
-        answer = server.grpc.predict(model, {"x": tensor("float", [value])}, timeout=20)
+        answer = server.grpc.predict(model, {"x": tensor("float", [value])}, timeout=60)
         return array_of(answer.outputs["y"]).tolist()
 
     with concurrent.futures.ThreadPoolExecutor(len(values)) as pool:

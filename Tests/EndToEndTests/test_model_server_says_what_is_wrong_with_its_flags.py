@@ -27,7 +27,7 @@ def test_version_is_printed_and_nothing_else_is_done(martlet, flags):
 
 def test_name_of_the_program_makes_it_a_model_server(tmp_path):
     shown = subprocess.run(
-        [linked(tmp_path), "--help"], capture_output=True, text=True, timeout=20, check=False
+        [linked(tmp_path), "--help"], capture_output=True, text=True, timeout=60, check=False
     )
     assert shown.returncode == 0, shown.stderr
     assert "--model_config_file_poll_wait_seconds" in shown.stdout

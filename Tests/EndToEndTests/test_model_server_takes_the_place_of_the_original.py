@@ -83,7 +83,7 @@ def test_socket_answers_as_the_port_does(server, folder):
 
 def test_both_ports_answer_over_ipv6_as_over_ipv4(server):
     try:
-        socket.create_connection(("::1", server.rest_port), timeout=5).close()
+        socket.create_connection(("::1", server.rest_port), timeout=60).close()
     except OSError as error:
         if error.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
             pytest.skip("this machine has no IPv6")
@@ -120,7 +120,7 @@ def test_labels_of_the_file_name_versions_in_requests(server, label, version, va
     assert metadata["model_spec"]["version"] == str(version)
     request = predict_request("labelled", {"x": tensor("float", [1.0])})
     request.model_spec.version_label = label
-    answer = server.grpc.prediction.Predict(request, timeout=15)
+    answer = server.grpc.prediction.Predict(request, timeout=60)
     assert array_of(answer.outputs["y"]).tolist() == [value]
     assert answer.model_spec.version.value == version
     assert answer.model_spec.signature_name == "serving_default"
@@ -133,7 +133,7 @@ def test_unknown_label_is_refused_over_both_protocols(server):
     request = predict_request("labelled", {"x": tensor("float", [1.0])})
     request.model_spec.version_label = "nope"
     with refused(grpc.StatusCode.INVALID_ARGUMENT, message):
-        server.grpc.prediction.Predict(request, timeout=15)
+        server.grpc.prediction.Predict(request, timeout=60)
 
 
 def test_pages_of_other_origins_may_call(server):
@@ -162,7 +162,7 @@ def test_promtool_reads_the_metrics(server):
         input=server.rest.get(METRICS).text,
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=False,
     )
     # 3 is what it answers when it could read the page and would spell it differently.
@@ -190,7 +190,7 @@ def test_whoever_reaches_the_port_may_reload(server):
     for name in ("half_plus_two", "latest", "all", "specific", "labelled", "extra"):
         entry = listed.add(name=name, model_platform="tensorflow")
         entry.base_path = str(models.fixture("half_plus_two"))
-    assert server.grpc.models.HandleReloadConfigRequest(request, timeout=15).status.error_code == 0
+    assert server.grpc.models.HandleReloadConfigRequest(request, timeout=60).status.error_code == 0
     assert server.rest.predict("extra", ONE).json() == {"predictions": [2.5]}
 
 
@@ -259,9 +259,9 @@ def test_requests_on_both_ports_are_finished_before_the_server_stops(
     server = tensorflow_model_server(models="matrix")
     steps = steps_lasting(1.5)
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        over_rest = pool.submit(server.rest.predict, "matrix", {"inputs": steps}, timeout=40)
+        over_rest = pool.submit(server.rest.predict, "matrix", {"inputs": steps}, timeout=60)
         over_grpc = pool.submit(
-            server.grpc.predict, "matrix", {"steps": tensor("int32", steps)}, timeout=40
+            server.grpc.predict, "matrix", {"steps": tensor("int32", steps)}, timeout=60
         )
         watcher = server.client(type(server.rest), server.address)
         await_until(

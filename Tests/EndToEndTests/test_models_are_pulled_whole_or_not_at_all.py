@@ -82,7 +82,7 @@ class FileHandler(http.server.BaseHTTPRequestHandler):
         elif self.server.hold is not None:
             self.wfile.write(data[: len(data) // 2])
             self.wfile.flush()
-            self.server.hold.wait(20)
+            self.server.hold.wait(100)
         else:
             self.wfile.write(data)
 
@@ -163,7 +163,7 @@ def test_download_that_was_interrupted_is_continued(martlet, pull, files):
         try:
             await_until(partial.exists, "the download to begin")
             process.send_signal(signal.SIGINT)
-            _, told = process.communicate(timeout=10)
+            _, told = process.communicate(timeout=60)
         finally:
             process.kill()
     assert process.returncode == 130

@@ -67,9 +67,9 @@ def test_logged_classifications_regressions_and_several_tasks_warm_up_too(martle
     bird = example(name=b"swift", wings=2.5)
     stub = logger.grpc.prediction
     tasks = [("legacy_examples", "classify", CLASSIFY), ("legacy_examples", "", REGRESS)]
-    stub.Classify(classify_request("legacy_examples", bird, signature="classify"), timeout=15)
-    stub.Regress(regress_request("legacy_examples", bird, context=bird), timeout=15)
-    stub.MultiInference(inference_request(tasks, bird, bird), timeout=15)
+    stub.Classify(classify_request("legacy_examples", bird, signature="classify"), timeout=60)
+    stub.Regress(regress_request("legacy_examples", bird, context=bird), timeout=60)
+    stub.MultiInference(inference_request(tasks, bird, bird), timeout=60)
     samples = Samples(logger.rest.get(PATH).text)
     assert samples.total(":tensorflow:serving:request_example_count_total") == 4
     logger.stop()

@@ -305,7 +305,7 @@ def test_web_pages_and_forwarded_requests_may_not_unload(node):
         response = requests.post(
             f"http://{node.address}/v2/repository/models/half_plus_two/unload",
             headers={header: "http://example.com"},
-            timeout=10,
+            timeout=60,
         )
         assert response.status_code == 403
         assert "--admin-api" in response.json()["error"]
@@ -341,7 +341,7 @@ def test_gateway_forwards_inference_but_nobody_unloads_through_it(protocol, mart
     ],
 )
 def test_status_of_path(node, method, path, status):
-    response = requests.request(method, f"http://{node.address}{path}", timeout=10)
+    response = requests.request(method, f"http://{node.address}{path}", timeout=60)
     assert response.status_code == status, response.text
     if status != 200:
         assert list(response.json()) == ["error"]
@@ -366,7 +366,7 @@ def test_bad_bodies_are_refused(node, length, body):
         f"http://{node.address}/v2/models/half_plus_two/infer",
         data=body,
         headers=headers,
-        timeout=10,
+        timeout=60,
     )
     assert response.status_code == 400, response.text
     assert list(response.json()) == ["error"]

@@ -212,7 +212,7 @@ def test_versions_labels_and_filters_out_of_bounds_are_refused_over_grpc(node):
         requests[-1].model_spec.version_label = label
     for request in requests:
         with pytest.raises(grpc.RpcError) as refusal:
-            node.grpc.prediction.Predict(request, timeout=20)
+            node.grpc.prediction.Predict(request, timeout=60)
         code = refusal.value.code()
         named = str(request)[-300:]
         assert code in (

@@ -1,5 +1,6 @@
-"""Five hundred poisoned requests among ten thousand good ones to a language model: each good text
-is, byte for byte, what it is without them, each poisoned one is refused, and the process stays."""
+"""Five hundred poisoned requests among ten thousand good ones to a language model, or a tenth of
+both: each good text is, byte for byte, what it is without them, each poisoned one is refused, and
+the process stays."""
 
 import concurrent.futures
 import itertools
@@ -11,9 +12,10 @@ from harness import language_models
 from harness.clients import RestClient
 from harness.language_models import CONTEXT_TOKENS, NAME
 from harness.openai_clients import user
+from harness.scale import scaled
 
-GOOD_REQUESTS = 10_000
-POISONED_REQUESTS = 500
+GOOD_REQUESTS = scaled(10_000, 1_000)
+POISONED_REQUESTS = scaled(500, 50)
 THREADS = 16
 
 CHAT = "/v1/chat/completions"
@@ -74,7 +76,7 @@ def send(address, name):
     path, body = POISON[name]
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     try:
-        return requests.post(f"http://{address}{path}", data=data, timeout=20).status_code
+        return requests.post(f"http://{address}{path}", data=data, timeout=60).status_code
     except requests.ConnectionError:
         return "closed"
 

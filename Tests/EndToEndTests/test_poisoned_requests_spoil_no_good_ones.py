@@ -124,7 +124,7 @@ class Mixer(threading.Thread):
         try:
             # A connection of its own: a refusal may close it.
             return requests.post(
-                self.rest.url + PATH, data=body, headers=headers, timeout=15
+                self.rest.url + PATH, data=body, headers=headers, timeout=60
             ).status_code
         except requests.ConnectionError:
             return "closed"

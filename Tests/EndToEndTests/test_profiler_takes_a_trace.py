@@ -68,7 +68,7 @@ def test_a_recording_holds_no_thread_and_ends_when_told(martlet):
     node = martlet.serve(("half_plus_two",), "--enable-profiler")
     # duration_ms = 60000, session_id = "s", emit_xspace = true.
     request = bytes([0x08, 0xE0, 0xD4, 0x03, 0x32, 1]) + b"s" + bytes([0x48, 1])
-    recording = node.grpc.channel.unary_unary(PROFILE).future(request, timeout=25)
+    recording = node.grpc.channel.unary_unary(PROFILE).future(request, timeout=60)
     node.await_in_flight(1)
     node.rest.predict("half_plus_two", {"instances": [1.0]})
     assert node.rest.get("/healthz/ready").status_code == 200

@@ -61,7 +61,7 @@ class Redis:
 
     def ask(self, command):
         """What the server answers to a command without arguments or with short ones, as it came."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=60) as connection:
             connection.sendall(f"{command}\r\n".encode())
             return connection.recv(1 << 16).decode()
 
@@ -92,7 +92,7 @@ def gateways(martlet, tmp_path, redis):
         key = {"id": "alice", "sha256": digest, "tenant": "imaging", "quotas": quotas}
         file.write_text(json.dumps({"keys": [key]}), encoding="utf-8")
         # Long enough for a machine that is busy with tests.
-        settings = {"addresses": [redis.address], "timeout_seconds": 0.5}
+        settings = {"addresses": [redis.address], "timeout_seconds": 5}
         policy = {
             "access": {"api_keys_file": str(file), "redis": settings},
             "pools": [pool("main", node)],
@@ -114,7 +114,7 @@ def let_in(gateways, seconds, path=PREDICT):
 
     def press(index):
         with contextlib.closing(RestClient(gateways[index].address)) as client:
-            ready.wait(10)
+            ready.wait(100)
             end = time.monotonic() + seconds
             while time.monotonic() < end:
                 answer = ask(client, path)
@@ -167,10 +167,10 @@ def test_what_one_gateway_lets_in_is_gone_at_the_other(gateways, origin):
         assert ask(gateway.rest).status_code == 200
     assert ask(one.rest).status_code == 200
     assert ask(other.rest).status_code == 200
-    time.sleep(1)
+    time.sleep(2)
     # The one that told first has not heard of all, and may let one more in.
     assert [ask(gateway.rest).status_code for gateway in (one, other)].count(200) <= 1
-    time.sleep(1)
+    time.sleep(2)
     assert [ask(gateway.rest).status_code for gateway in (one, other)] == [429, 429]
 
 
@@ -179,11 +179,11 @@ def test_each_model_has_its_own_quota_at_all_gateways(gateways, origin):
     one, other = gateways(origin, {"models": {"*": slow}})
     assert ask(one.rest).status_code == 200
     assert ask(other.rest).status_code == 200
-    time.sleep(1)
+    time.sleep(2)
     assert ask(one.rest, OTHER).status_code == 200
     # The one that told first has not heard of the other, and may let one more in.
     assert [ask(gateway.rest).status_code for gateway in (one, other)].count(200) <= 1
-    time.sleep(1)
+    time.sleep(2)
     assert [ask(gateway.rest).status_code for gateway in (one, other)] == [429, 429]
     assert ask(other.rest, OTHER).status_code == 200
 
@@ -234,7 +234,7 @@ def test_requests_at_once_are_counted_at_all_gateways(gateways):
     release = threading.Event()
 
     def answer(handler, _):
-        release.wait(20)
+        release.wait(100)
         handler.send(200, b"{}")
 
     with stand_in(answer, well_by_its_word()) as node:
@@ -249,11 +249,11 @@ def test_requests_at_once_are_counted_at_all_gateways(gateways):
         for thread in held:
             thread.start()
         await_until(lambda: len(node.requests) == 6, "two more")
-        time.sleep(1)
+        time.sleep(2)
         assert ask(other.rest).status_code == 429
         release.set()
         for thread in waiting + held:
-            thread.join(20)
+            thread.join(120)
             assert not thread.is_alive(), "a request never ended"
         await_until(lambda: ask(one.rest).status_code == 200, "an answer")
 

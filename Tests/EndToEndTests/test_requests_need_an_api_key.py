@@ -27,7 +27,7 @@ def guarded(martlet, key_file):
 
 def predict(node, *metadata):
     request = predict_request("half_plus_two", {"x": tensor("float", [1.0])})
-    return node.grpc.prediction.Predict(request, metadata=metadata, timeout=15)
+    return node.grpc.prediction.Predict(request, metadata=metadata, timeout=60)
 
 
 def test_a_key_opens_rest_and_grpc(guarded):
@@ -53,17 +53,17 @@ def test_without_a_good_key_nothing_is_answered(guarded, headers):
     with refused(grpc.StatusCode.UNAUTHENTICATED):
         predict(guarded, *metadata)
     with refused(grpc.StatusCode.UNAUTHENTICATED):
-        guarded.grpc.channel.unary_unary("/no.Service/Method")(b"", metadata=metadata, timeout=15)
+        guarded.grpc.channel.unary_unary("/no.Service/Method")(b"", metadata=metadata, timeout=60)
 
 
 def test_streams_need_a_key_too_but_for_health(guarded):
     path = "/inference.GRPCInferenceService/ModelStreamInfer"
     stream = guarded.grpc.channel.stream_stream(path)
     # An empty request names no model: it is answered, by a message that says so.
-    assert len(list(stream(iter([b""]), metadata=[("x-api-key", KEY)], timeout=15))) == 1
+    assert len(list(stream(iter([b""]), metadata=[("x-api-key", KEY)], timeout=60))) == 1
     with refused(grpc.StatusCode.UNAUTHENTICATED):
-        list(stream(iter([b""]), timeout=15))
-    watch = guarded.grpc.channel.unary_stream("/grpc.health.v1.Health/Watch")(b"", timeout=15)
+        list(stream(iter([b""]), timeout=60))
+    watch = guarded.grpc.channel.unary_stream("/grpc.health.v1.Health/Watch")(b"", timeout=60)
     assert next(watch)
     watch.cancel()
 
@@ -101,7 +101,7 @@ def test_changed_file_is_read_again_and_keys_are_never_logged(guarded, key_file)
 
 def test_pages_of_other_origins_may_show_keys(martlet, key_file):
     node = martlet.serve(("half_plus_two",), "--cors", "--api-key-file", key_file)
-    answer = node.rest.session.options(node.rest.url + PREDICT, timeout=15)
+    answer = node.rest.session.options(node.rest.url + PREDICT, timeout=60)
     assert answer.status_code == 200
     assert "Authorization" in answer.headers["Access-Control-Allow-Headers"]
 

@@ -158,7 +158,7 @@ def test_predict_with_the_scalar_variables_of_tensorflow_1(node):
 def test_predict_from_a_chunked_body(node):
     chunks = iter([b'{"insta', b'nces": [1.', b"0, 2.0]}"])
     response = node.rest.session.post(
-        f"{node.rest.url}/v1/models/half_plus_two:predict", data=chunks, timeout=10
+        f"{node.rest.url}/v1/models/half_plus_two:predict", data=chunks, timeout=60
     )
     assert response.json() == {"predictions": [2.5, 3.0]}
 

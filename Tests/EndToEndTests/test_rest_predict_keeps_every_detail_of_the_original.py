@@ -140,7 +140,7 @@ def test_rows_and_columns_that_do_not_fit_are_refused(node, body, message):
     ],
 )
 def test_paths_that_mean_nothing_are_refused(node, method, path, code, message):
-    response = node.rest.session.request(method, node.rest.url + path, timeout=10)
+    response = node.rest.session.request(method, node.rest.url + path, timeout=60)
     assert_rest_error(response, code, message)
 
 
@@ -150,7 +150,7 @@ def test_pages_of_other_origins_may_call_when_the_operator_says_so(martlet):
     preflight = node.rest.session.options(
         url + ":predict",
         headers={"Origin": "http://page.example", "Access-Control-Request-Method": "POST"},
-        timeout=10,
+        timeout=60,
     )
     assert (preflight.status_code, preflight.text) == (200, "")
     answers = [

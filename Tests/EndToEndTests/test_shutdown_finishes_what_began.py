@@ -15,7 +15,7 @@ pytestmark = pytest.mark.deadline(60)
 def rest_request(address, steps):
     client = RestClient(address)
     with contextlib.closing(client):
-        response = client.predict("matrix", {"inputs": steps}, timeout=40)
+        response = client.predict("matrix", {"inputs": steps}, timeout=60)
         assert response.status_code == 200, response.text
         return response.json()["outputs"]["done"]
 
@@ -23,7 +23,7 @@ def rest_request(address, steps):
 def grpc_request(address, steps):
     client = GrpcClient(address)
     with contextlib.closing(client):
-        answer = client.predict("matrix", {"steps": tensor("int32", steps)}, timeout=40)
+        answer = client.predict("matrix", {"steps": tensor("int32", steps)}, timeout=60)
         return int(array_of(answer.outputs["done"]))
 
 
@@ -52,7 +52,7 @@ def test_request_stuck_beyond_the_drain_limit_does_not_hold_the_exit(martlet, st
     with contextlib.closing(client):
         request = {"steps": tensor("int32", steps_lasting(25))}
         pool = concurrent.futures.ThreadPoolExecutor(1)
-        stuck = pool.submit(client.predict, "matrix", request, timeout=40)
+        stuck = pool.submit(client.predict, "matrix", request, timeout=60)
         node.await_in_flight(1)
         node.send(signal.SIGTERM)
         assert node.wait(15) == 1
@@ -83,7 +83,7 @@ def test_overload_is_refused_and_passes(martlet, steps_lasting):
 
     def status(_):
         with contextlib.closing(RestClient(node.address)) as client:
-            return client.predict("matrix", {"inputs": steps}, timeout=40).status_code
+            return client.predict("matrix", {"inputs": steps}, timeout=60).status_code
 
     with concurrent.futures.ThreadPoolExecutor(12) as pool:
         codes = list(pool.map(status, range(12)))

@@ -29,7 +29,7 @@ class Admin:
         data = body if isinstance(body, str | None) else json.dumps(body)
         rest = self.node.rest
         return rest.session.request(
-            method, rest.url + MODELS + path, data=data, timeout=30, **options
+            method, rest.url + MODELS + path, data=data, timeout=60, **options
         )
 
     def models(self):

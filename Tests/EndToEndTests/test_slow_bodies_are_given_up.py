@@ -79,7 +79,7 @@ def test_a_drip_is_told_to_hurry_up(server, framing):
             response = connection.read_response()
         assert response.status == 408
         assert "--min-body-bytes-per-second" in json.loads(response.body)["error"]
-        assert 0.9 < time.monotonic() - began < 5
+        assert 0.9 < time.monotonic() - began < 30
         assert response.headers["connection"] == "close"
     assert_unharmed(server)
 
@@ -105,7 +105,7 @@ class Stream:
 
     def __init__(self, address):
         host, port = address.rsplit(":", 1)
-        self.socket = socket.create_connection((host, int(port)), timeout=15)
+        self.socket = socket.create_connection((host, int(port)), timeout=60)
         self.lock = threading.Lock()
         self.protocol = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True))
         self.protocol.initiate_connection()
@@ -141,7 +141,7 @@ def test_a_drip_over_http_2_is_given_up(server):
     with contextlib.closing(stream.socket):
         with dripping(stream.send, [BODY[n : n + 1] for n in range(400)], 0.1):
             assert stream.status() == 408
-        assert 0.9 < time.monotonic() - began < 5
+        assert 0.9 < time.monotonic() - began < 30
     assert_unharmed(server)
 
 

@@ -14,7 +14,7 @@ from harness.serving_api import health_pb2
 from harness.waiting import await_until
 from tritonclient.utils import InferenceServerException
 
-SECONDS = 30
+SECONDS = 90
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 SERVICE_UNKNOWN = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
@@ -192,4 +192,4 @@ def test_watch_does_not_hold_the_drain(martlet):
         assert next(whole).status == NOT_SERVING
         with refused(grpc.StatusCode.UNAVAILABLE):
             next(whole)
-        assert node.wait(10) == 0
+        assert node.wait(100) == 0

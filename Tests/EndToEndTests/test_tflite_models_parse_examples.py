@@ -15,7 +15,7 @@ from harness.examples import (
 )
 from harness.tensors import array_of, tensor
 
-SECONDS = 15
+SECONDS = 60
 MODEL = "examples_tflite"
 
 THREE = example(x=3.0)

@@ -73,3 +73,22 @@ def test_thoughts_of_an_earlier_answer_may_be_sent_back(thinking_node):
     answer = thinking_node.rest.post("/v1/chat/completions", json.dumps(body).encode())
     assert answer.status_code == 200, answer.text
     assert events(answer.content)[-1] == "[DONE]"
+
+
+def test_thoughts_that_are_sent_back_stand_in_the_prompt(thinking_node):
+    def prompt_of(thoughts):
+        messages = [
+            user(QUESTION),
+            {"role": "assistant", "content": "Paris", "reasoning_content": thoughts},
+            user("And of Italy?"),
+        ]
+        body = {"model": NAME, "messages": messages}
+        answer = thinking_node.rest.post("/tokenize", json.dumps(body).encode())
+        assert answer.status_code == 200, answer.text
+        tokens = {"model": NAME, "tokens": answer.json()["tokens"]}
+        answer = thinking_node.rest.post("/detokenize", json.dumps(tokens).encode())
+        assert answer.status_code == 200, answer.text
+        return answer.json()["prompt"]
+
+    assert "<think>\nEasy.\n</think>" in prompt_of("Easy.")
+    assert "</think>" not in prompt_of("")

@@ -55,7 +55,7 @@ def test_random_models_are_answered_within_the_budget(martlet, root):
     def watch():
         with node.client(type(node.rest), node.address).session as session:
             while not done.is_set():
-                page = session.get(f"{node.rest.url}/metrics", timeout=20).text
+                page = session.get(f"{node.rest.url}/metrics", timeout=60).text
                 taken = sum(
                     float(line.rsplit(" ", 1)[1])
                     for line in page.splitlines()
@@ -67,7 +67,7 @@ def test_random_models_are_answered_within_the_budget(martlet, root):
     def ask(name):
         with node.client(type(node.rest), node.address).session as session:
             url = f"{node.rest.url}/v1/models/{name}:predict"
-            return session.post(url, json={"instances": [3.0]}, timeout=40).json()
+            return session.post(url, json={"instances": [3.0]}, timeout=60).json()
 
     chosen = random.Random(7)
     names = [f"m{chosen.randrange(MODELS)}" for _ in range(REQUESTS)]

@@ -193,7 +193,7 @@ def presented(address):
         input="",
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=False,
     ).stdout
     return x509(shown) if "BEGIN CERTIFICATE" in shown else None
@@ -205,7 +205,7 @@ def x509(text):
         input=text,
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=True,
     ).stdout.strip()
 

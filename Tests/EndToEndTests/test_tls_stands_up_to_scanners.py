@@ -311,7 +311,7 @@ def test_no_session_outlives_the_trust_in_its_client(
 
 
 def test_no_session_outlives_the_certificate_of_its_client(for_known_clients, certificates):
-    brief = certificates.brief_client("brief", seconds=6)
+    brief = certificates.brief_client("brief", seconds=12)
     client = Returning(for_known_clients, certificates, brief)
     assert client.ask()[0] == 200
     assert client.ask(client.session)[:2] == (200, True)

@@ -39,7 +39,7 @@ def curl(node, *flags, **options):
         pieces = []
         while piece := os.read(process.stdout.fileno(), 65536):
             pieces.append(piece)
-        assert process.wait(20) == 0, process.stderr.read()
+        assert process.wait(100) == 0, process.stderr.read()
     return pieces
 
 
@@ -102,7 +102,7 @@ def test_many_streams_are_served_at_once(language_node):
             max_tokens=16,
             stream=True,
             stream_options={"include_usage": True},
-            timeout=50,
+            timeout=200,
             extra_body={"ignore_eos": True},
         )
         *chunks, last = stream
@@ -189,7 +189,7 @@ def test_a_drain_lets_streams_finish(own_node):
         own_node.send(signal.SIGTERM)
         http1.await_refusal(own_node.address)
         for stream in streams:
-            *chunks, last = stream.result(25)
+            *chunks, last = stream.result(100)
             assert chunks[-1].choices[0].finish_reason == "length"
             assert last.usage.completion_tokens == 40
     assert own_node.wait() == 0
@@ -202,7 +202,7 @@ def test_an_unload_ends_streams_whole_or_by_an_error(martlet, own_node):
         ended = martlet.run("model", "unload", NAME, "--address", own_node.address)
         assert ended.returncode == 0, ended.stderr
         # Whichever came first: the end of the text, or that of the model.
-        error = stream.exception(25)
+        error = stream.exception(100)
         if error is None:
             assert stream.result()[-1].usage.completion_tokens == 120
         else:

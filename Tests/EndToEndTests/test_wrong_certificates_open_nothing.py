@@ -179,7 +179,7 @@ def test_clients_of_old_versions_do_not_pass(door, authorities, clients, flags):
         input="",
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=False,
     )
     assert "Cipher is (NONE)" in ended.stdout, ended.stdout

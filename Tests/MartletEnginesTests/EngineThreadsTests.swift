@@ -91,7 +91,7 @@ struct EngineThreadsTests {
                 together.wait()
             }
         }
-        for _ in 0..<3 { #expect(arrived.wait(timeout: .now() + 10) == .success) }
+        for _ in 0..<3 { #expect(arrived.wait(timeout: .now() + 120) == .success) }
         for _ in 0..<3 { together.signal() }
         threads.shutDown()
     }

@@ -34,10 +34,12 @@ final class FakeNode: RequestResponder {
         let node = FakeNode()
         let eventLoops = EventLoops(count: 1)
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        var patience = Limits()
+        patience.headerTimeout = .seconds(120)
         let result: Result<Void, any Error>
         do {
             let listener = try await Listener.bind(
-                host: "127.0.0.1", port: 0, responder: node, limits: Limits(),
+                host: "127.0.0.1", port: 0, responder: node, limits: patience,
                 eventLoops: eventLoops, logger: logger)
             let address = UpstreamAddress(host: "127.0.0.1", port: listener.port)
             try await body { condition, report in
@@ -117,7 +119,7 @@ extension TrafficPolicy.Health {
     /// For a machine that is busy besides.
     static var patient: TrafficPolicy.Health {
         var health = TrafficPolicy.Health()
-        health.timeout = .seconds(10)
+        health.timeout = .seconds(120)
         return health
     }
 }

@@ -36,6 +36,17 @@ struct PromptRoutingTests {
 
     /// Where a chat goes, which has ended when this answers.
     private func endpoint(_ body: String?) throws -> UpstreamAddress {
+        let address = try begun(body)
+        directory.state.withLock { state in
+            state.end(address.id, isRetry: false)
+            state.balancer.didEnd(
+                address.id, BalancedAttempt(latency: .seconds(1), hasFailed: false), now: .zero)
+        }
+        return address
+    }
+
+    /// Where a chat goes, which goes on.
+    private func begun(_ body: String?) throws -> UpstreamAddress {
         let decision = Mutex<ForwardingDecision?>(nil)
         policy.decide(plan("POST", "/v1/chat/completions"), body: body.map { Array($0.utf8) }) {
             new in decision.withLock { $0 = new }
@@ -44,13 +55,7 @@ struct PromptRoutingTests {
             Issue.record("not forwarded")
             return UpstreamAddress(host: "none", port: 1)
         }
-        let address = try policy.firstUpstream(plan)
-        directory.state.withLock { state in
-            state.end(address.id, isRetry: false)
-            state.balancer.didEnd(
-                address.id, BalancedAttempt(latency: .seconds(1), hasFailed: false), now: .zero)
-        }
-        return address
+        return try policy.firstUpstream(plan)
     }
 
     private func chat(_ texts: String...) -> String {
@@ -73,6 +78,16 @@ struct PromptRoutingTests {
             let next = try texts.map { try endpoint(chat($0, "and then?")) }
             #expect(next == first)
         }
+    }
+
+    /// Endpoints of a policy file have weights in a unit of their own.
+    @Test func chatsAtOnce_withABeginningOfAll_areSpread() throws {
+        let common = String(repeating: "You are helpful. ", count: 180)
+        let addresses = try (0..<8).map { talk in
+            try begun(chat(common, String(repeating: "\(talk) ", count: 90)))
+        }
+        let atFirst = addresses.count { $0 == addresses[0] }
+        #expect((3...5).contains(atFirst), "\(addresses)")
     }
 
     @Test func bodyThatIsNoPromptOrTooLong_isForwardedAllTheSame() throws {

@@ -8,6 +8,8 @@ public struct EngineChoice: Sendable, Hashable {
         case named
         /// It was right and faster than the reference.
         case faster
+        /// Both run it, as each is faster with another number of clients.
+        case both
         /// The other was right, and not faster.
         case slower
         /// The other gave other answers.

@@ -20,16 +20,21 @@ public enum EngineName: String, Sendable, Hashable, CaseIterable {
 public enum EnginePreference: Sendable, Hashable {
     /// The one that measures best of those that are right.
     case automatic
+    /// The same, but of a language model both engines where each is faster with another number of
+    /// sequences: see ``PairedLanguageModel``.
+    case both
     /// This one.
     case named(EngineName)
 
     /// The names that ``init(text:)`` takes.
-    public static let allNames = ["auto"] + EngineName.allCases.map(\.rawValue)
+    public static let allNames = ["auto", "auto-both"] + EngineName.allCases.map(\.rawValue)
 
     /// Reads a preference as flags and files have it; `nil` for another word.
     public init?(text: String) {
         if text == "auto" {
             self = .automatic
+        } else if text == "auto-both" {
+            self = .both
         } else if let name = EngineName(rawValue: text) {
             self = .named(name)
         } else {
@@ -41,6 +46,7 @@ public enum EnginePreference: Sendable, Hashable {
     public var text: String {
         switch self {
         case .automatic: "auto"
+        case .both: "auto-both"
         case .named(let name): name.rawValue
         }
     }
@@ -56,6 +62,14 @@ public struct EngineSettings: Sendable, Hashable {
     public var preferences: [String: EnginePreference] = [:]
     /// How exactly, by the model's name.
     public var precisions: [String: EnginePrecision] = [:]
+    /// Sequences that clients will have a language model generate at once, where nothing is said
+    /// of the model itself; see ``LanguageModelTrial``.
+    public var concurrency = LanguageModelTrial.usualConcurrency
+    /// The same by the model's name.
+    public var concurrencies: [String: Int] = [:]
+
+    /// What ``concurrency`` may be.
+    public static let concurrencyRange = 1...1_000_000
 
     /// Creates settings.
     public init(
@@ -65,10 +79,20 @@ public struct EngineSettings: Sendable, Hashable {
         self.precision = precision
     }
 
+    /// Which engine runs a model.
+    public func preference(of model: String) -> EnginePreference {
+        preferences[model] ?? preference
+    }
+
+    /// Sequences that clients will have a language model generate at once.
+    public func expectedConcurrency(of model: String) -> Int {
+        concurrencies[model] ?? concurrency
+    }
+
     /// Whether TensorFlow may be asked for.
     public var mayNeedTensorFlow: Bool {
         ([preference] + preferences.values).contains {
-            $0 == .automatic || $0 == .named(.tensorflow)
+            [.automatic, .both, .named(.tensorflow)].contains($0)
         }
     }
 }

@@ -62,6 +62,10 @@ public struct GenerationRequest: Sendable {
     /// must not learn of each other's prompts.
     public var cacheScope: String?
 
+    /// Whether it may wait however many do: a trial's, which are few, and come before any client
+    /// has the model.
+    var isExemptFromQueueLimit = false
+
     /// Creates a request.
     public init(prompt: [TokenID], newTokensMax: Int? = nil) {
         self.prompt = prompt

@@ -10,8 +10,10 @@ enum QuotaUnit: String, Sendable, Hashable, CaseIterable {
     case tokensPerDay = "tokens_per_day"
     /// Tokens of prompts.
     case inputTokensPerMinute = "input_tokens_per_minute"
+    case inputTokensPerDay = "input_tokens_per_day"
     /// Tokens of answers.
     case outputTokensPerMinute = "output_tokens_per_minute"
+    case outputTokensPerDay = "output_tokens_per_day"
 
     /// Whether requests are charged when they are over.
     var isChargedLater: Bool { self != .requests }
@@ -19,7 +21,11 @@ enum QuotaUnit: String, Sendable, Hashable, CaseIterable {
     /// The rate that a limit stands for: in a minute or a day so many come, and no more than those
     /// are ever held.
     fileprivate func rate(of limit: Int) -> TokenRate {
-        let seconds = self == .tokensPerDay ? 86_400.0 : 60
+        let seconds: Double =
+            switch self {
+            case .tokensPerDay, .inputTokensPerDay, .outputTokensPerDay: 86_400
+            case .requests, .tokensPerMinute, .inputTokensPerMinute, .outputTokensPerMinute: 60
+            }
         return TokenRate(perSecond: Double(limit) / seconds, burst: limit)
     }
 
@@ -28,8 +34,8 @@ enum QuotaUnit: String, Sendable, Hashable, CaseIterable {
         switch self {
         case .requests: 0
         case .tokensPerMinute, .tokensPerDay: spend.total
-        case .inputTokensPerMinute: spend.input
-        case .outputTokensPerMinute: spend.output
+        case .inputTokensPerMinute, .inputTokensPerDay: spend.input
+        case .outputTokensPerMinute, .outputTokensPerDay: spend.output
         }
     }
 }
@@ -42,14 +48,21 @@ struct TokenLimits: Sendable, Hashable {
     var perDay: Int?
     /// Of prompts, in a minute.
     var inputPerMinute: Int?
+    /// The same in a day.
+    var inputPerDay: Int?
     /// Of answers, in a minute.
     var outputPerMinute: Int?
+    /// The same in a day.
+    var outputPerDay: Int?
+    /// Of one answer; no quota, but a limit on what a request may ask for.
+    var outputPerRequest: Int?
 
     /// The quotas that a request uses whose answer costs tokens.
     func claims(of owner: String, model: String = "") -> [QuotaClaim] {
         let limits: [(QuotaUnit, Int?)] = [
             (.tokensPerMinute, perMinute), (.tokensPerDay, perDay),
-            (.inputTokensPerMinute, inputPerMinute), (.outputTokensPerMinute, outputPerMinute),
+            (.inputTokensPerMinute, inputPerMinute), (.inputTokensPerDay, inputPerDay),
+            (.outputTokensPerMinute, outputPerMinute), (.outputTokensPerDay, outputPerDay),
         ]
         return limits.compactMap { unit, limit in
             limit.map {

@@ -6,10 +6,12 @@
 ///     blocks of the prompt that it is thought to hold ÷ (1 + commonWeight × joins)
 ///         − inFlightWeight × blocks being computed there
 ///         − recentWeight × blocks given to it lately
+///         − requestTokens in blocks × how many times longer its answer would take there
 ///
-/// with both loads taken relative to what it is said to carry, and a bonus where it has the
-/// request's adapter at hand, and another where the request's session was last. Failures count as
-/// prompts like the one at hand (``FailureDebt``).
+/// with all loads taken relative to what it is said to carry beside the others (``FairShare``), and
+/// a bonus where it has the request's adapter at hand, and another where the request's session was
+/// last. Failures count as prompts like the one at hand (``FailureDebt``). An answer is taken to be
+/// the slower the more requests are in flight, beside the endpoint with the fewest.
 ///
 /// Joins are the prompts that lately matched just as far and then went on otherwise. Nobody does so
 /// at the end of a conversation that goes on, so that its whole past counts and it stays where it
@@ -44,14 +46,6 @@ public struct PrefixAware: Balancer {
         let prompt: PromptBlocks
         let session: UInt64?
         let matched: Int
-    }
-
-    /// The most that an endpoint may have for each unit of its weight, a prompt to come counted.
-    private struct FairShare {
-        /// Blocks given lately.
-        var blocks = 0.0
-        /// Requests in flight.
-        var requests = 0.0
     }
 
     /// How well an endpoint would serve a prompt.
@@ -218,20 +212,32 @@ public struct PrefixAware: Balancer {
         now: Duration
     ) -> [Bid] {
         let bonuses = bonuses(for: prompt, session)
-        let share = fairShare(with: prompt, now: now)
+        let loads = roster.healthy.map { load(of: $0, now: now) }
+        let share = FairShare(of: loads, with: prompt.work, configuration)
         let joins = prefixes.joins(of: prompt.hashes, matches, now: now)
         let worth = 1 / (1 + configuration.commonWeight * joins)
-        return candidates.map { place in
-            let note = roster.notes[place]
-            let recent = note.load.recent(now: now, within: configuration.recentTime)
-            let bonus = bonuses.reduce(0) { $1.holds[note.holder] > 0 ? $0 + $1.worth : $0 }
+        let offers = candidates.map { (place: $0, load: load(of: $0, now: now)) }
+        let leastCrowd = offers.map { share.crowd(of: $0.load) }.min() ?? 1
+        return offers.map { place, load in
+            let (holder, weight) = (roster.notes[place].holder, share.weight(of: load))
+            let bonus = bonuses.reduce(0) { $1.holds[holder] > 0 ? $0 + $1.worth : $0 }
+            let delay = share.crowd(of: load) / leastCrowd - 1
             return Bid(
                 place: place,
-                score: worth * Double(matches[note.holder]) + bonus
-                    - cost(of: prompt, at: place, recent: recent / note.weight, now: now),
-                recent: recent / note.weight,
-                hasRoom: hasRoom(place, for: prompt, recent: recent, share))
+                score: worth * Double(matches[holder]) + bonus
+                    - cost(of: prompt, at: place, load, weight: weight, now: now)
+                    - configuration.blocks(ofTokens: configuration.requestTokens) * delay,
+                recent: load.recent / weight,
+                hasRoom: share.hasRoom(load))
         }
+    }
+
+    private func load(of place: Int, now: Duration) -> FairShare.Load {
+        let note = roster.notes[place]
+        return FairShare.Load(
+            weight: note.weight,
+            recent: note.load.recent(now: now, within: configuration.recentTime),
+            requests: roster.members[place].inFlight)
     }
 
     /// What a request is worth besides its prompt, in blocks, to those holders that are above 0.
@@ -250,42 +256,16 @@ public struct PrefixAware: Balancer {
         return bonuses
     }
 
-    /// Whether a prompt may go to an endpoint that was given so many blocks lately.
-    private func hasRoom(
-        _ place: Int, for prompt: PromptBlocks, recent: Double, _ share: FairShare
-    ) -> Bool {
-        let (inFlight, weight) = (roster.members[place].inFlight, roster.notes[place].weight)
-        // Evenness is no end in itself: where nothing runs, nothing has to wait.
-        guard inFlight > 0 else { return true }
-        let slack = configuration.blocks(ofTokens: configuration.slackTokens)
-        return recent + prompt.work <= share.blocks * weight + slack
-            && Double(inFlight) + 1 <= share.requests * weight + Double(configuration.slackRequests)
-    }
-
-    /// What would be fair with a prompt to come.
-    private func fairShare(with prompt: PromptBlocks, now: Duration) -> FairShare {
-        var sum = FairShare(blocks: prompt.work, requests: 1)
-        var weight = 0.0
-        for place in roster.healthy {
-            let note = roster.notes[place]
-            sum.blocks += note.load.recent(now: now, within: configuration.recentTime)
-            sum.requests += Double(roster.members[place].inFlight)
-            weight += note.weight
-        }
-        guard weight > 0 else { return FairShare() }
-        let factor = configuration.loadFactor / weight
-        return FairShare(blocks: factor * sum.blocks, requests: factor * sum.requests)
-    }
-
-    /// What the load of an endpoint counts, in blocks of a prompt.
+    /// What the work of an endpoint counts, in blocks of a prompt, where it carries `weight` times
+    /// what the mean does.
     private func cost(
-        of prompt: PromptBlocks, at place: Int, recent: Double, now: Duration
+        of prompt: PromptBlocks, at place: Int, _ load: FairShare.Load, weight: Double,
+        now: Duration
     ) -> Double {
-        let note = roster.notes[place]
+        let computed = configuration.inFlightWeight * roster.notes[place].load.inFlight
+        let recent = configuration.recentWeight * load.recent
         // Failures are not weighed down as work is, or a long match would outweigh them.
-        return configuration.inFlightWeight * note.load.inFlight / note.weight
-            + configuration.recentWeight * recent
-            + roster.debt(at: place, now: now) * prompt.work / note.weight
+        return (computed + recent + roster.debt(at: place, now: now) * prompt.work) / weight
     }
 
     /// The place of the highest score among those with room, or among all where none has.

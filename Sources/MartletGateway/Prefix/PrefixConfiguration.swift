@@ -44,11 +44,18 @@ public struct PrefixConfiguration: Sendable, Equatable {
     ///
     /// So that a handful of conversations is not torn apart in the name of evenness.
     public let slackTokens: Int
-    /// Requests in flight that an endpoint may be ahead of `loadFactor` times their mean, 0 or more
-    /// (default 4).
+    /// Requests in flight that an endpoint may be ahead of `loadFactor` times their mean, rounded
+    /// up; 0 or more (default 2).
     ///
     /// What runs takes its part of an endpoint even where nothing of its prompt was to be computed.
     public let slackRequests: Int
+    /// Tokens of a prompt that it is worth to have an answer written in half the time, 0 or more
+    /// (default 32).
+    ///
+    /// Answers that are written at one endpoint share it: each takes (1 + requests in flight
+    /// there) ÷ (1 + requests in flight where they are fewest) times as long. More makes for evener
+    /// use of few endpoints by few clients, and tears more conversations apart.
+    public let requestTokens: Int
     /// Tokens that it is worth to meet an endpoint which has the adapter at hand, 0 or more (default
     /// 1024).
     public let adapterTokens: Int
@@ -78,7 +85,8 @@ public struct PrefixConfiguration: Sendable, Equatable {
         recentTime: Duration = .seconds(60),
         loadFactor: Double = 1.5,
         slackTokens: Int = 8192,
-        slackRequests: Int = 4,
+        slackRequests: Int = 2,
+        requestTokens: Int = 32,
         adapterTokens: Int = 1024,
         adaptersMax: Int = 8,
         sessionTokens: Int = 4096,
@@ -95,6 +103,7 @@ public struct PrefixConfiguration: Sendable, Equatable {
         self.loadFactor = max(Self.factor(loadFactor), 1)
         self.slackTokens = min(max(slackTokens, 0), 1 << 40)
         self.slackRequests = min(max(slackRequests, 0), 1 << 40)
+        self.requestTokens = min(max(requestTokens, 0), 1 << 40)
         self.adapterTokens = min(max(adapterTokens, 0), 1 << 40)
         self.adaptersMax = min(max(adaptersMax, 1), 4096)
         self.sessionTokens = min(max(sessionTokens, 0), 1 << 40)

@@ -35,6 +35,8 @@ extension TrafficPolicy.Pool {
         }
         options.connectTimeout = connectTimeout
         options.idleTimeout = idleTimeout
+        options.pingInterval = pingInterval > .zero ? pingInterval : nil
+        options.pingTimeout = pingTimeout
         options.connectionsMax = breakers.connectionsMax
         options.pendingRequestsMax = breakers.pendingRequestsMax
         options.loadReportInterval =

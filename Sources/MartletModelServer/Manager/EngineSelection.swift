@@ -32,14 +32,15 @@ struct EngineSelection {
         let model = artifact.id.model
         artifact.precision = settings.precisions[model] ?? settings.precision
         let (servable, choice): (any Servable, EngineChoice)
-        switch settings.preferences[model] ?? settings.preference {
+        let preference = settings.preference(of: model)
+        switch preference {
         case .named(let name) where name.loads(artifact.format):
             (servable, choice) = try load(artifact, named: name)
         case .named(let name) where settings.preferences[model] != nil:
             throw ServingError.invalidArgument(
                 "Model \(model) is to be run by \(name.rawValue), which cannot load its format, "
                     + artifact.format.rawValue)
-        case .named, .automatic:
+        case .named, .automatic, .both:
             let reference = try engines.engine(for: artifact.format)
             (servable, choice) =
                 if reference.name == Self.other.rawValue
@@ -48,7 +49,8 @@ struct EngineSelection {
                 {
                     try load(artifact, only: reference)
                 } else if artifact.format == .gguf {
-                    try compareLanguageModel(artifact, with: reference)
+                    try compareLanguageModel(
+                        artifact, with: reference, mayKeepBoth: preference == .both)
                 } else {
                     try compare(artifact, with: reference, given: given)
                 }

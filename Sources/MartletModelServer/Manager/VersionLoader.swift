@@ -104,7 +104,14 @@ public struct VersionLoader: Sendable {
             workingBytes = engine.workingBytes(
                 of: artifact(id, folder: version.path, description))
         }
-        return [fileBytes, workingBytes].saturatingSum
+        let bytes = [fileBytes, workingBytes].saturatingSum
+        return mayTakeTwoEngines(id, folder: version.path) ? [bytes, bytes].saturatingSum : bytes
+    }
+
+    private func mayTakeTwoEngines(_ id: ServableID, folder: String) -> Bool {
+        options.engines.preference(of: id.model) == .both
+            && VersionDescription.isLanguageModel(folder: folder)
+            && (try? engines.engine(named: EngineSelection.other, for: .gguf)) != nil
     }
 
     private func description(of id: ServableID, folder: String) throws -> VersionDescription {

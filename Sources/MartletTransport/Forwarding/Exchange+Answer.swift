@@ -42,6 +42,7 @@ extension Exchange {
         let upstream = current?.upstream
         isAnswered = true
         client?.flush()
+        if let memory = memoryOfAnswer() { client?.keepUntilSent(memory) }
         endAttempt(.answered(httpStatus: httpStatus, grpcStatus: grpcStatus))
         upstream?.didFinish(isReusable: isReusable)
         client?.didFinish(requestEnded: isReusable)

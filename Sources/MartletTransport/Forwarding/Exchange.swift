@@ -198,13 +198,26 @@ final class Exchange<Wire: ForwardingWire> {
         }
     }
 
+    /// What was reserved for an answer that is larger than a socket's queue; `nil` where little was.
+    func memoryOfAnswer() -> KeptMemory? {
+        let bytes = min(reserved, machine.responseBytes)
+        guard bytes > Self.queuedBytes else { return nil }
+        reserved -= bytes
+        return KeptMemory(bytes: bytes, of: forwarder.budget)
+    }
+
+    /// About what a channel takes before it is full.
+    private static var queuedBytes: Int { 64 << 10 }
+
     // MARK: Decisions
 
     func perform(_ action: ExchangeMachine<Wire>.Action) {
         switch action {
         case .sendUpstream(let part): current?.upstream?.send(part)
         case .beginUpstream(let parts):
-            for part in parts { current?.upstream?.send(part) }
+            // One that fails meanwhile gets the rest, not the one that is asked in its place.
+            let upstream = current?.upstream
+            for part in parts { upstream?.send(part) }
         case .decide(let failure, let isReplayable): decide(failure, isReplayable: isReplayable)
         case .abortClient:
             let endpoint = tried.last.map(\.description) ?? "none"

@@ -31,8 +31,17 @@ protocol ExchangeClient<Wire>: AnyObject {
     /// Reads more of the request, or pauses.
     func setReading(_ isReading: Bool)
 
+    /// An answer that was held back was given, of which much may wait for the client: `memory` is
+    /// let go when it has left, or the client has.
+    func keepUntilSent(_ memory: KeptMemory)
+
     /// The response is complete. `requestEnded` tells whether the request was read whole.
     func didFinish(requestEnded: Bool)
+}
+
+extension ExchangeClient {
+    /// Nothing waits for whoever takes all at once.
+    func keepUntilSent(_ memory: KeptMemory) {}
 }
 
 /// The upstream's side of an attempt.

@@ -5,7 +5,8 @@ import NIOCore
 /// An attempt at an upstream that does not speak HTTP/2, for a request that came by it: the same
 /// request and answer by HTTP/1.1.
 ///
-/// Trailers are left out both ways, as RFC 9110, section 6.5.1, lets those do who change versions.
+/// Trailers are passed on where the content in front of them has no length that was told before,
+/// but for those that mean something to one connection or come too late.
 final class HTTP1Bridge: HTTP1Attempt, UpstreamExchange, LoopTurnMember {
     typealias Wire = HTTP2Wire
 
@@ -47,7 +48,7 @@ final class HTTP1Bridge: HTTP1Attempt, UpstreamExchange, LoopTurnMember {
             upstream?.send(.body(bytes))
             upstream?.send(.end(nil))
         case .body(let bytes): if !isUnsayable { upstream?.send(.body(bytes)) }
-        case .end: if !isUnsayable { upstream?.send(.end(nil)) }
+        case .end(let trailers): if !isUnsayable { upstream?.send(.end(trailers?.http1)) }
         }
         turn.add(self)
     }
@@ -110,7 +111,8 @@ final class HTTP1Bridge: HTTP1Attempt, UpstreamExchange, LoopTurnMember {
             guard let head = head.http2 else { return breakOff() }
             exchange?.receive(.whole(head, bytes), attempt: attempt)
         case .body(let bytes): exchange?.receive(.body(bytes), attempt: attempt)
-        case .end: exchange?.receive(.end(nil), attempt: attempt)
+        case .end(let trailers):
+            exchange?.receive(.end(trailers?.http2Trailers), attempt: attempt)
         }
     }
 

@@ -21,6 +21,9 @@ final class HTTP1ForwardingHandler: HTTP1ConnectionHandler {
     private let eventLoop: any EventLoop
     private var bodyBytesMax = 0
     private var clientNames: [ClientName] = []
+    /// The memory of an answer that waits for the client. There is one at most: no further request
+    /// is read before it has left.
+    private var unsent: KeptMemory?
 
     init(
         core: ForwarderCore, pool: HTTP1UpstreamPool, limits: SharedLimits,
@@ -67,10 +70,12 @@ final class HTTP1ForwardingHandler: HTTP1ConnectionHandler {
     override func refuseSlowBody() { refuse(.bodyTooSlow(limits)) }
 
     override func writabilityChanged(_ isWritable: Bool) {
+        if isWritable { unsent = nil }
         exchange?.clientWritabilityChanged(isWritable)
     }
 
     override func abandon() {
+        unsent = nil
         pool.keptHeads.remove(self)
         let closed = exchange
         exchange = nil
@@ -237,6 +242,10 @@ extension HTTP1ForwardingHandler: ExchangeClient {
     func setReading(_ isReading: Bool) {
         isReadingPaused = !isReading
         if isReading { readIfOwed() }
+    }
+
+    func keepUntilSent(_ memory: KeptMemory) {
+        if context?.channel.isWritable == false { unsent = memory }
     }
 
     func didFinish(requestEnded: Bool) {

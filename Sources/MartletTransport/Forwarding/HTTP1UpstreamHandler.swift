@@ -96,8 +96,8 @@ final class HTTP1UpstreamHandler: ChannelDuplexHandler, UpstreamExchange {
 
     /// Writes what was sent to the socket.
     ///
-    /// To write may be to learn that the upstream takes more, or no more, and so to be called again:
-    /// what then comes stands behind what is being written.
+    /// To write may be to learn that the upstream takes more, or no more, and so to be called
+    /// again: what then comes stands behind what is being written.
     func flush() {
         guard !isFlushing else { return }
         isFlushing = true
@@ -113,8 +113,10 @@ final class HTTP1UpstreamHandler: ChannelDuplexHandler, UpstreamExchange {
             } else {
                 context.flush()
             }
-        } while !large.isEmpty || output.readableBytes > 0
+        } while hasOutput
     }
+
+    private var hasOutput: Bool { !large.isEmpty || output.readableBytes > 0 }
 
     func cancel() {
         exchange = nil
@@ -131,6 +133,8 @@ final class HTTP1UpstreamHandler: ChannelDuplexHandler, UpstreamExchange {
     func didFinish(isReusable: Bool) {
         exchange = nil
         setReading(true)
+        // The end of a request may have been sent just before its answer came.
+        if isReusable, hasOutput { flush() }
         guard isOpen, isReusable, !isRetired, reader.isReusable, !reader.hasStrayBytes,
             pool.giveBack(self)
         else {

@@ -20,6 +20,8 @@ final class HTTP2ForwardedRequest {
     private var isReading = true
     /// Bytes that came while the request was not read from; its window waits for them.
     private var heldBytes = 0
+    /// The memory of an answer that waits for the client, which is let go with this request.
+    private var unsent: KeptMemory?
     /// How the body comes, while it does; nil for calls that may be silent.
     private var pace: BodyPace?
 
@@ -264,6 +266,8 @@ extension HTTP2ForwardedRequest: ExchangeClient {
             connection.connection.holdWindow(of: stream)
         }
     }
+
+    func keepUntilSent(_ memory: KeptMemory) { unsent = memory }
 
     func didFinish(requestEnded: Bool) {
         exchange = nil

@@ -2,12 +2,23 @@ import NIOCore
 
 /// What becomes of attempts that waited for a connection which takes none.
 extension HTTP2UpstreamConnection {
+    /// Lets an attempt wait.
+    func wait(_ exchange: Exchange<HTTP2Wire>, attempt: Int) {
+        if waiting.count >= waitingCheck {
+            waiting = CircularBuffer(waiting.filter { $0.exchange.awaits($0.attempt) })
+            waitingCheck = max(64, 2 * waiting.count)
+        }
+        waiting.append((exchange, attempt))
+        watch()
+    }
+
     /// Lets go of attempts that waited.
     ///
     /// Whoever was connected to and did not answer as HTTP/2 begins does not speak it, which says
-    /// nothing else of the upstream; nor does the end of a connection that stood.
+    /// nothing else of the upstream, unless it said nothing at all; nor does the end of a
+    /// connection that stood.
     func failWaiting() {
-        let speaksOther = isEstablished && !connection.hasSettings && !isRetired
+        let speaksOther = isEstablished && !connection.hasSettings && !isRetired && !isSilent
         if speaksOther { upstream.note(speaksHTTP2: false, now: .now()) }
         while let (exchange, attempt) = waiting.popFirst() {
             if speaksOther {

@@ -30,12 +30,12 @@ final class HTTP2UpstreamConnection: HTTP2Endpoint, LoopTurnMember {
     /// Whether bytes of HTTP/2 can have reached the upstream: with TLS, once that is agreed.
     private(set) var isEstablished = false
     private var state = State.connecting
-    private var context: ChannelHandlerContext?
+    private(set) var context: ChannelHandlerContext?
     private var streams = StreamTable<HTTP2UpstreamStream>()
     /// Attempts that wait for the connection, for room among its streams or at its socket.
     var waiting = CircularBuffer<(exchange: Exchange<HTTP2Wire>, attempt: Int)>()
     /// From how many on those are looked through for such as nobody waits for.
-    private var waitingCheck = 64
+    var waitingCheck = 64
     /// Whether the upstream was found to be dead.
     private(set) var isRetired = false
     /// Whether those that waited for the upstream's settings have been dealt with.
@@ -43,6 +43,10 @@ final class HTTP2UpstreamConnection: HTTP2Endpoint, LoopTurnMember {
     /// Whether content is copied before anybody keeps it; see `Channel.isEncrypted`.
     private var copiesContent = false
     private var loadReportTurn: LoadReportTurn
+    var pings: UpstreamPings
+    /// Whether it was given up for saying nothing.
+    var isSilent = false
+    var pingTimer: Scheduled<Void>?
 
     init(
         address: UpstreamAddress, pool: HTTP2UpstreamPool, upstream: SharedUpstream,
@@ -52,6 +56,7 @@ final class HTTP2UpstreamConnection: HTTP2Endpoint, LoopTurnMember {
         self.pool = pool
         self.upstream = upstream
         loadReportTurn = LoadReportTurn(of: upstream)
+        pings = UpstreamPings(upstream.options, now: now)
         connection = HTTP2Connection(role: .client, limits: .upstream, now: now)
     }
 
@@ -59,6 +64,9 @@ final class HTTP2UpstreamConnection: HTTP2Endpoint, LoopTurnMember {
 
     /// Attempts under way or waiting.
     var load: Int { connection.streams.count + waiting.count }
+
+    /// Whether requests are under way.
+    var isBusy: Bool { !streams.isEmpty }
 
     /// Since when nobody uses it; `nil` while somebody does, or it is not there yet.
     private(set) var idleSince: NIODeadline?
@@ -84,14 +92,6 @@ final class HTTP2UpstreamConnection: HTTP2Endpoint, LoopTurnMember {
         case .ending: exchange.failed(.unprocessed, attempt: attempt)
         case .closed: exchange.failed(.connectFailed, attempt: attempt)
         }
-    }
-
-    private func wait(_ exchange: Exchange<HTTP2Wire>, attempt: Int) {
-        if waiting.count >= waitingCheck {
-            waiting = CircularBuffer(waiting.filter { $0.exchange.awaits($0.attempt) })
-            waitingCheck = max(64, 2 * waiting.count)
-        }
-        waiting.append((exchange, attempt))
     }
 
     private func begin(_ exchange: Exchange<HTTP2Wire>, attempt: Int) {
@@ -129,6 +129,7 @@ final class HTTP2UpstreamConnection: HTTP2Endpoint, LoopTurnMember {
         let asks = loadReportTurn.has(attemptAt: stream.start)
         let block = head.block(asksForLoad: asks, timeLeft: stream.timeLeft)
         guard let id = connection.open(block, isHead: head.isHead, isEnd: isEnd) else { return 0 }
+        if streams.isEmpty { pings.begin(now: .now()) }
         streams.insert(stream, for: id)
         endSoon()
         return id
@@ -170,14 +171,16 @@ final class HTTP2UpstreamConnection: HTTP2Endpoint, LoopTurnMember {
         state = .open
         // Content of TLS is copied.
         isEstablished = !copiesContent
+        pings.begin(now: .now())
         beginWaiting()
         endSoon()
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let bytes = unwrapInboundIn(data)
-        connection.receive(
-            copiesContent ? ByteBuffer(buffer: bytes) : bytes, now: context.eventLoop.now)
+        let now = context.eventLoop.now
+        pings.didRead(now: now)
+        connection.receive(copiesContent ? ByteBuffer(buffer: bytes) : bytes, now: now)
         takeEvents()
         endSoon()
     }
@@ -226,6 +229,7 @@ final class HTTP2UpstreamConnection: HTTP2Endpoint, LoopTurnMember {
         case .closed: return
         }
         if connection.hasFailed || isUnused { context.close(promise: nil) }
+        watch()
     }
 
     /// Whether nobody needs the connection, nor will.
@@ -244,15 +248,18 @@ final class HTTP2UpstreamConnection: HTTP2Endpoint, LoopTurnMember {
     private func take(_ event: HTTP2Event) {
         switch event {
         case .answer(let id, let head, let isEnd):
+            pings.didAnswer()
             if let reading = head.loadReport { streams[id]?.report(reading) }
             streams[id]?.receive(.head(head, isEnd: isEnd))
             if isEnd { release(id) }
         case .data(let id, let bytes, let isEnd):
+            pings.didAnswer()
             if bytes.readableBytes > 0 { streams[id]?.receive(bytes) }
             guard isEnd else { return }
             streams[id]?.receive(.end(nil))
             release(id)
         case .trailers(let id, let trailers):
+            pings.didAnswer()
             if let reading = trailers.loadReport { streams[id]?.report(reading) }
             streams[id]?.receive(.end(trailers))
             release(id)
@@ -279,6 +286,8 @@ final class HTTP2UpstreamConnection: HTTP2Endpoint, LoopTurnMember {
     func close() {
         if case .closed = state { return }
         state = .closed
+        pingTimer?.cancel()
+        pingTimer = nil
         pool.remove(self)
         failStreams()
         failWaiting()

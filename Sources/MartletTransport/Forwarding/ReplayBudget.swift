@@ -22,3 +22,18 @@ final class ReplayBudget: Sendable {
         used.wrappingSubtract(bytes, ordering: .relaxed)
     }
 }
+
+/// A part of the budget that is kept until what stands for it has left; given back with its last
+/// reference.
+final class KeptMemory: Sendable {
+    let bytes: Int
+    private let budget: ReplayBudget
+
+    /// Takes over bytes that were reserved.
+    init(bytes: Int, of budget: ReplayBudget) {
+        self.bytes = bytes
+        self.budget = budget
+    }
+
+    deinit { budget.release(bytes) }
+}

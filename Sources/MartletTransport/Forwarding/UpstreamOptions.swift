@@ -19,6 +19,13 @@ public struct UpstreamOptions: Sendable {
     /// Requests of all event loops that wait for a connection.
     public var pendingRequestsMax = Int.max
 
+    /// After how long a silence of an upstream that speaks HTTP/2 it is asked whether it is still
+    /// there, while requests are under way; longer each time that it is. `nil` for never.
+    public var pingInterval: Duration? = .seconds(10)
+
+    /// How long it may take to say so, before its connection is closed.
+    public var pingTimeout: Duration = .seconds(20)
+
     /// How often a request asks for a load report along with its answer; `nil` for never.
     public var loadReportInterval: Duration?
 

@@ -100,12 +100,9 @@ final class GRPCOutbox: Sendable {
         if isToWake { wake() }
     }
 
+    /// At once only where the connection is at work: what comes of it has to leave.
     func setReading(_ isReading: Bool) {
-        guard answers.inEventLoop else {
-            answers.post(.setReading(self, isReading))
-            return
-        }
-        deliver(isReading: isReading)
+        answers.send(.setReading(self, isReading))
     }
 
     // Never at once: the writer may hold a lock that the handler takes.

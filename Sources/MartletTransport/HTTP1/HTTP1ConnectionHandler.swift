@@ -26,13 +26,17 @@ class HTTP1ConnectionHandler: ChannelDuplexHandler, NIOScheduledCallbackHandler 
     private var clock: HTTP1Clock
     private var readBytes = 0
     private var owesRead = false
-    private var isEnding = false
+    /// Whether the last that is to be said was written.
+    final var isEnding = false
     private var isOver = false
     /// Whether content is copied before anybody keeps it; see `Channel.isEncrypted`.
     private var copiesContent = false
     /// What goes out in front of the core's output.
-    private var large: [ByteBuffer] = []
-    private var isFlushing = false
+    final var large: [ByteBuffer] = []
+    /// Whether ``flush()`` is under way.
+    final var isFlushing = false
+    /// Whether something happened while output was being written.
+    final var owesWork = false
     private var timer: NIOScheduledCallback?
     /// When the timer fires; `nil` without one.
     private var firesAt: NIODeadline?
@@ -180,7 +184,15 @@ class HTTP1ConnectionHandler: ChannelDuplexHandler, NIOScheduledCallbackHandler 
     }
 
     /// Goes on as far as there is room, writing all that has come together.
+    ///
+    /// While output is being written that waits: whoever had it written may not be done yet with
+    /// the request that is answered, so the next one must not begin.
     private func endWork() {
+        guard !isFlushing else {
+            isAtWork = false
+            owesWork = true
+            return
+        }
         takeEvents()
         while hasOutput, context != nil {
             flush()
@@ -198,50 +210,6 @@ class HTTP1ConnectionHandler: ChannelDuplexHandler, NIOScheduledCallbackHandler 
         guard owesRead, connection.wantsInput, !isPaused else { return }
         owesRead = false
         context?.read()
-    }
-
-    private var hasOutput: Bool {
-        connection.hasOutput || !large.isEmpty || connection.isClosing && !isEnding
-    }
-
-    /// Puts bytes behind those that wait, and in front of the core's output.
-    final func write(_ bytes: [ByteBuffer]) { large += bytes }
-
-    /// Writes what is there to the socket.
-    ///
-    /// To write may be to learn that the client takes more, or no more, and so to be called again:
-    /// what then comes stands behind what is being written.
-    final func flush() {
-        guard !isFlushing else { return }
-        isFlushing = true
-        defer { isFlushing = false }
-        repeat {
-            guard let context else { return }
-            let first = large
-            large = []
-            let output = connection.takeOutput()
-            for bytes in first { context.write(wrapOutboundOut(bytes), promise: nil) }
-            end(with: output, context)
-        } while hasOutput
-    }
-
-    /// Writes the last of what is there, and closes where that is due.
-    private func end(with output: ByteBuffer?, _ context: ChannelHandlerContext) {
-        guard connection.isClosing, !isEnding else {
-            if let output {
-                context.writeAndFlush(wrapOutboundOut(output), promise: nil)
-            } else {
-                context.flush()
-            }
-            return
-        }
-        isEnding = true
-        let channel = context.channel
-        // Closing on a client that still sends would reset the connection before it has read.
-        let isToLinger = connection.mayBeSending
-        context.writeAndFlush(wrapOutboundOut(output ?? ByteBuffer())).whenComplete { _ in
-            if isToLinger { channel.linger() } else { channel.close(promise: nil) }
-        }
     }
 
     private func endAll() {

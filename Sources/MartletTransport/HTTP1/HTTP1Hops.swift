@@ -23,7 +23,8 @@ enum HTTP1Hops {
         }
     }
 
-    private static func isForOneHop(
+    /// Whether a field is for whoever gets it first, and for nobody behind.
+    static func isForOneHop(
         _ bytes: UnsafeRawBufferPointer, _ name: Range<Int>, keepsUpgrade: Bool
     ) -> Bool {
         switch name.count {

@@ -30,9 +30,8 @@ final class AnswerBox: Sendable {
         self.connection = NIOLoopBoundBox(connection, eventLoop: eventLoop)
     }
 
-    var inEventLoop: Bool { eventLoop.inEventLoop }
-
-    /// Hands the answer to a request over, at once where the connection is at work anyway.
+    /// Hands the answer to a request over, or what else there is to do, at once where the
+    /// connection is at work anyway.
     func send(_ item: Item) {
         if eventLoop.inEventLoop, let connection = connection.value, connection.isAtWork {
             connection.take(item)

@@ -25,6 +25,10 @@ struct FloodMeter {
         /// Windows that are opened by a few bytes while more wait.
         var dribbles = Allowance(burst: 1000, perSecond: 100)
 
+        /// DATA of less than a gRPC message's prefix, and windows that are opened by a few bytes
+        /// while nothing waits, beyond those that come with what is transferred.
+        var tinyFrames = Allowance(burst: 20_000, perSecond: 1000)
+
         /// Streams that we reset because the client broke a rule.
         var streamErrors = Allowance(burst: 200, perSecond: 10)
 
@@ -32,7 +36,8 @@ struct FloodMeter {
         static var none: Allowances {
             let any = Allowance(burst: .max, perSecond: 1)
             return Allowances(
-                resets: any, controls: any, emptyData: any, dribbles: any, streamErrors: any)
+                resets: any, controls: any, emptyData: any, dribbles: any, tinyFrames: any,
+                streamErrors: any)
         }
     }
 
@@ -54,6 +59,10 @@ struct FloodMeter {
             return true
         }
 
+        mutating func earn(_ count: Int) {
+            left += min(count, allowance.burst - left)
+        }
+
         private mutating func refill(now: NIODeadline) {
             let elapsed = max(0, (now - updated).nanoseconds)
             // An hour fills any bucket; more would only overflow.
@@ -69,6 +78,7 @@ struct FloodMeter {
     private var controls: Bucket
     private var emptyData: Bucket
     private var dribbles: Bucket
+    private var tinyFrames: Bucket
     private var streamErrors: Bucket
 
     /// The time of the bytes that are being read.
@@ -80,6 +90,7 @@ struct FloodMeter {
         controls = Bucket(allowances.controls, now: now)
         emptyData = Bucket(allowances.emptyData, now: now)
         dribbles = Bucket(allowances.dribbles, now: now)
+        tinyFrames = Bucket(allowances.tinyFrames, now: now)
         streamErrors = Bucket(allowances.streamErrors, now: now)
     }
 
@@ -98,6 +109,14 @@ struct FloodMeter {
     mutating func didDribble() throws(ConnectionFault) {
         try check(dribbles.take(now: now), .smallWindows, "The window is opened in too small steps")
     }
+
+    mutating func didSendTinyFrame() throws(ConnectionFault) {
+        try check(tinyFrames.take(now: now), .tinyFrames, "Too many frames with next to nothing")
+    }
+
+    /// Content was transferred, with which so many tiny frames may come: the window of a stream and
+    /// of the connection may be opened for each DATA, and large content may end in a small rest.
+    mutating func didTransfer(mayCome count: Int) { tinyFrames.earn(count) }
 
     mutating func didBreakStream() throws(ConnectionFault) {
         try check(streamErrors.take(now: now), .brokenStreams, "Too many streams broke a rule")

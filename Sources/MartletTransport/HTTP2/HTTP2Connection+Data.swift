@@ -25,7 +25,7 @@ extension HTTP2Connection {
         }
         let content = head.length - taken - padding
         let isEnd = head.flags.contains(.endStream)
-        if content == 0, !isEnd { try floods.didSendEmptyData() }
+        try meter(content: content, isEnd: isEnd)
         credit(head.length)
         guard try accept(head, content: content, isEnd: isEnd) else {
             phase = .skip(head.length - taken)
@@ -35,6 +35,17 @@ extension HTTP2Connection {
         consume(head.length - content, on: head.stream, isContent: false)
         phase = .data(
             OpenData(stream: head.stream, left: content, padding: padding, isEnd: isEnd))
+    }
+
+    /// DATA with less than a gRPC message's prefix is hardly ever sent on purpose.
+    private mutating func meter(content: Int, isEnd: Bool) throws(ConnectionFault) {
+        if content >= HTTP2Connection.dribbleBytes { floods.didTransfer(mayCome: 1) }
+        guard !isEnd, content < HTTP2Connection.messagePrefixBytes else { return }
+        if content == 0 {
+            try floods.didSendEmptyData()
+        } else {
+            try floods.didSendTinyFrame()
+        }
     }
 
     /// Whether the content is for anybody.
@@ -157,7 +168,7 @@ extension HTTP2Connection {
             guard sendWindow <= HTTP2Protocol.windowMax else {
                 throw ConnectionFault(.flowControlError, "The window is too large")
             }
-            if !queue.isEmpty, increment < HTTP2Connection.dribbleBytes { try floods.didDribble() }
+            if increment < HTTP2Connection.dribbleBytes { try meterDribble(waits: !queue.isEmpty) }
         } else {
             guard !isIdle(head.stream) else {
                 throw ConnectionFault(.protocolError, "WINDOW_UPDATE of a stream that never began")
@@ -175,15 +186,23 @@ extension HTTP2Connection {
                 return
             }
             streams[head.stream]?.sendWindow = window
-            if stream.pending != nil {
-                if increment < HTTP2Connection.dribbleBytes { try floods.didDribble() }
-                enqueue(head.stream)
+            if increment < HTTP2Connection.dribbleBytes {
+                try meterDribble(waits: stream.pending != nil)
             }
+            if stream.pending != nil { enqueue(head.stream) }
         }
         pump()
     }
 
-    /// Windows that are opened by less, while more waits, are counted.
+    private mutating func meterDribble(waits: Bool) throws(ConnectionFault) {
+        if waits {
+            try floods.didDribble()
+        } else {
+            try floods.didSendTinyFrame()
+        }
+    }
+
+    /// Windows that are opened by less are counted.
     private static var dribbleBytes: Int { 1024 }
 
     // MARK: Settings

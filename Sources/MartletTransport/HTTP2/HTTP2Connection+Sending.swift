@@ -26,7 +26,9 @@ extension HTTP2Connection {
     }
 
     /// Whether anything waits that could be sent when the output has been taken.
-    var hasMoreOutput: Bool { isOpen && sendWindow > 0 && !queue.isEmpty }
+    var hasMoreOutput: Bool {
+        isOpen && !queue.isEmpty && (sendWindow > 0 || queueNeedsNoWindow)
+    }
 
     // MARK: What is sent
 
@@ -60,6 +62,7 @@ extension HTTP2Connection {
         guard let state = streams[stream], state.mayGoOn else { return 0 }
         let prefix = isMessage ? HTTP2Connection.messagePrefixBytes : 0
         let count = prefix + bytes.count
+        guard count > 0 || isEnd else { return 0 }
         let room = min(state.sendWindow, sendWindow, frameBytesMax)
         if isOpen, state.pending == nil, count <= room {
             // All in one frame, which is what most answers are.
@@ -130,6 +133,7 @@ extension HTTP2Connection {
     mutating func enqueue(_ stream: UInt32) {
         guard let state = streams[stream], !state.isQueued, state.canProceed else { return }
         streams[stream]?.isQueued = true
+        if state.pending?.needsNoWindow == true { queueNeedsNoWindow = true }
         // Streams that were reset while they stood in line do not pile up.
         if queue.count > 2 * streams.count + 64 {
             queue = CircularBuffer(queue.filter { streams[$0]?.isQueued == true && $0 != stream })
@@ -150,7 +154,8 @@ extension HTTP2Connection {
             }
             if let sent = sendPending(stream) {
                 stuck = 0
-                if stream != own, sent > 0 || !streams.contains(stream) {
+                // Whoever waits for a head to leave is told of that, too.
+                if stream != own, sent > 0 || streams[stream]?.pending == nil {
                     events.append(.sent(stream, sent))
                 }
                 streams[stream]?.isQueued = false
@@ -160,6 +165,8 @@ extension HTTP2Connection {
                 stuck += 1
             }
         }
+        // All that is left waits for the connection's window.
+        if stuck == queue.count { queueNeedsNoWindow = false }
     }
 
     /// Sends one frame; `nil` when the connection's window does not allow it.
@@ -239,7 +246,7 @@ extension HTTP2Stream {
     /// Whether what waits could be sent if the connection allowed it.
     var canProceed: Bool {
         guard let pending else { return false }
-        return pending.head != nil || pending.data.isEmpty || sendWindow > 0
+        return pending.needsNoWindow || sendWindow > 0
     }
 }
 
@@ -250,4 +257,7 @@ extension PendingOutput {
     }
 
     var isEmpty: Bool { head == nil && data.isEmpty && end == nil }
+
+    /// Whether what comes next is no content, for which alone there are windows.
+    var needsNoWindow: Bool { head != nil || data.isEmpty }
 }

@@ -14,6 +14,7 @@ extension HTTP2Connection {
     /// Writes the head of a DATA frame, and notes where.
     mutating func writeDataHead(_ count: Int, stream: UInt32, isEnd: Bool) {
         lastData = isEnd ? nil : (stream, output.writerIndex)
+        floods.didTransfer(mayCome: 2)
         let flags: FrameFlags = isEnd ? .endStream : []
         writeFrame(FrameHead(length: count, kind: .data, flags: flags, stream: stream))
     }

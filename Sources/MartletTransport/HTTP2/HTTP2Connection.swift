@@ -14,7 +14,8 @@ enum HTTP2Event {
     case reset(UInt32)
     /// The stream is gone, and the server says that it has not looked at its request.
     case unprocessed(UInt32)
-    /// So many bytes that had to wait have left, or the end; then the stream is no more.
+    /// So many bytes of content that had to wait have left. None where that was a head with nothing
+    /// behind it, or the end; then the stream is no more.
     case sent(UInt32, Int)
     /// The server takes no more requests on this connection.
     case goAway
@@ -94,6 +95,8 @@ struct HTTP2Connection {
     var floods: FloodMeter
     /// Streams that may send as soon as the connection may.
     var queue = CircularBuffer<UInt32>()
+    /// Whether some of them may have more to send than content.
+    var queueNeedsNoWindow = false
     var events = CircularBuffer<HTTP2Event>()
 
     /// What the peer has set.

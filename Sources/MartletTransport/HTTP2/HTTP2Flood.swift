@@ -14,6 +14,8 @@ public enum HTTP2Flood: String, Sendable, Hashable, CaseIterable {
     case emptyData = "empty_data"
     /// It opened windows by a few bytes.
     case smallWindows = "small_windows"
+    /// DATA of a few bytes, or windows opened by them while nothing waits.
+    case tinyFrames = "tiny_frames"
     /// It broke rules on stream after stream.
     case brokenStreams = "broken_streams"
     /// A header block, or its list, was too large, or came in too many frames.

@@ -208,7 +208,10 @@ extension HTTP2ServerHandler {
         else { return }
         let (pieces, end) = content.take()
         for piece in pieces { connection.sendData(piece, on: stream) }
-        guard let end else { return }
+        guard let end else {
+            awaitRoom(for: stream, exchange)
+            return
+        }
         exchange.context.cancellation.settle()
         switch end {
         case .complete:
@@ -218,6 +221,14 @@ extension HTTP2ServerHandler {
             exchanges.remove(stream)
             connection.reset(stream, .internalError)
         }
+    }
+
+    /// Sees to it that a client has its time to take content that waits for it, each time that it
+    /// takes some; one that takes nothing may not make us keep it.
+    private func awaitRoom(for stream: UInt32, _ exchange: HTTP2Exchange) {
+        guard case .content = exchange.state else { return }
+        let isHeld = connection.streams[stream]?.pending != nil
+        wake(exchange, at: isHeld ? now + TimeAmount(limits.bodyTimeout) : nil)
     }
 
     /// The whole answer was handed to the core.
@@ -237,6 +248,7 @@ extension HTTP2ServerHandler {
             session.didSend(count)
         } else if case .content = exchange.state {
             sendContent(on: stream)
+            awaitRoom(for: stream, exchange)
         } else if connection.streams.contains(stream) {
             wake(exchange, at: now + TimeAmount(limits.bodyTimeout))
         } else {
@@ -281,7 +293,11 @@ extension HTTP2ServerHandler {
             }
             exchange.context.cancellation.cancel()
         case .streaming(let session): session.expire()
-        case .content: wake(exchange, at: nil)
+        case .content(let content):
+            content.abandon()
+            exchange.context.cancellation.cancel()
+            exchanges.remove(stream)
+            connection.reset(stream, .cancel)
         case .sending:
             exchanges.remove(stream)
             connection.reset(stream, .cancel)

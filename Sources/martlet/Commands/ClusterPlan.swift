@@ -100,8 +100,11 @@ struct ClusterPlan: Sendable, Equatable {
         let drafts = cluster.models.compactMap { model in
             model.draftModel.map { "--draft-model=\(model.name)=\($0)" }
         }
+        let concurrencies = cluster.models.compactMap { model in
+            model.expectedConcurrency.map { "--expected-concurrency=\(model.name)=\($0)" }
+        }
         return ["serve"] + cluster.models.map { "--model=\($0.name)=\($0.path)" }
-            + engines + precisions + targets + drafts
+            + engines + precisions + targets + drafts + concurrencies
             + (cluster.modelRoot.map { ["--model-root=\($0)"] } ?? [])
             + [
                 "--host=\(bind.host)", "--port=\(bind.port)",

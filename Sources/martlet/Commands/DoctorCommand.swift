@@ -21,6 +21,9 @@ struct DoctorCommand: AsyncParsableCommand {
                 martlet doctor -c cluster.yaml
               A node that runs: has it more threads than cores to run them on?
                 martlet doctor --node 127.0.0.1:8500
+              One that wants to know who asks, such as those of a cluster with 'nodes.tls':
+                martlet doctor --node https://127.0.0.1:8501 \\
+                  --cacert ca.pem --cert gateway.pem --key gateway.key
               For a program:
                 martlet doctor --json | jq -r '.checks[] | select(.result != "ok") | .remedy'
 
@@ -56,6 +59,14 @@ struct DoctorCommand: AsyncParsableCommand {
                 + "unless named.", valueName: "file"))
     var cacert: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Certificate that is shown to running nodes that ask for one.", valueName: "file"))
+    var cert: String?
+
+    @Option(help: ArgumentHelp("Private key of --cert, unencrypted.", valueName: "file"))
+    var key: String?
+
     @Flag(help: "Print JSON instead of tables.")
     var json = false
 
@@ -80,6 +91,14 @@ struct DoctorCommand: AsyncParsableCommand {
         guard watchSeconds > 0, watchSeconds <= 600 else {
             throw ValidationError("--watch-seconds is \(watchSeconds); use more than 0, up to 600")
         }
+        guard (cert == nil) == (key == nil) else {
+            throw ValidationError("--cert and --key go together")
+        }
+        guard node.contains(where: \.speaksTLS) || cacert == nil && cert == nil else {
+            throw ValidationError(
+                "--cacert, --cert and --key are for nodes that speak TLS: write --node "
+                    + "https://\(node.first.map(\.description) ?? "HOST:PORT")")
+        }
     }
 
     func run() async throws {
@@ -103,14 +122,23 @@ struct DoctorCommand: AsyncParsableCommand {
         let onlyWatches = !node.isEmpty && command.isEmpty && config == nil
         var report = DoctorReport()
         if !onlyWatches { report.checks = try DoctorExamination(patient: patient).checks() }
-        let key = try apiKeyFile.map(ModelAdminClient.firstKey)
+        let apiKey = try apiKeyFile.map(ModelAdminClient.firstKey)
         for address in node {
-            let tls = address.speaksTLS ? ClientTLS(authorities: cacert.map(PEMSource.file)) : nil
             report.checks += await NodeWatch(
-                address: address, seconds: watchSeconds, key: key, tls: tls
+                address: address, seconds: watchSeconds, key: apiKey,
+                tls: address.speaksTLS ? tls : nil
             ).checks()
         }
         return report
+    }
+
+    /// How nodes that speak TLS are known, and what they are shown.
+    private var tls: ClientTLS {
+        var tls = ClientTLS(authorities: cacert.map(PEMSource.file))
+        if let cert, let key {
+            tls.identity = .init(certificateChain: .file(cert), privateKey: .file(key))
+        }
+        return tls
     }
 
     private var patient: DoctorExamination.Patient {

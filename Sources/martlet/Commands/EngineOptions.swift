@@ -9,7 +9,8 @@ struct EngineOptions: ParsableArguments {
             "Which engine runs models, or the model NAME: "
                 + "\(EnginePreference.allNames.joined(separator: ", ")). 'auto' loads a version in "
                 + "TensorFlow and OpenVINO (GGUF: llama.cpp and OpenVINO GenAI), compares their "
-                + "answers and times, and keeps the better; may be repeated.",
+                + "answers and times, and keeps the better; 'auto-both' keeps both engines of a "
+                + "GGUF model where that is faster; may be repeated.",
             valueName: "[NAME=]engine"))
     var engines: [String] = []
 
@@ -21,6 +22,15 @@ struct EngineOptions: ParsableArguments {
             valueName: "[NAME=]precision"))
     var precisions: [String] = []
 
+    @Option(
+        name: .customLong("expected-concurrency"),
+        help: ArgumentHelp(
+            "Sequences that clients will have language models, or the model NAME, generate at "
+                + "once: 'auto' keeps the engine that is faster with so many (default: "
+                + "\(LanguageModelTrial.usualConcurrency)); may be repeated.",
+            valueName: "[NAME=]n"))
+    var expectedConcurrencies: [String] = []
+
     @Option(help: "Folder with OpenVINO's libraries.")
     var openvinoPath: String?
 
@@ -30,15 +40,21 @@ struct EngineOptions: ParsableArguments {
 
     /// What the flags say.
     var settings: EngineSettings {
-        get throws { try EngineSettings(engines: engines, precisions: precisions) }
+        get throws {
+            try EngineSettings(
+                engines: engines, precisions: precisions,
+                expectedConcurrencies: expectedConcurrencies)
+        }
     }
 }
 
 extension EngineSettings {
-    /// Reads the values of `--engine` and `--precision`.
+    /// Reads the values of `--engine`, `--precision` and `--expected-concurrency`.
     ///
     /// - Throws: `ValidationError` that names the value.
-    init(engines: [String], precisions: [String]) throws {
+    init(
+        engines: [String], precisions: [String], expectedConcurrencies: [String] = []
+    ) throws {
         self.init()
         for text in engines {
             let (model, value) = Self.split(text)
@@ -57,6 +73,16 @@ extension EngineSettings {
                         + EnginePrecision.allCases.map(\.rawValue).joined(separator: ", "))
             }
             if let model { self.precisions[model] = precision } else { self.precision = precision }
+        }
+        for text in expectedConcurrencies {
+            let (model, value) = Self.split(text)
+            let range = Self.concurrencyRange
+            guard let count = Int(value), range.contains(count) else {
+                throw ValidationError(
+                    "--expected-concurrency \(text): '\(value)' is no number of sequences; use "
+                        + "\(range.lowerBound) to \(range.upperBound)")
+            }
+            if let model { concurrencies[model] = count } else { concurrency = count }
         }
     }
 

@@ -41,7 +41,8 @@ struct ClusterConfiguration: Sendable, Equatable {
         var name: String
         /// `path`: the folder of its version folders, relative to the file (required).
         var path: String
-        /// `engine`: `auto`, `tensorflow`, `openvino`, `litert` or `llama` (default `auto`).
+        /// `engine`: `auto`, `auto-both`, `tensorflow`, `openvino`, `litert` or `llama` (default
+        /// `auto`).
         var engine: EnginePreference?
         /// `precision`: `exact` or `fast` (default `exact`).
         var precision: EnginePrecision?
@@ -51,6 +52,9 @@ struct ClusterConfiguration: Sendable, Equatable {
         /// `draft_model`: a GGUF file, or a folder with one, relative to the file: a smaller model
         /// that guesses for this one (default none).
         var draftModel: String?
+        /// `expected_concurrency`: sequences that clients will have a language model generate at
+        /// once, 1 to 1000000: `auto` keeps the engine that is faster with so many (default 8).
+        var expectedConcurrency: Int?
     }
 
     /// The gateway.

@@ -19,6 +19,7 @@ struct ClusterConfigurationReader {
     private static let required = ["name", "path"]
     private static let optional = [
         "engine", "precision", "target_latency_ms_p99", "draft_model",
+        "expected_concurrency",
     ]
 
     /// Creates a reader; paths are relative to the folder.
@@ -135,7 +136,7 @@ struct ClusterConfigurationReader {
         return .init(
             name: name, path: path, engine: engine(section), precision: precision(section),
             targetLatencyMilliseconds: targetLatency(section),
-            draftModel: draftModel(section))
+            draftModel: draftModel(section), expectedConcurrency: expectedConcurrency(section))
     }
 
     /// A file is looked at when it is loaded.
@@ -154,6 +155,14 @@ struct ClusterConfigurationReader {
         let range = BatchingParameters.targetMillisecondsRange
         return section.number(
             key, default: range.lowerBound, in: range, unit: " milliseconds", problems: &problems)
+    }
+
+    private mutating func expectedConcurrency(_ section: ConfigurationSection) -> Int? {
+        let key = "expected_concurrency"
+        guard section[key] != nil else { return nil }
+        let range = EngineSettings.concurrencyRange
+        return section.number(
+            key, default: range.lowerBound, in: range, unit: " sequences", problems: &problems)
     }
 
     private mutating func engine(_ section: ConfigurationSection) -> EnginePreference? {

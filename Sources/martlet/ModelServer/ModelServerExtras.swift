@@ -64,8 +64,9 @@ struct ModelServerExtras: ParsableArguments {
     @Option(
         name: .customLong("engine"),
         help: ArgumentHelp(
-            "Martlet's own: which engine runs models, or the model NAME: auto, tensorflow, "
-                + "openvino, litert, llama; may be repeated.", valueName: "[NAME=]engine"))
+            "Martlet's own: which engine runs models, or the model NAME: auto, auto-both, "
+                + "tensorflow, openvino, litert, llama; may be repeated.",
+            valueName: "[NAME=]engine"))
     var engines: [String] = []
 
     @Option(

@@ -73,7 +73,7 @@ def refusal_of_grpc(address, name):
     client = GrpcClient(address)
     compression = grpc.Compression.Gzip if compressed else grpc.Compression.NoCompression
     try:
-        client.channel.unary_unary(method)(message, timeout=20, compression=compression)
+        client.channel.unary_unary(method)(message, timeout=60, compression=compression)
         return grpc.StatusCode.OK
     except grpc.RpcError as refusal:
         return refusal.code()

@@ -110,7 +110,7 @@ def tls(pair, **settings):
 
 def openssl(*arguments):
     subprocess.run(
-        ["openssl", *map(str, arguments)], check=True, capture_output=True, text=True, timeout=20
+        ["openssl", *map(str, arguments)], check=True, capture_output=True, text=True, timeout=60
     )
 
 
@@ -121,7 +121,7 @@ def curl(*arguments):
         + [str(argument) for argument in arguments],
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=False,
     )
     body, _, status = finished.stdout.rpartition("\n")

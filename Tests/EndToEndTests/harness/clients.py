@@ -20,7 +20,7 @@ from harness.serving_api import (
 )
 from harness.tensors import array_of, tensor
 
-SECONDS = 15
+SECONDS = 60
 
 CHANNEL_OPTIONS = (
     ("grpc.enable_http_proxy", 0),

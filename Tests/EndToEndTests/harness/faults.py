@@ -105,7 +105,7 @@ class Filler:
 
     def __exit__(self, *_):
         self._stopping.set()
-        self._thread.join(30)
+        self._thread.join(120)
         # The channel cancels what still waits.
         self.client.close()
         assert not self._thread.is_alive(), "the filler never ended"

@@ -79,7 +79,7 @@ def held_grpc_node(value=1.0):
         context.add_callback(woken.set)
         held.release()
         if not node.is_released:
-            woken.wait(20)
+            woken.wait(100)
         if not context.is_active():
             cancelled.release()
         return answer_well()

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 
-SECONDS = 15
+SECONDS = 60
 CONFIGURATION = """openssl_conf = start
 [start]
 ssl_conf = tls

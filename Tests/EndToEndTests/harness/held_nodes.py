@@ -18,7 +18,7 @@ def held_node():
 
     def answer(handler, _):
         held.release()
-        release.wait(20)
+        release.wait(100)
         handler.send(200, b"{}")
 
     with stand_in(answer, well_by_its_word()) as server:
@@ -61,7 +61,7 @@ def in_background(*calls):
 
     def join():
         for thread in threads:
-            thread.join(20)
+            thread.join(120)
             assert not thread.is_alive(), "a request never ended"
         return results
 

@@ -16,7 +16,7 @@ class Response:
 class RawConnection:
     """A TCP connection; reads have a time limit, so a server that hangs fails the test."""
 
-    def __init__(self, address, seconds=10.0):
+    def __init__(self, address, seconds=60.0):
         host, port = address.rsplit(":", 1)
         self.socket = socket.create_connection((host, int(port)), timeout=seconds)
         self.buffer = b""
@@ -69,7 +69,7 @@ def refuses_connections(address):
     """Whether a new connection is refused, which is how a server that drains looks from outside."""
     host, port = address.rsplit(":", 1)
     try:
-        socket.create_connection((host, int(port)), timeout=5).close()
+        socket.create_connection((host, int(port)), timeout=60).close()
     except ConnectionRefusedError:
         return True
     except OSError:

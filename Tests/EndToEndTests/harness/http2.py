@@ -31,7 +31,7 @@ def frame(message, compressed=0, length=None):
     return struct.pack(">BI", compressed, len(message) if length is None else length) + message
 
 
-def call(address, path, data, headers=(), end_stream=True, seconds=15.0):
+def call(address, path, data, headers=(), end_stream=True, seconds=60.0):
     """Sends one request of raw bytes and returns how the server ended it."""
     host, port = address.rsplit(":", 1)
     with socket.create_connection((host, int(port)), timeout=seconds) as connection:

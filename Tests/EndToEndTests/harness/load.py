@@ -41,7 +41,7 @@ class Load:
     def __exit__(self, *_):
         self._stopping.set()
         for thread in self._threads:
-            thread.join(30)
+            thread.join(120)
             assert not thread.is_alive(), "a request of the load never ended"
 
     def await_more(self, count=20):

@@ -99,5 +99,5 @@ def why_none():
 def ip(*words):
     """What a command of iproute2 prints."""
     return subprocess.run(
-        ["ip", *words], check=True, capture_output=True, text=True, timeout=20
+        ["ip", *words], check=True, capture_output=True, text=True, timeout=60
     ).stdout

@@ -12,7 +12,7 @@ import time
 from harness.waiting import await_until
 
 # How long a client waits for an answer before it calls the request failed.
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 30.0
 
 PATH = "/v1/models/half_plus_two:predict"
 

@@ -25,12 +25,12 @@ from harness.paths import (
     OPENVINO_GENAI,
     TENSORFLOW,
 )
-from harness.waiting import await_until
+from harness.waiting import PATIENCE, await_until
 
 TOKEN = "MARTLET_TEST_PROCESS"
 
 # How long a process that has nothing left to do may take to exit.
-STOP_SECONDS = 20
+STOP_SECONDS = 20 * PATIENCE
 
 # Every process of the session, for the log tails that a failed test shows.
 STARTED = []
@@ -197,12 +197,12 @@ class Node(Server):
 class Gateway(Server):
     """`martlet gateway`."""
 
-    def __init__(self, name, arguments, directory, ready, **options):
+    def __init__(self, name, arguments, directory, ready, port=0, **options):
         port_file = directory / f"{name}.port"
         admin_port_file = directory / f"{name}.admin-port"
         arguments = [
             "gateway",
-            *("--port", 0, "--port-file", port_file),
+            *("--port", port, "--port-file", port_file),
             *("--admin-port", 0, "--admin-port-file", admin_port_file),
             *arguments,
         ]
@@ -312,7 +312,7 @@ class Launcher:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=seconds,
+            timeout=PATIENCE * seconds,
             cwd=cwd,
             env=process_environment(environment, uuid.uuid4().hex),
             check=False,

@@ -92,7 +92,7 @@ class GrpcBomb:
         for frame in self.frames:
             size = len(frame) - 9
             with self.wider:
-                if not self.wider.wait_for(lambda size=size: self.window >= size, timeout=5):
+                if not self.wider.wait_for(lambda size=size: self.window >= size, timeout=60):
                     return
                 self.window -= size
             connection.sendall(frame)
@@ -147,7 +147,7 @@ def refuse(bomb, address):
 
 def connect(address):
     host, port = address.rsplit(":", 1)
-    connection = socket.create_connection((host, int(port)), timeout=20)
+    connection = socket.create_connection((host, int(port)), timeout=60)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return connection
 

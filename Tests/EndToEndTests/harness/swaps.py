@@ -77,7 +77,7 @@ class LoadThread(threading.Thread):
 
     def stop(self):
         self.stopping.set()
-        self.join(30)
+        self.join(120)
         assert not self.is_alive(), "a request of the load never ended"
 
     def ask_rest(self, number):
@@ -125,5 +125,5 @@ class Swapper:
         entry.name = "half_plus_two"
         entry.base_path = str(self.model)
         entry.model_platform = "tensorflow"
-        self.node.grpc.models.HandleReloadConfigRequest(request, timeout=30)
+        self.node.grpc.models.HandleReloadConfigRequest(request, timeout=60)
         self.reloads += 1

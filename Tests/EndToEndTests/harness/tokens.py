@@ -74,5 +74,5 @@ def key_set(*keys):
 
 def run(*command, given=None):
     return subprocess.run(
-        [str(word) for word in command], input=given, capture_output=True, check=True, timeout=20
+        [str(word) for word in command], input=given, capture_output=True, check=True, timeout=60
     ).stdout

@@ -88,7 +88,7 @@ extension EngineTests {
             #expect(call.name == "weather")
             let arguments = try JSONSerialization.jsonObject(with: Data(call.arguments.utf8))
             #expect(arguments as? [String: String] == ["city": "Oslo"])
-            #expect(message.content.allSatisfy { $0.isWhitespace })
+            #expect(message.content.allSatisfy { $0.isWhitespace } == true)
             for end in text.indices {
                 let part = try chat.read(String(text[..<end]), isPartial: true)
                 #expect(part.calls.count <= 1)

@@ -184,6 +184,22 @@ extension EngineTests {
             #expect(part.thoughts.trimmingCharacters(in: .whitespacesAndNewlines) == "Co")
         }
 
+        @Test(arguments: [true, false])
+        func thoughtsOfAnEarlierAnswer_areGivenToTheTemplate(splitsThoughts: Bool) throws {
+            let chat = try chat(
+                """
+                [{"role": "user", "content": "Paris?"},
+                 {"role": "assistant", "content": "Yes.", "reasoning_content": "Easy enough."},
+                 {"role": "user", "content": "Oslo?"}]
+                """
+            ) {
+                $0.template = Self.thinkingTemplate
+                $0.splitsThoughts = splitsThoughts
+            }
+            #expect(chat.prompt.contains("<think>\nEasy enough.\n</think>"))
+            #expect(chat.prompt.contains("Yes."))
+        }
+
         @Test func toolsThatMayNotBeCalled_areNotShown() throws {
             let chat = try chat {
                 $0.tools = Self.tools

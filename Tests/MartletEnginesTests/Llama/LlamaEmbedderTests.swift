@@ -5,7 +5,7 @@ import Testing
 
 // Among the engines, one after the other: others measure the memory of the process.
 extension EngineTests {
-    @Suite("Language models that make vectors", .serialized, .timeLimit(.minutes(5)))
+    @Suite("Language models that make vectors", .serialized, .timeLimit(.minutes(10)))
     struct LlamaEmbedderTests {
         /// SmolLM2 as an encoder, which its file does not say that it is.
         private func load() throws -> LlamaServable {

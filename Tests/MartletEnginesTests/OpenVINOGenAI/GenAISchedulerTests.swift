@@ -193,6 +193,10 @@ struct GenAISchedulerTests {
         #expect(refusal?.error.code == .resourceExhausted)
         #expect(refusal?.retryAfter != nil)
         #expect(world.scheduler.load.counters.refused == 1)
+        // A trial's requests find room all the same, and take it from nobody else.
+        for _ in 0..<8 { _ = try world.submit { $0.isExemptFromQueueLimit = true } }
+        #expect(world.scheduler.load.waiting == 9)
+        #expect(throws: GenerationRefusal.self) { try world.submit() }
     }
 
     @Test func requestsThatMakeNoSense_areRefused() {

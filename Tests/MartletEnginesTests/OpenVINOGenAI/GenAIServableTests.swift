@@ -34,7 +34,7 @@ private enum GenAIFixture {
 // Among the engines, one after the other: others measure the memory of the process.
 extension EngineTests {
     @Suite(
-        "OpenVINO GenAI", .serialized, .timeLimit(.minutes(5)),
+        "OpenVINO GenAI", .serialized, .timeLimit(.minutes(10)),
         .enabled(
             if: GenAIFixture.isInstalled,
             "OpenVINO GenAI is not installed: run scripts/setup.sh openvino-genai"))
@@ -104,7 +104,9 @@ extension EngineTests {
             let record = try LanguageModelTrial().run(model, against: known)
             // Which is faster depends on the machine.
             #expect(record.agreement >= LanguageModelTrial.leastAgreement)
-            #expect(record.other > 0 && record.reference > 0)
+            for pace in [record.decisive, record.aside] {
+                #expect(pace.other > 0 && pace.reference > 0)
+            }
         }
     }
 

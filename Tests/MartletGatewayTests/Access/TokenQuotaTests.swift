@@ -49,15 +49,21 @@ struct TokenQuotaTests {
 
     @Test func units_countTheirOwn() {
         let spend = TokenSpend(input: 3, output: 4)
-        #expect(QuotaUnit.allCases.map { $0.tokens(of: spend) } == [0, 7, 7, 3, 4])
-        let limits = TokenLimits(perMinute: 60, perDay: 86_400, outputPerMinute: 120)
+        #expect(QuotaUnit.allCases.map { $0.tokens(of: spend) } == [0, 7, 7, 3, 3, 4, 4])
+        let limits = TokenLimits(
+            perMinute: 60, perDay: 86_400, inputPerDay: 43_200, outputPerMinute: 120,
+            outputPerDay: 172_800)
         let claims = limits.claims(of: "alice")
         #expect(
-            claims.map(\.key.unit) == [.tokensPerMinute, .tokensPerDay, .outputTokensPerMinute])
+            claims.map(\.key.unit) == [
+                .tokensPerMinute, .tokensPerDay, .inputTokensPerDay, .outputTokensPerMinute,
+                .outputTokensPerDay,
+            ])
         #expect(
             claims.map(\.limits.rate) == [
                 TokenRate(perSecond: 1, burst: 60), TokenRate(perSecond: 1, burst: 86_400),
-                TokenRate(perSecond: 2, burst: 120),
+                TokenRate(perSecond: 0.5, burst: 43_200), TokenRate(perSecond: 2, burst: 120),
+                TokenRate(perSecond: 2, burst: 172_800),
             ])
     }
 
@@ -154,6 +160,19 @@ struct TokenQuotaTests {
         #expect(wait > 20_000)
     }
 
+    @Test(arguments: ["input", "output"])
+    func tokensOfADay_areCountedForTheirKind(kind: String) throws {
+        let control = try control("{models: {m: {\(kind)_tokens_per_day: 1000}}}")
+        let (input, output) = kind == "input" ? (500, 5000) : (5000, 500)
+        try spend(input, output, control)
+        try spend(input, output, control, at: 60)
+        let refusal = try #require(chat(control, at: 60).refusal)
+        #expect(refusal.error.message == "The quota '\(kind)_tokens_per_day' is used up")
+        #expect(chat(control, "other", at: 60).grant != nil)
+        // One comes in 86.4 s.
+        #expect(chat(control, at: 160).grant != nil)
+    }
+
     @Test func models_haveQuotasOfTheirOwn() throws {
         let control = try control("{models: {\"small*\": {tokens_per_minute: 60}}}")
         try spend(60, 60, control, "small-1")
@@ -161,6 +180,29 @@ struct TokenQuotaTests {
         #expect(chat(control, "small-2").grant != nil)
         try spend(60, 60_000, control, "large")
         #expect(chat(control, "large").grant != nil)
+    }
+
+    @Test func adapterOfAVersion_isCountedForItsModelAndVersion() throws {
+        let credentials = try readCredentials(
+            """
+            keys:
+              - id: alice
+                sha256: \(SecretDigest(of: "secret").hex)
+                tenant: team-a
+                quotas: {models: {small: {concurrent: 5}, "small:1": {concurrent: 3}}}
+            """)
+        let quotas = try #require(credentials.keys.first?.quotas)
+        func limits(_ model: AskedModel) -> [String: Int?] {
+            let found = quotas.limits(of: model).map { ($0.model, $0.limits.concurrent) }
+            return Dictionary(uniqueKeysWithValues: found)
+        }
+        #expect(limits(AskedModel(ofOpenAI: "small:2:poet")) == ["small": 5])
+        #expect(limits(AskedModel(ofOpenAI: "small:1:poet")) == ["small": 5, "small:1": 3])
+        #expect(limits(AskedModel(ofOpenAI: "small:1")) == ["small": 5, "small:1": 3])
+        #expect(limits(AskedModel(ofOpenAI: "small:1:poet", isBaseModel: true)) == ["small:1": 3])
+        // Scopes are not wider for it.
+        let scope = AccessScope(models: [[try #require(GlobPattern("small"))]])
+        #expect(!scope.allows(AskedModel(ofOpenAI: "small:1:poet")))
     }
 
     @Test func predictions_goByNoQuotaOfTokens() throws {
@@ -184,7 +226,7 @@ struct TokenQuotaTests {
 
     @Test func tokens_areToldToOtherGateways() throws {
         var pools = QuotaPools(configuration: .init(), sharing: .init())
-        let claims = TokenLimits(perMinute: 60, outputPerMinute: 60).claims(of: "key:alice")
+        let claims = TokenLimits(perMinute: 60, outputPerDay: 60).claims(of: "key:alice")
         guard case .admitted = pools.take(claims, from: "p", now: .zero) else {
             Issue.record("refused")
             return

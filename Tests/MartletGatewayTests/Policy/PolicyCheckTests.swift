@@ -89,6 +89,10 @@ struct PolicyCheckTests {
             "match: {path_prefix: /v1/models}, timeouts: {per_token_seconds: 1}",
             "timeouts.per_token_seconds: is for chats and completions by OpenAI's API, which "
         ),
+        (
+            "match: {path_exact: /v1/embeddings}, limits: {output_tokens_per_request: 5}",
+            "limits.output_tokens_per_request: is for requests by OpenAI's API that say how long "
+        ),
     ])
     func whatIsForLanguageModels_isRefusedWhereItMeansNothing(route: String, message: String) {
         let found = faults(of: Self.pools + "routes:\n  - {name: r, pool: a, \(route)}")
@@ -99,6 +103,7 @@ struct PolicyCheckTests {
     @Test(arguments: [
         "match: {path_prefix: /v1}, fallbacks: [{model: 's:1'}]",
         "match: {path_exact: /v1/embeddings}, fallbacks: [{pool: b}]",
+        "match: {path_exact: /v1/responses}, limits: {output_tokens_per_request: 5}",
         "match: {models: [m, s]}, fallbacks: [{model: s}, {model: s, pool: b}, {pool: b}]",
         "match: {path_template: '/v1/{kind}/completions'}, timeouts: {first_token_seconds: 1}",
         "timeouts: {total_seconds: 1, first_token_seconds: 2, per_token_seconds: 0.1}",

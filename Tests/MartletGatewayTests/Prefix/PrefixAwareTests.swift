@@ -231,14 +231,15 @@ struct PrefixAwareTests {
         let odd = PrefixConfiguration(
             blockBytes: 0, blocksMax: -1, cacheTokens: .min, blocksNotedMax: .max,
             commonWeight: .nan, inFlightWeight: .nan, recentWeight: -1, recentTime: .zero,
-            loadFactor: .infinity, slackTokens: .max, slackRequests: -1, adapterTokens: -1,
-            adaptersMax: 0, sessionTokens: -1, sessionsMax: 0)
+            loadFactor: .infinity, slackTokens: .max, slackRequests: -1,
+            requestTokens: -1, adapterTokens: -1, adaptersMax: 0, sessionTokens: -1, sessionsMax: 0)
         #expect([odd.sessionTokens, odd.sessionsMax] == [0, 1])
         #expect([odd.blockBytes, odd.blocksMax, odd.cacheTokens] == [16, 1, 1])
         #expect([odd.inFlightWeight, odd.recentWeight, odd.loadFactor] == [0, 0, 1e6])
         #expect([odd.blocksNotedMax, odd.adapterTokens, odd.adaptersMax] == [1 << 24, 0, 1])
         #expect(odd.slackTokens == 1 << 40)
         #expect(odd.commonWeight == 0 && odd.slackRequests == 0)
+        #expect(odd.requestTokens == 0)
         #expect(odd.capacity(ofTokens: .max) == 1 << 24)
     }
 }

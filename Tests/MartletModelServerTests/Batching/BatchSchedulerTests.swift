@@ -221,7 +221,7 @@ struct BatchSchedulerTests {
         // One task of three batches: a thread that takes one has to wake another for the next.
         let task = outcomes.task("a", try BatchTensors.column([1, 2, 3]))
         _ = try pool.submit(PendingTask(task, rows: 3, arrival: .now), to: queue)
-        for _ in 0..<3 { #expect(arrived.wait(timeout: .now() + 10) == .success) }
+        for _ in 0..<3 { #expect(arrived.wait(timeout: .now() + 120) == .success) }
         for _ in 0..<3 { together.signal() }
         pool.shutDown()
         #expect(BatchTensors.numbers(outcomes["a"]) == [2, 4, 6])

@@ -6,7 +6,7 @@ import Testing
 
 @testable import MartletModelServer
 
-@Suite("Journal of loads", .timeLimit(.minutes(5)))
+@Suite("Journal of loads", .timeLimit(.minutes(10)))
 struct LoadJournalTests {
     private let storage: ModelStorage
     private let version: ModelDirectory.Version

@@ -37,7 +37,7 @@ struct InflaterTests {
     func bytes_ofAnyLength_comeBack(coding: ContentCoding, count: Int) throws {
         let bytes = sample(count)
         let result = try inflate([compressed(bytes, coding)], coding)
-        #expect(result.bytes == bytes)
+        #expect(firstDifference(result.bytes, from: bytes) == nil)
         #expect(result.isComplete)
     }
 
@@ -49,7 +49,7 @@ struct InflaterTests {
                 Array(whole[$0..<min($0 + size, whole.count)])
             }
             let result = try inflate(parts + [[]])
-            #expect(result.bytes == bytes, "\(size)")
+            #expect(firstDifference(result.bytes, from: bytes) == nil, "\(size)")
             #expect(result.isComplete, "\(size)")
         }
     }
@@ -70,7 +70,7 @@ struct InflaterTests {
             guard let result = try? inflate([damaged]), result.isComplete else { continue }
             // Time, flags and system of the header mean nothing to us.
             #expect((3..<10).contains(index), "\(index)")
-            #expect(result.bytes == bytes, "\(index)")
+            #expect(firstDifference(result.bytes, from: bytes) == nil, "\(index)")
         }
     }
 

@@ -77,10 +77,10 @@ struct AnswerObserverTests {
             let policy = WatchedPolicy(
                 UpstreamAddress(host: "127.0.0.1", port: server.listener.port))
             let pools = try await UpstreamPools(
-                eventLoops: server.eventLoops, limits: ForwardingLimits())
+                eventLoops: server.eventLoops, limits: .patient)
             let gateway = try await Listener.bind(
                 to: .tcp(host: "127.0.0.1", port: 0), forwardingBy: policy, through: pools,
-                limits: Limits(), eventLoops: server.eventLoops, logger: TestServer.silent)
+                limits: .patient, eventLoops: server.eventLoops, logger: TestServer.silent)
             try await testGracefulShutdown { trigger in
                 async let running: Void = gateway.run()
                 let result: Result<Void, any Error>
@@ -104,7 +104,7 @@ struct AnswerObserverTests {
         })
         try await run(responder) { (client, gateway, witness) async throws in
             let answer = try await client.get(
-                host: "127.0.0.1", port: gateway.port, path: "/", timeout: .seconds(20))
+                host: "127.0.0.1", port: gateway.port, path: "/", timeout: .seconds(120))
             #expect(answer.body == body && witness.seen.bytes == body)
             #expect(witness.seen.statuses == [200] && witness.seen.streams == [true])
         }
@@ -124,7 +124,7 @@ struct AnswerObserverTests {
         })
         try await run(responder) { (client, gateway, witness) async throws in
             let answer = try await client.get(
-                host: "127.0.0.1", port: gateway.port, path: "/", timeout: .seconds(20))
+                host: "127.0.0.1", port: gateway.port, path: "/", timeout: .seconds(120))
             #expect(answer.status == 200 && answer.body == [2])
             #expect(witness.seen.statuses == [503, 200] && witness.seen.bytes == [2])
             #expect(witness.seen.streams == [false, false])

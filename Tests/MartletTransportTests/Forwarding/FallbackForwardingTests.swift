@@ -98,10 +98,10 @@ struct FallbackForwardingTests {
                 UpstreamAddress(host: "127.0.0.1", port: server.listener.port),
                 hasFirst: hasFirst)
             let pools = try await UpstreamPools(
-                eventLoops: server.eventLoops, limits: ForwardingLimits())
+                eventLoops: server.eventLoops, limits: .patient)
             let gateway = try await Listener.bind(
                 to: .tcp(host: "127.0.0.1", port: 0), forwardingBy: policy, through: pools,
-                limits: Limits(), eventLoops: server.eventLoops, logger: TestServer.silent)
+                limits: .patient, eventLoops: server.eventLoops, logger: TestServer.silent)
             try await testGracefulShutdown { trigger in
                 async let running: Void = gateway.run()
                 let result: Result<Void, any Error>
@@ -123,7 +123,7 @@ struct FallbackForwardingTests {
     ) async throws -> HTTPResponse {
         try await client.send(
             ControlRequest(method: "POST", path: path, body: Array(body.utf8)),
-            host: "127.0.0.1", port: gateway.port, timeout: .seconds(20))
+            host: "127.0.0.1", port: gateway.port, timeout: .seconds(120))
     }
 
     @Test func whatNobodyHasRoomFor_isAskedOtherwise() async throws {

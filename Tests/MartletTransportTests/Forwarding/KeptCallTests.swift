@@ -95,10 +95,10 @@ struct KeptCallTests {
             let policy = KeepingPolicy(
                 port: server.listener.port, keptBytes: keptBytes, newBody: newBody)
             let pools = try await UpstreamPools(
-                eventLoops: server.eventLoops, limits: ForwardingLimits())
+                eventLoops: server.eventLoops, limits: .patient)
             let listener = try await Listener.bind(
                 to: .tcp(host: "127.0.0.1", port: 0), forwardingBy: policy, through: pools,
-                limits: Limits(), eventLoops: server.eventLoops, logger: TestServer.silent)
+                limits: .patient, eventLoops: server.eventLoops, logger: TestServer.silent)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await listener.run() }
                 let client = try await HTTP2Client.connect(

@@ -90,7 +90,7 @@ struct LoadReportForwardingTests {
         try await ControlClient(eventLoops: server.eventLoops).send(
             ControlRequest(
                 path: "/", headers: HeaderFields(fields.map { (name: $0.0, value: $0.1) })),
-            host: "127.0.0.1", port: server.listener.port, timeout: .seconds(20))
+            host: "127.0.0.1", port: server.listener.port, timeout: .seconds(120))
     }
 
     // MARK: Gateways
@@ -103,7 +103,7 @@ struct LoadReportForwardingTests {
                     let answer = try await client.send(
                         // Whoever asks the gateway is told nothing, and changes nothing.
                         ControlRequest(path: "/", headers: [LoadReport.requestHeaderName: "TEXT"]),
-                        host: "127.0.0.1", port: gateway.port, timeout: .seconds(20))
+                        host: "127.0.0.1", port: gateway.port, timeout: .seconds(120))
                     #expect(answer.status == 200)
                     #expect(answer.headers.first(LoadReport.headerName) == nil)
                 }
@@ -140,7 +140,7 @@ struct LoadReportForwardingTests {
         try await TestServer.run(responder) { (server) async throws in
             try await throughGateway(to: server) { (gateway, policy) async throws in
                 let answer = try await ControlClient(eventLoops: server.eventLoops).get(
-                    host: "127.0.0.1", port: gateway.port, path: "/", timeout: .seconds(20))
+                    host: "127.0.0.1", port: gateway.port, path: "/", timeout: .seconds(120))
                 #expect(answer.status == 200)
                 guard case .malformed = policy.readings.first else {
                     Issue.record("\(policy.readings)")
@@ -157,14 +157,14 @@ struct LoadReportForwardingTests {
     ) async throws {
         let address = UpstreamAddress(host: "127.0.0.1", port: server.listener.port)
         let pools = try await UpstreamPools(
-            eventLoops: server.eventLoops, limits: ForwardingLimits())
+            eventLoops: server.eventLoops, limits: .patient)
         var options = UpstreamOptions()
         options.loadReportInterval = .seconds(3600)
         pools.setOptions(options, for: address)
         let policy = LoadPolicy(address)
         let gateway = try await Listener.bind(
             to: .tcp(host: "127.0.0.1", port: 0), forwardingBy: policy, through: pools,
-            limits: Limits(), eventLoops: server.eventLoops, logger: TestServer.silent)
+            limits: .patient, eventLoops: server.eventLoops, logger: TestServer.silent)
         try await testGracefulShutdown { trigger in
             async let running: Void = gateway.run()
             let result: Result<Void, any Error>
@@ -190,11 +190,11 @@ struct LoadReportForwardingTests {
             }, loadReport: report)
         try await TestServer.run(responder) { (server) async throws in
             let pools = try await UpstreamPools(
-                eventLoops: server.eventLoops, limits: ForwardingLimits())
+                eventLoops: server.eventLoops, limits: .patient)
             let address = UpstreamAddress(host: "127.0.0.1", port: server.listener.port)
             for _ in 0..<20 {
                 let outcome = await pools.probeLoad(
-                    of: address, path: "/load", timeout: .seconds(20))
+                    of: address, path: "/load", timeout: .seconds(120))
                 #expect(outcome == .report(report))
             }
         }
@@ -205,9 +205,9 @@ struct LoadReportForwardingTests {
     @Test func probe_ofAServerThatDoesNotReport_isSilent() async throws {
         try await TestServer.run { (server) async throws in
             let pools = try await UpstreamPools(
-                eventLoops: server.eventLoops, limits: ForwardingLimits())
+                eventLoops: server.eventLoops, limits: .patient)
             let address = UpstreamAddress(host: "127.0.0.1", port: server.listener.port)
-            let outcome = await pools.probeLoad(of: address, path: "/", timeout: .seconds(20))
+            let outcome = await pools.probeLoad(of: address, path: "/", timeout: .seconds(120))
             #expect(outcome == .silent)
         }
     }
@@ -217,14 +217,14 @@ struct LoadReportForwardingTests {
         let responder = TestResponder(http: { _, reply in replies.withLock { $0.append(reply) } })
         try await TestServer.run(responder) { (server) async throws in
             let pools = try await UpstreamPools(
-                eventLoops: server.eventLoops, limits: ForwardingLimits())
+                eventLoops: server.eventLoops, limits: .patient)
             let address = UpstreamAddress(host: "127.0.0.1", port: server.listener.port)
             let held = await pools.probeLoad(of: address, path: "/", timeout: .milliseconds(50))
             #expect(held == .failed)
             // Port 1 needs privileges nobody uses here.
             let closed = UpstreamAddress(host: "127.0.0.1", port: 1)
             for path in ["/", "no path"] {
-                let outcome = await pools.probeLoad(of: closed, path: path, timeout: .seconds(20))
+                let outcome = await pools.probeLoad(of: closed, path: path, timeout: .seconds(120))
                 #expect(outcome == .failed)
             }
             replies.withLock { $0 = [] }

@@ -15,18 +15,18 @@ struct RetiredUpstreamTests {
                 .bind(host: "127.0.0.1", port: 0).get()
             let silentPort = try #require(silent.localAddress?.port)
             let pools = try await UpstreamPools(
-                eventLoops: server.eventLoops, limits: ForwardingLimits())
+                eventLoops: server.eventLoops, limits: .patient)
             let policy = RetiringPolicy(
                 first: UpstreamAddress(host: "127.0.0.1", port: silentPort),
                 next: UpstreamAddress(host: "127.0.0.1", port: server.listener.port), pools: pools)
             let gateway = try await Listener.bind(
                 to: .tcp(host: "127.0.0.1", port: 0), forwardingBy: policy, through: pools,
-                limits: Limits(), eventLoops: server.eventLoops, logger: TestServer.silent)
+                limits: .patient, eventLoops: server.eventLoops, logger: TestServer.silent)
             try await testGracefulShutdown { trigger in
                 async let running: Void = gateway.run()
                 let client = ControlClient(eventLoops: server.eventLoops)
                 let answer = try await client.get(
-                    host: "127.0.0.1", port: gateway.port, path: "/", timeout: .seconds(20))
+                    host: "127.0.0.1", port: gateway.port, path: "/", timeout: .seconds(120))
                 #expect(answer.status == 200)
                 #expect(policy.failures == [.upstreamLost])
                 trigger.triggerGracefulShutdown()

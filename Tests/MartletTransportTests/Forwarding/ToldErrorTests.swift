@@ -47,10 +47,10 @@ struct ToldErrorTests {
     ) async throws {
         try await TestServer.run { (server) async throws in
             let pools = try await UpstreamPools(
-                eventLoops: server.eventLoops, limits: ForwardingLimits())
+                eventLoops: server.eventLoops, limits: .patient)
             let gateway = try await Listener.bind(
                 to: .tcp(host: "127.0.0.1", port: 0), forwardingBy: RefusingPolicy(),
-                through: pools, limits: Limits(), eventLoops: server.eventLoops,
+                through: pools, limits: .patient, eventLoops: server.eventLoops,
                 logger: TestServer.silent)
             try await testGracefulShutdown { trigger in
                 async let running: Void = gateway.run()
@@ -71,17 +71,17 @@ struct ToldErrorTests {
         try await run { (server, gateway) async throws in
             let client = ControlClient(eventLoops: server.eventLoops)
             let own = try await client.get(
-                host: "127.0.0.1", port: gateway.port, path: "/own", timeout: .seconds(20))
+                host: "127.0.0.1", port: gateway.port, path: "/own", timeout: .seconds(120))
             #expect(own.status == 429 && own.headers.first("retry-after") == "7")
             #expect(own.body == Array("429 Too many".utf8))
             #expect(own.headers.first("content-type") == "application/json")
             let usual = try await client.get(
-                host: "127.0.0.1", port: gateway.port, path: "/usual", timeout: .seconds(20))
+                host: "127.0.0.1", port: gateway.port, path: "/usual", timeout: .seconds(120))
             #expect(usual.status == 429 && usual.body == errorBody("Too many"))
             let long = try await client.send(
                 ControlRequest(
                     method: "POST", path: "/own", body: Array(repeating: 0x20, count: 11)),
-                host: "127.0.0.1", port: gateway.port, timeout: .seconds(20))
+                host: "127.0.0.1", port: gateway.port, timeout: .seconds(120))
             #expect(long.status == 413 && long.body.starts(with: Array("413 ".utf8)))
         }
     }

@@ -11,7 +11,8 @@ struct FloodTests {
     private static var limits: HTTP2Limits {
         var limits = HTTP2Limits()
         limits.floods = FloodMeter.Allowances(
-            resets: one, controls: one, emptyData: one, dribbles: one, streamErrors: one)
+            resets: one, controls: one, emptyData: one, dribbles: one, tinyFrames: one,
+            streamErrors: one)
         limits.unreadControlFrames = 5
         limits.headerBlockBytes = 20_000
         limits.continuations = 8
@@ -28,6 +29,8 @@ struct FloodTests {
         ("unknown frames", { _ in .frame(0x33, 0) }),
         ("SETTINGS", { _ in .settings() }),
         ("empty DATA", { [.headers($0), .data($0, [])] }),
+        ("DATA of a byte", { $0 == 1 ? [.headers(1), .data(1, [1])] : .data(1, [1]) }),
+        ("windows that nothing waits for", { _ in .window(0, 1) }),
         ("padding alone", { [.headers($0), .frame(0, 8, stream: $0, [0])] }),
         ("malformed requests", { .headers($0, [(":method", "GET")], end: true) }),
         (
@@ -56,6 +59,7 @@ struct FloodTests {
         (.resets, { [.headers($0), .reset($0)] }),
         (.controlFrames, { _ in .ping() }),
         (.emptyData, { [.headers($0), .data($0, [])] }),
+        (.tinyFrames, { _ in .window(0, 1) }),
         (.brokenStreams, { .headers($0, [(":method", "GET")], end: true) }),
         (.settings, { _ in .settings([(UInt16, UInt32)](repeating: (4, 1), count: 65)) }),
     ]
@@ -91,6 +95,16 @@ struct FloodTests {
         dialogue.receive([.headers(1), .data(1, [UInt8](repeating: 1, count: 100), end: true)])
         for _ in 0..<11 { dialogue.receive(.window(1, 1)) }
         #expect(dialogue.sent.last == "GOAWAY 1 enhanceYourCalm")
+    }
+
+    @Test func windows_mayBeOpenedForEachAnswer() {
+        var dialogue = HTTP2Dialogue.begun(limits: FloodTests.limits)
+        for number in 0..<30 as Range<UInt32> {
+            let stream = 2 * number + 1
+            dialogue.receive([.headers(stream), .data(stream, [1, 2, 3, 4, 5], end: true)])
+            dialogue.receive([.window(0, 5), .window(0, 5)])
+        }
+        #expect(!dialogue.connection.hasFailed, "\(dialogue.sent)")
     }
 
     @Test func blockThatNeverEnds_endsTheConnection() {

@@ -184,6 +184,28 @@ struct ContentStreamingTests {
         #expect(!(await streamer.isCancelled()))
     }
 
+    @Test func http2_clientThatTakesNothing_isGivenUp() async throws {
+        let streamer = Streamer()
+        var limits = Limits.patient
+        limits.bodyTimeout = .milliseconds(200)
+        try await TestServer.run(streamer.responder(), limits: limits) { server in
+            let client = try await HTTP2Client.connect(to: server)
+            let stream = try await client.open(HeaderSamples.post, end: true)
+            let writer = try await streamer.next()
+            try await stream.setReading(false)
+            // More than the client's window takes; the rest waits for it.
+            _ = writer.write([UInt8](repeating: 7, count: 4 << 20))
+            #expect(await streamer.isCancelled())
+            #expect(writer.write([1]) == .ended)
+            // The others of its connection go on.
+            let other = try await client.open(HeaderSamples.post, end: true)
+            try await streamer.next().finish()
+            await other.readToEnd()
+            #expect(other.hasEnded)
+            await client.close()
+        }
+    }
+
     @Test func http2_streamsAndResets() async throws {
         let streamer = Streamer()
         try await TestServer.run(streamer.responder()) { server in

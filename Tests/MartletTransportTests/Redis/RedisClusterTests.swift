@@ -128,7 +128,7 @@ struct RedisClusterTests {
     @Test func masterThatIsKilled_isReplacedByItsReplica_andTheOthersServeOn() async throws {
         try await RedisCluster.run { cluster, bench in
             let client = try bench.client([cluster.members[0].address], isCluster: true) {
-                $0.commandTimeout = .seconds(2)
+                $0.commandTimeout = .seconds(20)
                 $0.restMin = .milliseconds(20)
                 $0.restMax = .milliseconds(200)
             }

@@ -28,7 +28,7 @@ func output(of program: String, _ arguments: [String]) throws -> String {
 func eventually(
     _ condition: () async throws -> Bool, sourceLocation: SourceLocation = #_sourceLocation
 ) async throws {
-    for _ in 0..<3000 {
+    for _ in 0..<9000 {
         if try await condition() { return }
         try await Task.sleep(for: .milliseconds(10))
     }

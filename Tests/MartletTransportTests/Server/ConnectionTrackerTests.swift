@@ -29,7 +29,7 @@ struct ConnectionTrackerTests {
     }
 
     private func waitUntil(_ condition: () -> Bool) async throws {
-        for _ in 0..<5000 where !condition() { try await Task.sleep(for: .milliseconds(1)) }
+        for _ in 0..<60_000 where !condition() { try await Task.sleep(for: .milliseconds(1)) }
         try #require(condition())
     }
 

@@ -33,7 +33,7 @@ struct IdleConnectionsTests {
     }
 
     @Test func connectionBeyondTheLimit_isClosedAndOneIsTakenAgainWhenAnotherLeaves() async throws {
-        var limits = Limits()
+        var limits = Limits.patient
         limits.connections = 3
         try await TestServer.run(limits: limits) { (server) async throws in
             let held = try await open(3, server)

@@ -51,6 +51,8 @@ final class FixedPolicy: ForwardingPolicy {
 
 /// A gateway before a server, and a client of the gateway.
 struct TestGateway: Sendable {
+    /// Its door, for clients of other kinds.
+    let front: TestServer
     let client: HTTP2Client
     let policy: FixedPolicy
     let pools: UpstreamPools
@@ -58,7 +60,7 @@ struct TestGateway: Sendable {
     /// Runs `body` beside both; `ports` are those of upstreams to be tried before the server.
     static func run(
         _ responder: TestResponder = TestResponder(), plan: ForwardingPlan? = nil,
-        limits: Limits = Limits(), upstreamLimits: Limits = Limits(), portsBefore ports: [Int] = [],
+        limits: Limits = .patient, upstreamLimits: Limits = .patient, portsBefore ports: [Int] = [],
         isEncrypted: Bool = false, upstreamOptions: ListenerOptions = ListenerOptions(),
         _ body: @Sendable (TestGateway) async throws -> Void
     ) async throws {
@@ -66,7 +68,7 @@ struct TestGateway: Sendable {
         try await TestServer.run(responder, options: upstreamOptions, limits: upstreamLimits) {
             server in
             let pools = try await UpstreamPools(
-                eventLoops: server.eventLoops, limits: ForwardingLimits())
+                eventLoops: server.eventLoops, limits: .patient)
             let policy = FixedPolicy(
                 ports + [server.listener.port], plan: plan, isEncrypted: isEncrypted)
             let listener = try await Listener.bind(
@@ -74,12 +76,13 @@ struct TestGateway: Sendable {
                 limits: limits, eventLoops: server.eventLoops, logger: TestServer.silent)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await listener.run() }
-                let client = try await HTTP2Client.connect(
-                    to: TestServer(
-                        listener: listener, eventLoops: server.eventLoops, drain: server.drain))
+                let front = TestServer(
+                    listener: listener, eventLoops: server.eventLoops, drain: server.drain)
+                let client = try await HTTP2Client.connect(to: front)
                 let result: Result<Void, any Error>
                 do {
-                    let gateway = TestGateway(client: client, policy: policy, pools: pools)
+                    let gateway = TestGateway(
+                        front: front, client: client, policy: policy, pools: pools)
                     result = .success(try await body(gateway))
                 } catch {
                     result = .failure(error)

@@ -64,6 +64,15 @@ extension Limits {
     }
 }
 
+extension ForwardingLimits {
+    /// For upstreams that get their turn late as well.
+    static var patient: ForwardingLimits {
+        var limits = ForwardingLimits()
+        limits.connectTimeout = .seconds(120)
+        return limits
+    }
+}
+
 /// A listener that runs for the length of a test.
 struct TestServer: Sendable {
     let listener: Listener

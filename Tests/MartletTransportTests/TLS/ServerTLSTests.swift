@@ -168,7 +168,7 @@ struct ServerTLSTests {
     }
 
     @Test func refusalBehindALargeBody_isReadByTheClient() async throws {
-        var limits = Limits()
+        var limits = Limits.patient
         limits.messageBytes = 1000
         try await TestServer.run(options: options(), limits: limits) { (server) async throws in
             let client = try await RawClient.connect(to: server, tls: try certificates.client())

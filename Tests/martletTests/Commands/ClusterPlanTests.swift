@@ -16,7 +16,7 @@ struct ClusterPlanTests {
         cluster.models = [
             .init(
                 name: "bird", path: "/models/bird", targetLatencyMilliseconds: 20,
-                draftModel: "/models/chick.gguf")
+                draftModel: "/models/chick.gguf", expectedConcurrency: 1)
         ]
         cluster.modelRoot = "/root"
         let plan = try ClusterPlan(
@@ -26,7 +26,8 @@ struct ClusterPlanTests {
         #expect(
             plan.nodes[1].arguments == [
                 "serve", "--model=bird=/models/bird", "--target-latency-ms-p99=bird=20",
-                "--draft-model=bird=/models/chick.gguf", "--model-root=/root",
+                "--draft-model=bird=/models/chick.gguf", "--expected-concurrency=bird=1",
+                "--model-root=/root",
                 "--host=127.0.0.1", "--port=8502", "--engine-threads=3", "--trust-gateway",
                 "--name=node-2",
                 "--tensorflow-path=/tf", "--log-level=info", "--exit-with-parent",

@@ -20,6 +20,25 @@ struct EngineOptionsTests {
             settings.preferences == ["pitch": .named(.tensorflow), "a=b": .automatic])
         #expect(settings.precision == .exact)
         #expect(settings.precisions == ["x": .fast])
+        let both = try EngineSettings(engines: ["m=auto-both"], precisions: [])
+        #expect(both.preference(of: "m") == .both)
+        #expect(both.preference(of: "other") == .automatic)
+    }
+
+    @Test func expectedConcurrency_isForAllModelsOrOne() throws {
+        let settings = try EngineSettings(
+            engines: [], precisions: [], expectedConcurrencies: ["32", "m=1"])
+        #expect(settings.expectedConcurrency(of: "m") == 1)
+        #expect(settings.expectedConcurrency(of: "other") == 32)
+        #expect(EngineSettings().expectedConcurrency(of: "m") == 8)
+        for text in ["", "0", "m=0", "m=many", "1000001", "-1"] {
+            let error = #expect(throws: ValidationError.self) {
+                try EngineSettings(
+                    engines: [], precisions: [], expectedConcurrencies: [text])
+            }
+            #expect(error?.message.contains("--expected-concurrency \(text): ") == true)
+            #expect(error?.message.contains("use 1 to 1000000") == true)
+        }
     }
 
     @Test func tensorFlow_isNotNeededWhereNobodyAsksForIt() throws {
@@ -34,7 +53,7 @@ struct EngineOptionsTests {
         let error = #expect(throws: ValidationError.self) {
             try EngineSettings(engines: [text], precisions: [])
         }
-        #expect(error?.message.contains("auto, tensorflow, openvino, litert") == true)
+        #expect(error?.message.contains("auto, auto-both, tensorflow, openvino, litert") == true)
         #expect(throws: ValidationError.self) {
             try EngineSettings(engines: [], precisions: [text])
         }

@@ -23,6 +23,7 @@ struct ClusterConfigurationTests {
               - name: bird
                 path: models/bird
                 draft_model: drafts/chick.gguf
+                expected_concurrency: 16
               - name: "fish"
                 path: /elsewhere/../fish
                 draft_model: drafts/fry
@@ -36,7 +37,8 @@ struct ClusterConfigurationTests {
                     models: [
                         .init(
                             name: "bird", path: "/etc/cluster/models/bird",
-                            draftModel: "/etc/cluster/drafts/chick.gguf"),
+                            draftModel: "/etc/cluster/drafts/chick.gguf",
+                            expectedConcurrency: 16),
                         .init(
                             name: "fish", path: "/fish", draftModel: "/etc/cluster/drafts/fry"),
                     ],
@@ -216,7 +218,8 @@ struct ClusterConfigurationTests {
     @Test(arguments: [
         (
             "models:\n  - {name: a, path: /m, engine: bird}",
-            "2: models[0].engine: 'bird' is not one of auto, tensorflow, openvino, litert, llama"
+            "2: models[0].engine: 'bird' is not one of auto, auto-both, tensorflow, "
+                + "openvino, litert, llama"
         ),
         (
             "models:\n  - {name: a, path: /m, precision: bird}",
@@ -250,7 +253,7 @@ struct ClusterConfigurationTests {
         (
             "models:\n  - bird",
             "2: models[0]: 'bird' is not a section; expected the keys 'name', 'path', 'engine', "
-                + "'precision', 'target_latency_ms_p99', 'draft_model'"
+                + "'precision', 'target_latency_ms_p99', 'draft_model', 'expected_concurrency'"
         ),
         (
             "models:\n  - {name: a, path: /m}\n  - {name: a, path: /n}",

@@ -35,7 +35,8 @@ extension SchedulerSettings {
     func hasRoom(
         for request: GenerationRequest, behind waiting: Int, tokens: Int
     ) -> Bool {
-        waiting < waitingMax && request.prompt.count <= waitingTokensMax - tokens
+        if request.isExemptFromQueueLimit { return true }
+        return waiting < waitingMax && request.prompt.count <= waitingTokensMax - tokens
     }
 
     /// What a request is told for which there is no room.

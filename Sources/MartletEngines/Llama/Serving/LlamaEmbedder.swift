@@ -1,15 +1,13 @@
 import MartletCore
-internal import Synchronization
 
 /// Makes vectors of texts, or numbers that say how well a document answers a query.
 ///
-/// One batch is computed at a time: an encoder sees all tokens of a text at once. Requests take
-/// turns between batches, so that one of thousands of texts keeps none of a few waiting.
+/// One batch is computed at a time: an encoder sees all tokens of a text at once. Texts of several
+/// requests share batches; see ``VectorQueue`` for whose turn it is.
 final class LlamaEmbedder: Sendable {
     private let model: LlamaModel
-    private let context: Mutex<LlamaContext>
     private let template: LlamaRerankPrompt?
-    private let loadNow = Mutex(GenerationLoad())
+    private let batcher: VectorBatcher
 
     /// What the context has.
     let limits: LlamaContextLimits
@@ -49,17 +47,23 @@ final class LlamaEmbedder: Sendable {
         self.model = model
         template = context.limits.pooling == .rank ? try LlamaRerankPrompt(of: model) : nil
         limits = context.limits
-        self.context = Mutex(context)
+        let limits = limits
+        batcher = VectorBatcher(
+            bounds: .init(sequences: limits.sequences, tokens: limits.microBatch)
+        ) { prompts in
+            try LlamaEmbedder.compute(prompts, in: context, limits)
+        }
     }
 
     /// What it is busy with, each text counted as a sequence.
-    var load: GenerationLoad { loadNow.withLock { $0 } }
+    var load: GenerationLoad { batcher.load }
 
     /// One vector for each prompt, or one number where the model ranks.
     ///
     /// - Parameters:
     ///   - prompts: the tokens of each.
-    ///   - check: asked before each batch; ends the work by an error.
+    ///   - check: asked before each batch that is this request's turn, and while it waits for its
+    ///     turn; ends the work by an error.
     /// - Returns: the vectors, in the order of the prompts.
     /// - Throws: `ServingError`: `INVALID_ARGUMENT` for a prompt that is too long or empty; what
     ///   `check` throws.
@@ -67,32 +71,7 @@ final class LlamaEmbedder: Sendable {
         _ prompts: [[TokenID]], checking check: () throws -> Void
     ) throws -> [[Float]] {
         for prompt in prompts { try self.check(prompt) }
-        var vectors: [[Float]] = []
-        vectors.reserveCapacity(prompts.count)
-        var rest = prompts[...]
-        loadNow.withLock { $0.waiting += prompts.count }
-        defer { loadNow.withLock { $0.waiting -= rest.count } }
-        while !rest.isEmpty {
-            try context.withLock { context in
-                // Who waited for others may be wanted no more.
-                try check()
-                let group = nextGroup(of: rest)
-                rest = rest.dropFirst(group.count)
-                begin(group)
-                defer { loadNow.withLock { $0.running -= group.count } }
-                vectors += try compute(group, in: context)
-            }
-        }
-        return vectors
-    }
-
-    private func begin(_ group: ArraySlice<[TokenID]>) {
-        loadNow.withLock { load in
-            load.waiting -= group.count
-            load.running += group.count
-            load.counters.promptTokens += group.reduce(0) { $0 + $1.count }
-            load.counters.steps += 1
-        }
+        return try batcher.vectors(of: prompts, checking: check)
     }
 
     /// What the model reads to say how well a document answers a query.
@@ -129,17 +108,8 @@ final class LlamaEmbedder: Sendable {
         }
     }
 
-    /// As many of the first as fit into one batch.
-    private func nextGroup(of prompts: ArraySlice<[TokenID]>) -> ArraySlice<[TokenID]> {
-        var tokens = 0
-        return prompts.prefix(limits.sequences).prefix { prompt in
-            tokens += prompt.count
-            return tokens <= limits.microBatch
-        }
-    }
-
-    private func compute(
-        _ prompts: ArraySlice<[TokenID]>, in context: LlamaContext
+    private static func compute(
+        _ prompts: [[TokenID]], in context: LlamaContext, _ limits: LlamaContextLimits
     ) throws -> [[Float]] {
         var batch = LlamaBatch(capacity: limits.batch)
         for (sequence, prompt) in prompts.enumerated() {
@@ -154,8 +124,7 @@ final class LlamaEmbedder: Sendable {
             throw ServingError(.internal, "llama.cpp computed no embeddings")
         }
         return try prompts.indices.map { index in
-            let sequence = Int32(index - prompts.startIndex)
-            guard let vector = context.embedding(ofSequence: sequence) else {
+            guard let vector = context.embedding(ofSequence: Int32(index)) else {
                 throw ServingError(.internal, "llama.cpp gave no embedding of a text")
             }
             return vector

@@ -39,14 +39,23 @@ extension QuotaLimits {
             .tokensPerDay, "Tokens that language models may read and write in a day")
         static let inputTokensPerMinute = tokens(
             .inputTokensPerMinute, "Tokens of prompts in a minute")
+        static let inputTokensPerDay = tokens(
+            .inputTokensPerDay, "Tokens of prompts in a day")
         static let outputTokensPerMinute = tokens(
             .outputTokensPerMinute, "Tokens of answers in a minute")
+        static let outputTokensPerDay = tokens(
+            .outputTokensPerDay, "Tokens of answers in a day")
+        static let outputTokensPerRequest = ConfigurationKey<Int?>(
+            OutputTokenLimit.key, .integer(1...1_000_000_000),
+            "Tokens that one answer may have: requests for more are refused, and those that say "
+                + "nothing get no more; any number unless given.")
 
         /// All of them, in order.
         static var all: [any DescribedKey] {
             [
                 rate, burst, concurrent, tokensPerMinute, tokensPerDay, inputTokensPerMinute,
-                outputTokensPerMinute,
+                inputTokensPerDay, outputTokensPerMinute, outputTokensPerDay,
+                outputTokensPerRequest,
             ]
         }
 
@@ -54,6 +63,7 @@ extension QuotaLimits {
         static let limits =
             ["requests_per_second", "concurrent"]
             + QuotaUnit.allCases.filter(\.isChargedLater).map(\.rawValue)
+            + [OutputTokenLimit.key]
 
         private static func tokens(_ unit: QuotaUnit, _ meaning: String) -> ConfigurationKey<Int?> {
             ConfigurationKey<Int?>(
@@ -78,7 +88,10 @@ extension QuotaLimits {
             perMinute: section.read(Keys.tokensPerMinute, &problems),
             perDay: section.read(Keys.tokensPerDay, &problems),
             inputPerMinute: section.read(Keys.inputTokensPerMinute, &problems),
-            outputPerMinute: section.read(Keys.outputTokensPerMinute, &problems))
+            inputPerDay: section.read(Keys.inputTokensPerDay, &problems),
+            outputPerMinute: section.read(Keys.outputTokensPerMinute, &problems),
+            outputPerDay: section.read(Keys.outputTokensPerDay, &problems),
+            outputPerRequest: section.read(Keys.outputTokensPerRequest, &problems))
         self.init(
             rate: rate.map { TokenRate(perSecond: $0, burst: burst) }, concurrent: concurrent,
             tokens: tokens)

@@ -26,6 +26,16 @@ extension RouteCheck {
         }
     }
 
+    func checkAnswerLength(_ problems: inout ConfigurationProblems) {
+        let calls = OpenAICall.allCases.filter(\.hasChosenLength)
+        guard route.limits.outputTokens != nil, !mayBe(calls) else { return }
+        let paths = calls.map(\.rawValue).joined(separator: ", ")
+        problems.add(
+            at: "\(keyPath).limits.\(OutputTokenLimit.key)",
+            "is for requests by OpenAI's API that say how long an answer may be (\(paths)), which "
+                + "'match' leaves out; remove it")
+    }
+
     func checkFallbacks(_ problems: inout ConfigurationProblems) {
         let list = "\(keyPath).fallbacks"
         guard !route.fallbacks.isEmpty else { return }

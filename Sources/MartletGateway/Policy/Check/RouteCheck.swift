@@ -11,6 +11,7 @@ struct RouteCheck {
         checkDestination(&problems)
         checkAttempts(&problems)
         checkTokenTimes(&problems)
+        checkAnswerLength(&problems)
         checkFallbacks(&problems)
         checkChanges(&problems)
         if route.limits.burst != nil, route.limits.requestsPerSecond == nil {

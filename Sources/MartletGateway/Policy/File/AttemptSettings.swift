@@ -65,6 +65,8 @@ extension TrafficPolicy {
         var requestsPerSecond: Double?
         var burst: Int?
         var concurrentRequests: Int?
+        /// Tokens of one answer.
+        var outputTokens: Int?
 
         enum Keys {
             static let bodyBytes = ConfigurationKey(
@@ -78,6 +80,10 @@ extension TrafficPolicy {
                 "Requests that may come at once beyond that; those of a second unless given.")
             static let concurrentRequests = ConfigurationKey(
                 "concurrent_requests", .integer(1...1_000_000), "Requests under way.")
+            static let outputTokens = ConfigurationKey<Int?>(
+                OutputTokenLimit.key, .integer(1...1_000_000_000),
+                "Tokens that one answer by OpenAI's API may have: requests for more are refused, "
+                    + "and those that say nothing get no more.")
         }
     }
 }
@@ -118,6 +124,7 @@ extension TrafficPolicy.RouteLimits: ConfigurationReadable {
         "limits", "How much may come to a route; more is refused.",
         keys: [
             Keys.bodyBytes, Keys.requestsPerSecond, Keys.burst, Keys.concurrentRequests,
+            Keys.outputTokens,
         ])
 
     init?(_ section: ConfigurationSection, _ problems: inout ConfigurationProblems) {
@@ -125,5 +132,6 @@ extension TrafficPolicy.RouteLimits: ConfigurationReadable {
         requestsPerSecond = section.read(Keys.requestsPerSecond, &problems)
         burst = section.read(Keys.burst, &problems)
         concurrentRequests = section.read(Keys.concurrentRequests, &problems)
+        outputTokens = section.read(Keys.outputTokens, &problems)
     }
 }

@@ -70,8 +70,9 @@ extension TrafficPolicy {
                 "Requests with all of these header fields.")
             static let models = ConfigurationKey(
                 "models", .list(PolicyText.model, count: 1...1000), default: [],
-                "Requests for one of these models. Where the name is in the body (OpenAI, gRPC) "
-                    + "the route is chosen once that has come.")
+                "Requests for one of these models, by OpenAI's API also for its versions, labels "
+                    + "and adapters. Where the name is in the body (OpenAI, gRPC) the route is "
+                    + "chosen once that has come.")
         }
     }
 }

@@ -29,6 +29,8 @@ extension TrafficPolicy {
         var panicShare = Keys.panicShare.standard
         var connectTimeout = Keys.connectTimeout.standard
         var idleTimeout = Keys.idleTimeout.standard
+        var pingInterval = Keys.pingInterval.standard
+        var pingTimeout = Keys.pingTimeout.standard
         var tls: UpstreamTLS?
 
         enum Keys {
@@ -79,6 +81,15 @@ extension TrafficPolicy {
             static let idleTimeout = ConfigurationKey(
                 "idle_timeout_seconds", .seconds(1...3600), default: .seconds(60),
                 "Seconds that an unused connection is kept; fewer than nodes keep theirs.")
+            static let pingInterval = ConfigurationKey(
+                "ping_seconds", .seconds(0...3600), default: .seconds(10),
+                "Seconds of silence after which a node with requests under way is asked by HTTP/2 "
+                    + "whether it is still there; longer each time that it is, as servers allow "
+                    + "few such questions; 0 never.")
+            static let pingTimeout = ConfigurationKey(
+                "ping_timeout_seconds", .seconds(0.1...3600), default: .seconds(20),
+                "Seconds that it may take to say so; then its connection is closed, and what may "
+                    + "be asked elsewhere is.")
             static let tls = ConfigurationKey<UpstreamTLS?>(
                 "tls", .section(), "Encrypts what nodes are sent; without it nothing is.")
         }
@@ -92,7 +103,7 @@ extension TrafficPolicy.Pool: ConfigurationReadable {
             Keys.name, Keys.endpoints, Keys.dns, Keys.balancing, Keys.hashHeader,
             Keys.loadReportInterval, Keys.probes, Keys.health, Keys.outliers, Keys.breakers,
             Keys.concurrency, Keys.nearness, Keys.panicShare, Keys.connectTimeout,
-            Keys.idleTimeout, Keys.tls,
+            Keys.idleTimeout, Keys.pingInterval, Keys.pingTimeout, Keys.tls,
         ],
         rules: [.atMostOne(["endpoints", "dns"]), .atLeastOneOrGiven(["endpoints", "dns"])])
 
@@ -112,6 +123,8 @@ extension TrafficPolicy.Pool: ConfigurationReadable {
         panicShare = section.read(Keys.panicShare, &problems)
         connectTimeout = section.read(Keys.connectTimeout, &problems)
         idleTimeout = section.read(Keys.idleTimeout, &problems)
+        pingInterval = section.read(Keys.pingInterval, &problems)
+        pingTimeout = section.read(Keys.pingTimeout, &problems)
         tls = section.read(Keys.tls, &problems)
         guard let name else { return nil }
         self.name = name

@@ -10,6 +10,8 @@ struct RouteQuery: Sendable {
     enum Model: Sendable, Equatable {
         /// It is this one.
         case named(String)
+        /// It is what this name of OpenAI's API means.
+        case asked(AskedModel)
         /// The body will say.
         case notYetKnown
         /// The request names none.
@@ -138,6 +140,7 @@ final class RouteRules: Sendable {
         guard !models.isEmpty else { return true }
         switch model {
         case .named(let name): return models.contains(name)
+        case .asked(let model): return matches(model)
         case .notYetKnown: return nil
         case .none: return false
         }

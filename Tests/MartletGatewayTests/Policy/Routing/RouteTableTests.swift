@@ -60,6 +60,34 @@ struct RouteTableTests {
         #expect(table.decide(chat, fields: Fields()) == .route(2))
     }
 
+    @Test func namesOfOpenAI_matchTheRuleOfTheirModel() throws {
+        let table = try table(
+            """
+              - {name: own, match: {models: [poet]}}
+              - {name: small, match: {models: [small]}}
+              - {name: rest}
+            """)
+        func route(_ model: AskedModel) throws -> String? {
+            var chat = try query("/v1/chat/completions")
+            chat.model = .asked(model)
+            guard case .route(let index) = table.decide(chat, fields: Fields()) else { return nil }
+            return table.routes[index].name
+        }
+        for name in ["", ":1", ":01", ":stable", ":1:other", ":poet"].map({ "small\($0)" }) {
+            #expect(try route(AskedModel(ofOpenAI: name)) == "small", "\(name)")
+        }
+        #expect(try route(AskedModel(ofOpenAI: "other", parents: ["small"])) == "small")
+        #expect(try route(AskedModel(ofOpenAI: "poet", parents: ["small"])) == "own")
+        for name in ["smaller", "smaller:1", "x:small", ":small", "other"] {
+            #expect(try route(AskedModel(ofOpenAI: name)) == "rest", "\(name)")
+        }
+        // A model that is called so is no version of another.
+        #expect(try route(AskedModel(ofOpenAI: "small:1", isModel: true)) == "rest")
+        #expect(try route(AskedModel(ofOpenAI: "small:1:poet", isBaseModel: true)) == "rest")
+        // As are names in paths and messages.
+        #expect(try route(AskedModel("small:1")) == "rest")
+    }
+
     @Test func headers_areExactPrefixedPresentOrAbsent() throws {
         let table = try table(
             """

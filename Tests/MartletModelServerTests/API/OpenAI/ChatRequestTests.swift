@@ -198,6 +198,10 @@ struct ChatRequestTests {
 
     @Test(arguments: [
         ("[]", "messages"), ("{}", "messages"), ("[1]", "messages[0]"),
+        (
+            #"[{"role": "assistant", "content": "x", "reasoning_content": 5}]"#,
+            "messages[0].reasoning_content"
+        ),
         (#"[{"content": "x"}]"#, "messages[0].role"),
         (#"[{"role": "wizard", "content": "x"}]"#, "messages[0].role"),
         (#"[{"role": "function", "content": "x"}]"#, "messages[0].role"),

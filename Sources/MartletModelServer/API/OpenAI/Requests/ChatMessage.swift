@@ -28,6 +28,9 @@ struct ChatMessage: Sendable, Equatable {
     /// The text; `nil` only for an assistant that called tools without a word.
     var content: String?
 
+    /// What the assistant thought before it answered; `nil` for nothing.
+    var thoughts: String?
+
     /// The participant's or the tool's name.
     var name: String?
 
@@ -60,6 +63,9 @@ extension ChatMessage {
         content = try ChatMessage.content(fields, role: role, bounds: bounds)
         if role == .assistant {
             toolCalls = try ChatMessage.toolCalls(fields, bounds: bounds)
+            let thoughts = try fields.text("reasoning_content")
+            // A template that is given none may look for them in the content, as in older answers.
+            self.thoughts = thoughts?.isEmpty == false ? thoughts : nil
         }
         if role == .tool {
             toolCallID = try fields.required(

@@ -56,6 +56,10 @@ extension ChatPrompt {
         bytes.appendJSON(message.role.rawValue)
         bytes.append(contentsOf: #","content":"#.utf8)
         bytes.appendJSON(message.content)
+        if let thoughts = message.thoughts {
+            bytes.append(contentsOf: #","reasoning_content":"#.utf8)
+            bytes.appendJSON(thoughts)
+        }
         if let name = message.name {
             bytes.append(contentsOf: #","name":"#.utf8)
             bytes.appendJSON(name)

@@ -1,0 +1,216 @@
+public import MartletCore
+public import MartletTensors
+internal import Synchronization
+
+/// One language model that two engines have loaded, of which one is faster with one sequence and
+/// the other with several.
+///
+/// A request that finds the model at rest goes to the first, one that finds it busy to the second:
+/// so once clients come together, all go to the second until nobody is left. What the second
+/// refuses at the door goes to the first, which may know more. The engines' answers may differ over
+/// close choices, and each has prompts cached that the other has not.
+public final class PairedLanguageModel: Servable, GenerativeModel {
+    /// Which version it is, as both say.
+    public let id: ServableID
+
+    /// What both can do.
+    public let description: GenerativeModelDescription
+
+    /// Language models have none.
+    public let signatures: [String: Signature] = [:]
+
+    /// Bytes that both take together.
+    public let memoryBytes: Int
+
+    private let engines: [any GenerativeModel & Servable]
+    private let routing = Mutex(EngineRouting())
+
+    /// Pairs two engines' loads of one version; they are unloaded with the pair.
+    ///
+    /// - Parameters:
+    ///   - alone: is faster with one sequence; its texts, tokens and vectors are the pair's.
+    ///   - many: is faster with several.
+    public init(
+        alone: any GenerativeModel & Servable, many: any GenerativeModel & Servable
+    ) {
+        id = (alone as any Servable).id
+        engines = [alone, many]
+        let bytes: [any Servable] = [alone, many]
+        memoryBytes = bytes.map(\.memoryBytes).saturatingSum
+        var description = alone.description
+        let other = many.description
+        description.contextTokensMax = min(
+            description.contextTokensMax, other.contextTokensMax)
+        description.sequencesMax = min(description.sequencesMax, other.sequencesMax)
+        self.description = description
+    }
+
+    private var alone: any GenerativeModel { engines[EngineRouting.Place.alone.rawValue] }
+
+    /// What both are busy with.
+    public var load: GenerationLoad {
+        engines.reduce(into: GenerationLoad()) { $0.add($1.load) }
+    }
+
+    /// Queues a request with the engine whose turn it is.
+    public func submit(
+        _ request: GenerationRequest, onEvent: @escaping @Sendable (GenerationEvent) -> Void
+    ) throws(GenerationRefusal) -> GenerationID {
+        let place = routing.withLock { $0.choose() }
+        do {
+            return try submit(request, to: place, onEvent: onEvent)
+        } catch {
+            guard place == .many, EngineRouting.isWorthAnotherTry(error) else { throw error }
+            routing.withLock { $0.didBegin(at: .alone) }
+            return try submit(request, to: .alone, onEvent: onEvent)
+        }
+    }
+
+    private func submit(
+        _ request: GenerationRequest, to place: EngineRouting.Place,
+        onEvent: @escaping @Sendable (GenerationEvent) -> Void
+    ) throws(GenerationRefusal) -> GenerationID {
+        do {
+            let id = try engines[place.rawValue].submit(request) { [self] event in
+                // Before the client hears of it, who may come with the next one at once.
+                switch event {
+                case .started, .token: break
+                case .finished, .failed: routing.withLock { $0.didEnd(at: place) }
+                }
+                onEvent(event)
+            }
+            return place.name(of: id)
+        } catch {
+            routing.withLock { $0.didEnd(at: place) }
+            throw error
+        }
+    }
+
+    /// Ends a request, unless it has ended.
+    public func cancel(_ id: GenerationID, reason: FinishReason) {
+        let (place, own) = EngineRouting.Place.of(id)
+        engines[place.rawValue].cancel(own, reason: reason)
+    }
+
+    /// Takes no more requests, ends those there are, and gives the memory of both back.
+    public func unload() {
+        let servables: [any Servable] = engines
+        for servable in servables { servable.unload() }
+    }
+}
+
+// MARK: What the first engine does for both
+
+extension PairedLanguageModel {
+    /// The tokens of a text.
+    public func tokenize(
+        _ text: String, addsBeginning: Bool, parsesSpecial: Bool
+    ) throws -> [TokenID] {
+        try alone.tokenize(text, addsBeginning: addsBeginning, parsesSpecial: parsesSpecial)
+    }
+
+    /// The bytes of tokens' text.
+    public func detokenize(_ tokens: [TokenID], showsSpecial: Bool) throws -> [UInt8] {
+        try alone.detokenize(tokens, showsSpecial: showsSpecial)
+    }
+
+    /// Writes a chat as a prompt.
+    public func render(_ chat: ChatPrompt) throws -> any RenderedChat { try alone.render(chat) }
+
+    /// What a model that ranks reads.
+    public func rankingPrompt(query: String, document: String) throws -> [TokenID] {
+        try alone.rankingPrompt(query: query, document: document)
+    }
+
+    /// One vector for each prompt.
+    public func embed(
+        _ prompts: [[TokenID]], checking check: () throws -> Void
+    ) throws -> [[Float]] {
+        try alone.embed(prompts, checking: check)
+    }
+
+    /// Language models run no signatures.
+    public func run(
+        _ signature: Signature, inputs: [NamedTensor], outputs: [TensorSpec]
+    ) throws -> [NamedTensor] {
+        let servable: any Servable = engines[EngineRouting.Place.alone.rawValue]
+        return try servable.run(signature, inputs: inputs, outputs: outputs)
+    }
+}
+
+/// Says which of two engines a request goes to.
+struct EngineRouting: Sendable {
+    /// One of the engines.
+    enum Place: Int, Sendable {
+        /// The one that is faster with one sequence.
+        case alone
+        /// The one that is faster with several.
+        case many
+
+        /// The pair's name of a request with this one.
+        func name(of id: GenerationID) -> GenerationID {
+            GenerationID(number: id.number << 1 | UInt64(rawValue))
+        }
+
+        /// Which one has a request, and what it calls it.
+        static func of(_ id: GenerationID) -> (Place, GenerationID) {
+            (id.number & 1 == 0 ? .alone : .many, GenerationID(number: id.number >> 1))
+        }
+    }
+
+    /// Requests that each has, waiting or running.
+    private(set) var open = [0, 0]
+
+    /// Chooses for a request that comes, and counts it.
+    mutating func choose() -> Place {
+        let place: Place = open == [0, 0] ? .alone : .many
+        didBegin(at: place)
+        return place
+    }
+
+    /// A request is there.
+    mutating func didBegin(at place: Place) { open[place.rawValue] += 1 }
+
+    /// A request has ended, or was refused.
+    mutating func didEnd(at place: Place) { open[place.rawValue] -= 1 }
+
+    /// Whether the other engine may do what one has refused: the one does not know it, or has no
+    /// worker just now. Where a queue is full, clients are to hear it.
+    static func isWorthAnotherTry(_ refusal: GenerationRefusal) -> Bool {
+        switch refusal.error.code {
+        case .invalidArgument, .notFound, .unimplemented, .unavailable: true
+        default: false
+        }
+    }
+}
+
+extension GenerationLoad {
+    /// Adds what another engine is busy with.
+    mutating func add(_ other: GenerationLoad) {
+        waiting += other.waiting
+        waitingTokens += other.waitingTokens
+        running += other.running
+        prefilling += other.prefilling
+        cellsUsed += other.cellsUsed
+        cellsNeeded += other.cellsNeeded
+        cellsTotal += other.cellsTotal
+        slotsUsed += other.slotsUsed
+        stepAge = max(stepAge, other.stepAge)
+        for sum in GenerationCounters.sums {
+            counters[keyPath: sum] += other.counters[keyPath: sum]
+        }
+    }
+}
+
+extension GenerationCounters {
+    /// All that is counted.
+    static var sums: [WritableKeyPath<GenerationCounters, Int>] {
+        [
+            \.submitted, \.refused, \.completed, \.cancelled, \.expired, \.failed,
+            \.promptTokens, \.prefixHitTokens, \.generatedTokens, \.preemptions,
+            \.recomputedTokens, \.evictions, \.draftsProposed, \.draftsAccepted,
+            \.modelDraftsProposed, \.modelDraftsAccepted, \.steps, \.failedSteps,
+            \.decodedTokens,
+        ]
+    }
+}

@@ -1,0 +1,140 @@
+import MartletCore
+import MartletTensors
+import Synchronization
+import Testing
+
+@testable import MartletEngines
+
+/// Keeps requests until it is told that they end.
+private final class HoldingModel: GenerativeModel, Servable {
+    private struct State {
+        var open: [GenerationID: @Sendable (GenerationEvent) -> Void] = [:]
+        var count: UInt64 = 0
+        var refusal: ServingError?
+        var unloads = 0
+    }
+
+    let id = ServableID(model: "m", version: 1)
+    let description: GenerativeModelDescription
+    let memoryBytes = 100
+    let signatures: [String: Signature] = [:]
+    private let state = Mutex(State())
+
+    init(context: Int) {
+        description = GenerativeModelDescription(
+            contextTokensMax: context, vocabularySize: 10, embeddingSize: 0)
+    }
+
+    var open: Int { state.withLock { $0.open.count } }
+    var unloads: Int { state.withLock { $0.unloads } }
+
+    var load: GenerationLoad {
+        var load = GenerationLoad()
+        load.running = open
+        load.counters.submitted = Int(state.withLock { $0.count })
+        return load
+    }
+
+    func refuse(_ error: ServingError?) { state.withLock { $0.refusal = error } }
+
+    func submit(
+        _ request: GenerationRequest, onEvent: @escaping @Sendable (GenerationEvent) -> Void
+    ) throws(GenerationRefusal) -> GenerationID {
+        try state.withLock { state throws(GenerationRefusal) in
+            if let refusal = state.refusal { throw GenerationRefusal(refusal) }
+            state.count += 1
+            let id = GenerationID(number: state.count)
+            state.open[id] = onEvent
+            return id
+        }
+    }
+
+    func cancel(_ id: GenerationID, reason: FinishReason) {
+        let onEvent = state.withLock { $0.open.removeValue(forKey: id) }
+        onEvent?(.finished(reason, GenerationUsage()))
+    }
+
+    func tokenize(_ text: String, addsBeginning: Bool, parsesSpecial: Bool) -> [TokenID] { [] }
+    func detokenize(_ tokens: [TokenID], showsSpecial: Bool) -> [UInt8] { [] }
+    func unload() { state.withLock { $0.unloads += 1 } }
+
+    func render(_ chat: ChatPrompt) throws -> any RenderedChat {
+        throw ServingError(.unimplemented, "no chats")
+    }
+
+    func run(
+        _ signature: Signature, inputs: [NamedTensor], outputs: [TensorSpec]
+    ) throws -> [NamedTensor] { [] }
+}
+
+struct PairedLanguageModelTests {
+    private let alone = HoldingModel(context: 64)
+    private let many = HoldingModel(context: 32)
+    private let pair: PairedLanguageModel
+    private let request = GenerationRequest(prompt: [1])
+
+    init() {
+        pair = PairedLanguageModel(alone: alone, many: many)
+    }
+
+    private func submit() throws -> GenerationID { try pair.submit(request) { _ in } }
+
+    /// Requests that each has.
+    private var open: [Int] { [alone.open, many.open] }
+
+    @Test func requests_goToTheOtherEngineWhileTheModelIsBusy() throws {
+        let first = try submit()
+        #expect(open == [1, 0])
+        let second = try submit()
+        pair.cancel(first)
+        #expect(open == [0, 1])
+        // It is busy still.
+        let third = try submit()
+        #expect(open == [0, 2])
+        #expect(Set([first, second, third]).count == 3)
+        pair.cancel(second)
+        pair.cancel(third)
+        #expect(open == [0, 0])
+        // One that has ended is nobody's.
+        pair.cancel(third)
+        _ = try submit()
+        #expect(open == [1, 0])
+        #expect(pair.load.running == 1)
+        #expect(pair.load.counters.submitted == 4)
+    }
+
+    @Test func whatTheOtherDoesNotKnow_goesToTheFirst() throws {
+        _ = try submit()
+        many.refuse(ServingError(.invalidArgument, "no grammars"))
+        let second = try submit()
+        #expect(open == [2, 0])
+        pair.cancel(second)
+        #expect(open == [1, 0])
+        many.refuse(ServingError(.resourceExhausted, "full"))
+        let refusal = #expect(throws: GenerationRefusal.self) { try submit() }
+        #expect(refusal?.error.code == .resourceExhausted)
+        many.refuse(nil)
+        _ = try submit()
+        #expect(open == [1, 1])
+    }
+
+    @Test func refusedRequests_areNotCounted() throws {
+        alone.refuse(ServingError(.invalidArgument, "no"))
+        #expect(throws: GenerationRefusal.self) { try submit() }
+        alone.refuse(nil)
+        _ = try submit()
+        #expect(open == [1, 0])
+    }
+
+    @Test func description_isWhatBothCanDo() {
+        #expect(pair.description.contextTokensMax == 32)
+        #expect((pair as any Servable).memoryBytes == 200)
+        pair.unload()
+        #expect([alone.unloads, many.unloads] == [1, 1])
+    }
+
+    @Test func everyCounter_isSummed() {
+        let counters = Mirror(reflecting: GenerationCounters()).children.count
+        #expect(Set(GenerationCounters.sums).count == counters)
+    }
+}

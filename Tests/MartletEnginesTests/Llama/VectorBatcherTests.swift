@@ -1,0 +1,140 @@
+import Dispatch
+import Foundation
+import MartletCore
+import Synchronization
+import Testing
+
+@testable import MartletEngines
+
+@Suite("Vectors of several requests at once", .timeLimit(.minutes(5)))
+struct VectorBatcherTests {
+    /// Computes what a text begins with, and waits with the first group for a signal.
+    private final class Model: Sendable {
+        let gate = DispatchSemaphore(value: 0)
+        let begun = DispatchSemaphore(value: 0)
+        let groups = Mutex<[Int]>([])
+        private let isBusy = Mutex(false)
+
+        func compute(_ prompts: [[TokenID]]) throws -> [[Float]] {
+            let wasBusy = isBusy.withLock { isBusy in
+                defer { isBusy = true }
+                return isBusy
+            }
+            #expect(!wasBusy, "Two groups at once")
+            defer { isBusy.withLock { $0 = false } }
+            let isFirst = groups.withLock { groups in
+                groups.append(prompts.count)
+                return groups.count == 1
+            }
+            if isFirst {
+                begun.signal()
+                gate.wait()
+            }
+            return prompts.map { [Float($0[0])] }
+        }
+    }
+
+    /// A request on a thread of its own.
+    private final class Caller: Sendable {
+        let end = DispatchSemaphore(value: 0)
+        let result = Mutex<Result<[[Float]], any Error>?>(nil)
+
+        init(
+            _ batcher: VectorBatcher, _ prompts: [[TokenID]],
+            check: @escaping @Sendable () throws -> Void = {}
+        ) {
+            Thread.detachNewThread { [self] in
+                let made = Result { try batcher.vectors(of: prompts, checking: check) }
+                result.withLock { $0 = made }
+                end.signal()
+            }
+        }
+
+        /// What it got, once it has.
+        func outcome() throws -> [[Float]] {
+            guard end.wait(timeout: .now() + 60) == .success else {
+                throw ServingError(.deadlineExceeded, "It got nothing")
+            }
+            return try result.withLock { try $0?.get() } ?? []
+        }
+    }
+
+    private func batcher(_ model: Model) -> VectorBatcher {
+        VectorBatcher(bounds: .init(sequences: 32, tokens: 1000)) { try model.compute($0) }
+    }
+
+    private func awaitWaiting(_ count: Int, in batcher: VectorBatcher) {
+        for _ in 0..<60_000 where batcher.load.waiting != count {
+            Thread.sleep(forTimeInterval: 0.001)
+        }
+        #expect(batcher.load.waiting == count)
+    }
+
+    @Test func whatComesWhileAGroupIsComputed_isTheNextGroup() throws {
+        let model = Model()
+        let batcher = batcher(model)
+        let first = Caller(batcher, [[1]])
+        model.begun.wait()
+        let others = (2...9).map { Caller(batcher, [[TokenID($0)], [TokenID($0 * 10)]]) }
+        awaitWaiting(16, in: batcher)
+        model.gate.signal()
+        #expect(try first.outcome() == [[1]])
+        for (number, other) in zip(2...9, others) {
+            #expect(try other.outcome() == [[Float(number)], [Float(number * 10)]])
+        }
+        #expect(model.groups.withLock { $0 } == [1, 16])
+        #expect(batcher.load.counters.steps == 2)
+        #expect(batcher.load.counters.promptTokens == 17)
+        #expect(batcher.load.running == 0)
+    }
+
+    @Test func whoeverHangsUpWhileItWaits_endsThenAndIsNotComputed() throws {
+        let model = Model()
+        let batcher = batcher(model)
+        let first = Caller(batcher, [[1]])
+        model.begun.wait()
+        let isGone = Mutex(false)
+        let gone = Caller(batcher, [[2], [3]]) {
+            if isGone.withLock({ $0 }) { throw ServingError(.cancelled, "gone") }
+        }
+        awaitWaiting(2, in: batcher)
+        let other = Caller(batcher, [[4]])
+        awaitWaiting(3, in: batcher)
+        isGone.withLock { $0 = true }
+        // Though the group before it is still computed.
+        let error = #expect(throws: ServingError.self) { try gone.outcome() }
+        #expect(error?.code == .cancelled)
+        #expect(batcher.load.waiting == 1)
+        model.gate.signal()
+        #expect(try first.outcome() == [[1]])
+        #expect(try other.outcome() == [[4]])
+        #expect(model.groups.withLock { $0 } == [1, 1])
+    }
+
+    @Test func manyAtOnce_getTheirOwn() throws {
+        let model = Model()
+        model.gate.signal()
+        let batcher = batcher(model)
+        let callers = (0..<40).map { caller in
+            Caller(batcher, (0..<caller).map { [TokenID(caller * 100 + $0)] })
+        }
+        for (number, caller) in callers.enumerated() {
+            #expect(try caller.outcome() == (0..<number).map { [Float(number * 100 + $0)] })
+        }
+        #expect(batcher.load.counters.promptTokens == (0..<40).reduce(0, +))
+        #expect(batcher.load.waiting == 0 && batcher.load.running == 0)
+    }
+
+    @Test func failure_isToldToThoseOfTheGroup() throws {
+        let batcher = VectorBatcher(bounds: .init(sequences: 32, tokens: 1000)) { prompts in
+            if prompts.contains([13]) { throw ServingError(.internal, "broken") }
+            return prompts.map { [Float($0[0])] }
+        }
+        let error = #expect(throws: ServingError.self) {
+            _ = try batcher.vectors(of: [[1], [13]]) {}
+        }
+        #expect(error?.message == "broken")
+        let others = try batcher.vectors(of: [[1]]) {}
+        #expect(others == [[1]])
+    }
+}
