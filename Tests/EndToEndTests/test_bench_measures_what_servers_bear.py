@@ -196,8 +196,8 @@ def test_two_targets_are_compared_with_confidence(bench, tmp_path):
         )
     rate = report["comparison"]["rate"]
     # A third, and more the more a busy machine adds to both.
-    assert 0.2 < rate["low"] <= rate["value"] <= rate["high"] < 0.8
-    assert report["comparison"]["p50"]["low"] > 1.2
+    assert 0.2 < rate["low"] <= rate["value"] <= rate["high"] < 1
+    assert report["comparison"]["p50"]["low"] > 1
     assert [target["errors"] for target in report["targets"]] == [[], []]
 
 
