@@ -47,7 +47,8 @@ struct ChatFamily: Sendable, CustomTestStringConvertible {
     /// All there are, in the order of their names.
     static let all: [ChatFamily] = {
         let folder = URL(filePath: #filePath).deletingLastPathComponent()
-            .deletingLastPathComponent().deletingLastPathComponent().appending(path: "ChatTemplates")
+            .deletingLastPathComponent().deletingLastPathComponent().appending(
+                path: "ChatTemplates")
         let files = try? FileManager.default.contentsOfDirectory(
             at: folder, includingPropertiesForKeys: nil)
         return (files ?? []).compactMap { ChatFamily(file: $0) }.sorted { $0.name < $1.name }

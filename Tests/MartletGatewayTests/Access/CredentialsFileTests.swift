@@ -145,7 +145,7 @@ struct CredentialsFileTests {
         ("scope: {models: ['\(String(repeating: "*a", count: 9))']}", "more than 8 '*'"),
         ("quotas: {burst: 5}", "means nothing without 'requests_per_second'"),
         ("quotas: {requests_per_second: 0}", "out of range"),
-        ("quotas: {models: {a: {burst: 2}}}", "'output_tokens_per_minute' is missing"),
+        ("quotas: {models: {a: {burst: 2}}}", "'output_tokens_per_request' is missing"),
         ("expires: 2027-02-30", "is no such day"),
     ])
     func mistakesOfAKey_areTold(text: String, fault: String) {

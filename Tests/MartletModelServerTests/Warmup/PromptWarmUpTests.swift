@@ -67,7 +67,8 @@ struct PromptWarmUpTests {
         let model = ScriptedModel(adapters: ["polite"], endsAtOnce: .stop)
         try warmUp(
             model,
-            #"{"model": "m:1:polite", "prompt": "a", "tenant": "alice", "cache_salt": "s"}"# + "\r\n"
+            #"{"model": "m:1:polite", "prompt": "a", "tenant": "alice", "cache_salt": "s"}"#
+                + "\r\n"
                 + #"{"model": "polite:2", "prompt": "b"}"#)
         #expect(model.requests.map(\.tenant) == ["alice", ""])
         #expect(model.requests.map(\.adapter) == ["polite", nil])
@@ -78,7 +79,7 @@ struct PromptWarmUpTests {
     }
 
     @Test(arguments: [
-        ("{}", "'model' is missing"), ("[1]", "it must be an object"), ("{", ""),
+        ("{}", "'model' is missing"), ("[1]", "it must be an object"), ("{", "JSON"),
         (#"{"model": "m"}"#, "'messages' is missing"),
         (#"{"model": "m", "prompt": 5}"#, "'prompt'"),
         (#"{"model": "m", "prompt": "a", "tenant": 5}"#, "'tenant' is 5"),

@@ -118,7 +118,8 @@ struct HTTP2ForwardingTests {
 
     @Test func hostsThatContradictEachOther_areRefused() async throws {
         try await TestGateway.run { (gateway) async throws in
-            let stream = try await gateway.client.call("/a.B/Call", [("host", "elsewhere")])
+            let stream = try await gateway.client.call(
+                "/a.B/Call", [("host", "elsewhere")], end: true)
             await stream.readToEnd()
             #expect(stream.field("grpc-status") == "3")
             #expect(gateway.policy.ended.isEmpty)
@@ -138,7 +139,8 @@ struct HTTP2ForwardingTests {
             for await _ in began { break }
             try await stream.reset()
             // What comes behind the reset is handled behind it.
-            let other = try await gateway.client.call("/a.B/Call", [("host", "elsewhere")])
+            let other = try await gateway.client.call(
+                "/a.B/Call", [("host", "elsewhere")], end: true)
             await other.readToEnd()
             #expect(gateway.policy.ended == [.abandoned])
             held.withLock { $0 = [] }

@@ -50,13 +50,15 @@ struct HTTP2Client {
     }
 
     /// Opens a gRPC call.
-    func call(_ path: String, _ fields: [(String, String)] = []) async throws -> HTTP2TestStream {
+    func call(
+        _ path: String, _ fields: [(String, String)] = [], end: Bool = false
+    ) async throws -> HTTP2TestStream {
         try await open(
             [
                 (":method", "POST"), (":scheme", "http"), (":path", path),
                 (":authority", "martlet.test"), ("content-type", "application/grpc"),
                 ("te", "trailers"),
-            ] + fields)
+            ] + fields, end: end)
     }
 
     func close() async { try? await channel.close() }

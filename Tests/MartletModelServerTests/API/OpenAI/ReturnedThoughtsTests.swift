@@ -15,11 +15,11 @@ struct ReturnedThoughtsTests {
     @Test func thoughtsThatComeBack_areThoseOfAssistantsAndReachTheTemplate() throws {
         let request = try decode(
             """
-                [{"role": "user", "content": "a", "reasoning_content": "none of its own"},
-                 {"role": "assistant", "content": "b", "reasoning_content": "so \\"b\\"?"},
-                 {"role": "assistant", "content": "c", "reasoning_content": ""},
-                 {"role": "assistant", "content": "d", "reasoning_content": null}]
-                """)
+            [{"role": "user", "content": "a", "reasoning_content": "none of its own"},
+             {"role": "assistant", "content": "b", "reasoning_content": "so \\"b\\"?"},
+             {"role": "assistant", "content": "c", "reasoning_content": ""},
+             {"role": "assistant", "content": "d", "reasoning_content": null}]
+            """)
         let messages = request.messages
         #expect(messages.map(\.thoughts) == [nil, "so \"b\"?", nil, nil])
         let prompt = ChatPrompt(messages: messages, tools: [])
