@@ -6,6 +6,7 @@ extension AccessIdentity {
     /// The most tokens that one answer may have; nil for any number.
     ///
     /// - Parameter model: the model that is asked; nil where it is not known, or does not matter.
+    /// - Returns: the least of what holds for the caller.
     func outputTokensMax(of model: AskedModel?) -> Int? {
         quotas.flatMap { quota in
             let models = model.map { quota.limits.limits(of: $0).map(\.limits) } ?? []

@@ -1,4 +1,4 @@
-"""Nodes that stop while requests by HTTP/2 are under way there, and that no check asks meanwhile."""
+"""Nodes that stop while requests by HTTP/2 are under way there; no check asks them meanwhile."""
 
 import threading
 

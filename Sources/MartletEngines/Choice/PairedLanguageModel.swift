@@ -175,7 +175,9 @@ struct EngineRouting: Sendable {
     mutating func didEnd(at place: Place) { open[place.rawValue] -= 1 }
 
     /// Whether the other engine may do what one has refused: the one does not know it, or has no
-    /// worker just now. Where a queue is full, clients are to hear it.
+    /// worker just now.
+    ///
+    /// Where a queue is full, clients are to hear it.
     static func isWorthAnotherTry(_ refusal: GenerationRefusal) -> Bool {
         switch refusal.error.code {
         case .invalidArgument, .notFound, .unimplemented, .unavailable: true

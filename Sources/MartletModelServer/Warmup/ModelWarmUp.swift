@@ -101,9 +101,7 @@ struct ModelWarmUp {
         }
     }
 
-    /// Runs a warm-up, and tells log and metrics how it went.
-    ///
-    /// - Parameter body: gives what the log says of it.
+    /// Runs a warm-up, which gives what the log says of it, and tells log and metrics how it went.
     private func measured(
         _ path: String, folder: String, _ body: () throws -> Logger.Metadata
     ) throws {

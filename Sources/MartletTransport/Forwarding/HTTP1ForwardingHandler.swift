@@ -21,8 +21,9 @@ final class HTTP1ForwardingHandler: HTTP1ConnectionHandler {
     private let eventLoop: any EventLoop
     private var bodyBytesMax = 0
     private var clientNames: [ClientName] = []
-    /// The memory of an answer that waits for the client. There is one at most: no further request
-    /// is read before it has left.
+    /// The memory of an answer that waits for the client.
+    ///
+    /// There is one at most: no further request is read before it has left.
     private var unsent: KeptMemory?
 
     init(

@@ -20,7 +20,9 @@ public struct UpstreamOptions: Sendable {
     public var pendingRequestsMax = Int.max
 
     /// After how long a silence of an upstream that speaks HTTP/2 it is asked whether it is still
-    /// there, while requests are under way; longer each time that it is. `nil` for never.
+    /// there, while requests are under way; longer each time that it is.
+    ///
+    /// `nil` for never.
     public var pingInterval: Duration? = .seconds(10)
 
     /// How long it may take to say so, before its connection is closed.

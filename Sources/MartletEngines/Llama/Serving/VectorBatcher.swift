@@ -39,6 +39,7 @@ final class VectorBatcher: Sendable {
     ///   - prompts: the tokens of each, which fit into a group.
     ///   - check: asked before each turn, and from time to time while others have theirs; an error
     ///     of it ends the work.
+    /// - Returns: the vectors.
     /// - Throws: what `check` throws, and what computing a group throws that has one of the texts.
     func vectors(
         of prompts: [[TokenID]], checking check: () throws -> Void
