@@ -263,7 +263,8 @@ def kept_busy(node):
         for _ in range(2):
             connection = stack.enter_context(http1.RawConnection(node.address))
             connection.send(http1.post(CHAT, body))
-        language_models.await_running(node, 1)
+            # Of two that wait at once, one would be refused.
+            language_models.await_running(node, 1)
         await_until(lambda: language_models.waiting(node) >= 1, "a sequence to wait")
         yield
     language_models.await_idle(node)

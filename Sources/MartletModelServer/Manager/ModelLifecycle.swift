@@ -175,8 +175,13 @@ struct ModelLifecycle {
     /// Where the versions are that would be loaded if somebody asked for the model.
     var comingPaths: [String] { mayCome ? aspired.compactMap { versions[$0]?.path } : [] }
 
-    /// Whether a version is being loaded.
-    var isLoading: Bool { versions.values.contains { $0.state == .loading || $0.isReloading } }
+    /// Whether a version is being loaded, or will be as soon as it has been unloaded.
+    var isLoading: Bool {
+        versions.contains { number, version in
+            version.state == .loading || version.isReloading
+                || version.state == .unloading && aspired.contains(number)
+        }
+    }
 
     /// Whether a version waits for its last request to end, or is being unloaded.
     var isUnloading: Bool { versions.values.contains { $0.state == .unloading } }

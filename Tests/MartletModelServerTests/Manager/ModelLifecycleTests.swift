@@ -254,6 +254,22 @@ struct ModelLifecycleTests {
         #expect(available == [false, true, true, false, false])
     }
 
+    @Test func isLoading_evenWhileItsVersionIsUnloadedFirst() {
+        var lifecycle = ModelLifecycle(policy: .latest(count: 1))
+        let versions = [1, 2].map { ModelDirectory.Version(number: $0, path: "/m/\($0)") }
+        _ = lifecycle.didFind([versions[0]]) { _ in 0 }
+        _ = lifecycle.didLoad(1)
+        _ = lifecycle.didFind(versions) { _ in 0 }
+        _ = lifecycle.didLoad(2)
+        #expect(lifecycle.isUnloading && !lifecycle.isLoading)
+        _ = lifecycle.didFind([versions[0]]) { _ in 0 }
+        #expect(lifecycle.isUnloading && lifecycle.isLoading)
+        _ = lifecycle.didUnload(1)
+        #expect(lifecycle.isLoading)
+        _ = lifecycle.didLoad(1)
+        #expect(!lifecycle.isLoading)
+    }
+
     @Test func endedVersions_areRememberedUpToABound() {
         var lifecycle = ModelLifecycle(policy: .latest(count: 1))
         for number in Int64(1)...100 {
