@@ -27,7 +27,7 @@ struct FloodMeter {
 
         /// DATA of less than a gRPC message's prefix, and windows that are opened by a few bytes
         /// while nothing waits, beyond those that come with what is transferred.
-        var tinyFrames = Allowance(burst: 20_000, perSecond: 1000)
+        var tinyFrames = Allowance(burst: 2000, perSecond: 1000)
 
         /// Streams that we reset because the client broke a rule.
         var streamErrors = Allowance(burst: 200, perSecond: 10)
