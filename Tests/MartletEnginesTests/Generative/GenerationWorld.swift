@@ -152,7 +152,9 @@ struct GenerationWorld {
             clients[id] = client
             alive.append(id)
         } catch {
-            checkRefusal(error, of: request, deadline: deadline, waiting: waiting)
+            let wrong = settings.complaint(
+                of: error, of: request, deadline: deadline, now: now, waiting: waiting)
+            require(wrong == nil, wrong ?? "")
         }
     }
 
@@ -193,24 +195,5 @@ struct GenerationWorld {
     func root(of request: GenerationRequest) -> UInt64 {
         let text = (request.adapter ?? "-") + request.tenant
         return text.utf8.reduce(1) { FakeKVMemory.mix($0, TokenID($1)) }
-    }
-
-    private mutating func checkRefusal(
-        _ refusal: GenerationRefusal, of request: GenerationRequest, deadline: Duration?,
-        waiting: Int
-    ) {
-        switch refusal.error.code {
-        case .invalidArgument:
-            let isLong = request.prompt.count > settings.contextTokensMax
-            require(isLong || request.prompt.isEmpty, "refused: \(refusal.error)")
-        case .deadlineExceeded:
-            require(deadline.map { $0 <= now } ?? false, "refused before its deadline")
-        case .resourceExhausted:
-            require(waiting >= settings.waitingMax, "refused when \(waiting) wait")
-            let seconds = refusal.retryAfter?.seconds ?? 0
-            require((1...60).contains(seconds), "try again after \(seconds) s")
-        default:
-            require(false, "refused: \(refusal.error)")
-        }
     }
 }

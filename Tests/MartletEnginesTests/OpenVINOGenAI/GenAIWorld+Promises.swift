@@ -74,24 +74,6 @@ extension GenAIWorld {
         require(usage == expected, "\(id) took \(usage), not \(expected)")
     }
 
-    func checkRefusal(
-        _ refusal: GenerationRefusal, of request: GenerationRequest, deadline: Duration?,
-        waiting: Int
-    ) {
-        switch refusal.error.code {
-        case .invalidArgument:
-            let isLong = request.prompt.count > settings.contextTokensMax
-            require(isLong || request.prompt.isEmpty, "refused: \(refusal.error)")
-        case .deadlineExceeded:
-            require(deadline.map { $0 <= now } ?? false, "refused before its deadline")
-        case .resourceExhausted:
-            require(waiting >= settings.waitingMax, "refused when \(waiting) wait")
-            let seconds = refusal.retryAfter?.seconds ?? 0
-            require((1...60).contains(seconds), "try again after \(seconds) s")
-        default: require(false, "refused: \(refusal.error)")
-        }
-    }
-
     // MARK: Who is let in
 
     /// The highest priority goes first; of a tenant the oldest.

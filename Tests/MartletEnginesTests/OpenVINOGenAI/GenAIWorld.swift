@@ -168,7 +168,9 @@ struct GenAIWorld {
                 newTokensMax: min(request.newTokensMax ?? room, room))
             alive.append(id)
         } catch {
-            checkRefusal(error, of: request, deadline: deadline, waiting: count)
+            let wrong = settings.complaint(
+                of: error, of: request, deadline: deadline, now: now, waiting: count)
+            require(wrong == nil, wrong ?? "")
         }
     }
 

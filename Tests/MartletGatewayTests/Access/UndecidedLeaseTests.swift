@@ -1,5 +1,3 @@
-import Foundation
-import Logging
 import MartletCore
 import MartletTelemetry
 import Testing
@@ -11,27 +9,7 @@ import Testing
 struct UndecidedLeaseTests {
     /// A gateway with a key for one request at once, and a route that goes by the body.
     private func policy() async throws -> GatewayPolicy {
-        let file = FileManager.default.temporaryDirectory
-            .appendingPathComponent("martlet-lease-\(UUID().uuidString).yaml")
-        defer { try? FileManager.default.removeItem(at: file) }
-        let digest = SecretDigest(of: "secret").hex
-        try "keys: [{id: a, sha256: \(digest), tenant: t, quotas: {concurrent: 1}}]\n"
-            .write(to: file, atomically: true, encoding: .utf8)
-        let text = """
-            pools: [{name: p, endpoints: [a:1]}]
-            access: {api_keys_file: keys.yaml}
-            routes: [{name: r, pool: p, match: {models: [m]}}]
-
-            """
-        var settings = try #require(try readPolicy(text).policy.access)
-        settings.apiKeysFile = file.path
-        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-        return GatewayPolicy(
-            rules: GatewayRules(try readPolicy(text).policy, now: .zero),
-            journal: GatewayJournal(metrics: MetricsRegistry(), accessLog: .disabled),
-            access: try await AccessService(
-                settings, fetch: { _ in throw CancellationError() }, logger: logger),
-            logger: logger)
+        try await .keyed(quotas: "{concurrent: 1}", route: ", match: {models: [m]}")
     }
 
     private func plan(_ policy: GatewayPolicy) -> ForwardingPlan {

@@ -2,7 +2,6 @@ import Foundation
 import Logging
 import MartletCore
 import MartletTelemetry
-import Synchronization
 import Testing
 
 @testable import MartletGateway
@@ -61,21 +60,11 @@ struct FallbackTests {
         var all = fields
         all.add("authorization", "Bearer secret")
         all.add("content-length", "\(body.utf8.count)")
-        var plan = policy.plan(
+        let plan = policy.plan(
             for: ForwardedRequest(
                 api: .rest, method: "POST", path: path, authority: "g", fields: all,
                 context: RequestContext(remoteAddress: "1.2.3.4:5")))
-        for _ in 0..<3 where plan.awaitedBodyBytes != nil {
-            let decision = Mutex<ForwardingDecision?>(nil)
-            policy.decide(plan, body: Array(body.utf8)) { new in decision.withLock { $0 = new } }
-            switch try #require(decision.withLock { $0 }) {
-            case .forward(let decided): return decided
-            case .awaitBody(let decided): plan = decided
-            case .refuse(let refusal): throw refusal
-            case .answer: throw CancellationError()
-            }
-        }
-        return plan
+        return try policy.decided(plan, body)
     }
 
     private func fallback(

@@ -1,8 +1,6 @@
 import Foundation
-import Logging
 import MartletCore
 import MartletTelemetry
-import Synchronization
 import Testing
 
 @testable import MartletGateway
@@ -71,52 +69,17 @@ struct OutputTokenLimitTests {
 
     // MARK: Requests
 
-    /// A gateway with a key, and a route to a pool of a:1.
-    private func policy(quotas: String, route: String = "") async throws -> GatewayPolicy {
-        let file = FileManager.default.temporaryDirectory
-            .appendingPathComponent("martlet-length-\(UUID().uuidString).yaml")
-        defer { try? FileManager.default.removeItem(at: file) }
-        let digest = SecretDigest(of: "secret").hex
-        try "keys: [{id: a, sha256: \(digest), tenant: t, quotas: \(quotas)}]\n"
-            .write(to: file, atomically: true, encoding: .utf8)
-        let text = """
-            pools: [{name: p, endpoints: [a:1]}]
-            access: {api_keys_file: keys.yaml}
-            routes: [{name: r, pool: p\(route)}]
-
-            """
-        var settings = try #require(try readPolicy(text).policy.access)
-        settings.apiKeysFile = file.path
-        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-        return GatewayPolicy(
-            rules: GatewayRules(try readPolicy(text).policy, now: .zero),
-            journal: GatewayJournal(metrics: MetricsRegistry(), accessLog: .disabled),
-            access: try await AccessService(
-                settings, fetch: { _ in throw CancellationError() }, logger: logger),
-            logger: logger)
-    }
-
     /// What is decided of a request when its body is there.
     private func plan(
         _ policy: GatewayPolicy, _ body: String, path: String = "/v1/chat/completions"
     ) throws -> ForwardingPlan {
-        var plan = policy.plan(
+        let plan = policy.plan(
             for: ForwardedRequest(
                 api: .rest, method: "POST", path: path, authority: "g",
                 fields: ["authorization": "Bearer secret", "content-length": "\(body.utf8.count)"],
                 context: RequestContext(remoteAddress: "1.2.3.4:5")))
         if let refusal = plan.refusal { throw refusal }
-        for _ in 0..<3 where plan.awaitedBodyBytes != nil {
-            let decision = Mutex<ForwardingDecision?>(nil)
-            policy.decide(plan, body: Array(body.utf8)) { new in decision.withLock { $0 = new } }
-            switch try #require(decision.withLock { $0 }) {
-            case .forward(let decided): return decided
-            case .awaitBody(let decided): plan = decided
-            case .refuse(let refusal): throw refusal
-            case .answer: throw CancellationError()
-            }
-        }
-        return plan
+        return try policy.decided(plan, body)
     }
 
     private func refusal(
@@ -131,7 +94,8 @@ struct OutputTokenLimitTests {
     }
 
     @Test func key_limitsEachAnswerAndGivesItsQuotaBack() async throws {
-        let policy = try await policy(quotas: "{output_tokens_per_request: 50, concurrent: 1}")
+        let policy = try await GatewayPolicy.keyed(
+            quotas: "{output_tokens_per_request: 50, concurrent: 1}")
         for _ in 0..<3 {
             let told = refusal(policy, #"{"model":"m","max_tokens":51}"#)
             #expect(told?.contains("'max_tokens' is 51; give a number up to 50") == true)
@@ -143,13 +107,13 @@ struct OutputTokenLimitTests {
     }
 
     @Test func embeddings_haveNoLength() async throws {
-        let policy = try await policy(quotas: "{output_tokens_per_request: 50}")
+        let policy = try await GatewayPolicy.keyed(quotas: "{output_tokens_per_request: 50}")
         let body = #"{"model":"m","max_tokens":51}"#
         #expect(try plan(policy, body, path: "/v1/embeddings").newBody == nil)
     }
 
     @Test func models_haveLimitsOfTheirOwnByAnyName() async throws {
-        let policy = try await policy(
+        let policy = try await GatewayPolicy.keyed(
             quotas: "{models: {small: {output_tokens_per_request: 50}}}")
         for model in ["small", "small:1"] {
             let told = refusal(policy, "{\"model\":\"\(model)\",\"max_tokens\":51}")
@@ -159,7 +123,7 @@ struct OutputTokenLimitTests {
     }
 
     @Test func route_limitsAnswersAndTheLeastLimitCounts() async throws {
-        let policy = try await policy(
+        let policy = try await GatewayPolicy.keyed(
             quotas: "{output_tokens_per_request: 50}",
             route: ", limits: {output_tokens_per_request: 40}")
         #expect(refusal(policy, #"{"model":"m","max_tokens":45}"#)?.contains("up to 40") == true)
