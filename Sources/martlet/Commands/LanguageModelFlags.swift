@@ -41,8 +41,9 @@ struct LanguageModelFlags: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "The part of a step that prompts may take while other sequences generate, 0 to 1: "
-                + "less keeps their tokens flowing, more shortens the wait for first tokens.",
+            "The part of a step that prompts may take while other sequences generate, 0 to 1; tokens "
+                + "far into a text count for as many as take their time. Less keeps the others' "
+                + "tokens flowing, more shortens the wait for first tokens.",
             valueName: "share"))
     var promptShare = LlamaEngine.Options().promptShare
 

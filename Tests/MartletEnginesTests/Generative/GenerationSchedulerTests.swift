@@ -78,6 +78,44 @@ struct GenerationSchedulerTests {
         #expect(fixture.step().count(id) == 40)
     }
 
+    /// How long each step takes in which others decode beside a prompt of 2,000 tokens, where a token
+    /// takes 1 ms and 1/360 ms for each position before it.
+    private func stepsBesideALongPrompt(
+        of fixture: inout SchedulerFixture
+    ) throws -> [Duration] {
+        let others = try (0..<4).map { other in
+            try fixture.submit(TokenID(other)..<TokenID(other + 4), new: 1000)
+        }
+        fixture.step()
+        let long = try fixture.submit(10_000..<12_000, new: 2)
+        var times: [Duration] = []
+        while fixture.heard[long] == nil {
+            let plan = fixture.begin()
+            #expect(others.map(plan.count) == [1, 1, 1, 1])
+            let units = plan.chunks.reduce(0.0) {
+                $0 + TokenCost(perPosition: 1.0 / 360).units($1.tokens.count, from: Int($1.start))
+            }
+            times.append(.milliseconds(5) + .microseconds(Int64(units * 1000)))
+            fixture.now += times.last ?? .zero
+            fixture.finish(plan)
+            guard times.count < 2000 else { break }
+        }
+        return times
+    }
+
+    @Test
+    func stepsOfALongPrompt_takeNoLonger_whereItsTokensCostMore() throws {
+        var fixture = SchedulerFixture(cells: 8000, context: 4000, step: 512) {
+            $0.prefillShare = 0.25
+        }
+        _ = try stepsBesideALongPrompt(of: &fixture)
+        // It has learned: 128 tokens' time for the prompt, and twice that where it ends.
+        let times = try stepsBesideALongPrompt(of: &fixture)
+        #expect(times.count > 40)
+        #expect(times.dropLast().allSatisfy { $0 < .milliseconds(190) }, "\(times)")
+        #expect(times.allSatisfy { $0 < .milliseconds(340) }, "\(times)")
+    }
+
     @Test
     func requestsOfDifferentAdapters_takeTurns() throws {
         var fixture = SchedulerFixture()

@@ -21,9 +21,9 @@ extension GenerationScheduler {
         {
             switch admit(candidate, budget, in: &draft) {
             case .admitted(let slot):
-                let due = sequences[Int(slot)]?.due ?? 0
-                let tokens = budget.allowance(for: due, beside: draft)
-                budget.take(plan(slot, budget: tokens, in: &draft), of: due)
+                if let sequence = sequences[Int(slot)] {
+                    prefill(sequence, &budget, in: &draft)
+                }
             case .deferred:
                 _ = leaveQueue(id)
                 setAside.append(candidate)
@@ -38,8 +38,10 @@ extension GenerationScheduler {
         _ candidate: ScheduledSequence, _ budget: PromptBudget, in draft: inout StepDraft
     ) -> Verdict {
         var match = match(candidate)
-        guard budget.allowance(for: candidate.tokens.count - match.length, beside: draft) > 0
-        else { return .blocked }
+        let due = candidate.tokens.count - match.length
+        guard budget.allowance(for: due, at: match.length, beside: draft) > 0 else {
+            return .blocked
+        }
         if isWorthWaiting(candidate, beyond: match.length) { return .deferred }
         while !hasRoom(for: candidate, match) {
             guard let victim = leastStanding(),

@@ -51,6 +51,7 @@ extension GenerationScheduler {
         guard stepUnderWay == nil else { return StepPlan() }
         expire(now: now)
         let (draft, adapter) = draftStep()
+        stepBegan = now
         var plan = StepPlan()
         plan.adapter = adapter
         emit(draft, to: &plan)
@@ -99,7 +100,7 @@ extension GenerationScheduler {
                 prompts.append(slot)
             }
         }
-        prefill(prompts, from: index, PromptBudget(settings, beside: draft), in: &draft)
+        prefill(prompts, from: index, budget(beside: draft), in: &draft)
         if settings.guesses { guess(in: &draft) }
         return draft
     }
@@ -117,7 +118,7 @@ extension GenerationScheduler {
         }
         let oldest = begun.min { $0.standing < $1.standing }
         let place = begun.firstIndex { $0.id == oldest?.id } ?? 0
-        budget.keep(for: oldest?.due ?? 0, beside: draft)
+        budget.keep(for: oldest?.due ?? 0, at: oldest?.computed ?? 0, beside: draft)
         for sequence in begun[..<place] { prefill(sequence, &budget, in: &draft) }
         if groups[index].queue.count > 0 { admit(from: index, &budget, in: &draft) }
         budget.giveKept()
@@ -125,12 +126,13 @@ extension GenerationScheduler {
     }
 
     /// Plans a prompt that has begun, unless one before it has preempted it.
-    private mutating func prefill(
+    mutating func prefill(
         _ sequence: ScheduledSequence, _ budget: inout PromptBudget, in draft: inout StepDraft
     ) {
         guard let slot = slotsByID[sequence.id] else { return }
-        let tokens = budget.allowance(for: sequence.due, beside: draft)
-        budget.take(plan(slot, budget: tokens, in: &draft), of: sequence.due)
+        let (due, start) = (sequence.due, sequence.computed)
+        let tokens = budget.allowance(for: due, at: start, beside: draft)
+        budget.take(plan(slot, budget: tokens, in: &draft), of: due, at: start)
     }
 
     /// Plans as many of a sequence's tokens as there are budget and cells for.

@@ -21,6 +21,7 @@ extension GenerationScheduler {
         stepUnderWay = nil
         ownCells -= chunks.reduce(0) { $0 + $1.tokens }
         if case .completed(let results) = outcome {
+            takeCost(of: chunks, now: now)
             let before = counters.generatedTokens
             didComplete(chunks, results, now: now)
             takePace(of: chunks, generated: counters.generatedTokens - before, now: now)

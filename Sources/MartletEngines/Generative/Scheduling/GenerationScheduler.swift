@@ -47,6 +47,10 @@ struct GenerationScheduler: Sendable {
     var events: [SequenceEvent] = []
     /// The step under way.
     var stepUnderWay: [PlannedChunk]?
+    /// When it was planned.
+    var stepBegan = Duration.zero
+    /// What prompts' tokens cost.
+    var stepCost = StepCost()
 
     /// After a step of several failed: those of them that have not been tried alone.
     var suspects: [GenerationID] = []

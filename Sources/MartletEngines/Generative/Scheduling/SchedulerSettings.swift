@@ -31,8 +31,12 @@ struct SchedulerSettings: Sendable, Equatable {
     /// The part of a step's tokens that long prompts may take while other sequences decode, 0 to 1;
     /// at least one token.
     ///
-    /// It bounds how long a prompt delays the next token of others.
-    var prefillShare = 0.125
+    /// It bounds how long a prompt delays the next token of others. Tokens far into a text count for
+    /// as many as take their time (``TokenCost``).
+    var prefillShare = SchedulerSettings.prefillShareUsual
+
+    /// Where nothing is said of ``prefillShare``.
+    static let prefillShareUsual = 0.25
 
     /// Cells to be free for each running sequence when another is let in, so that it need not be
     /// preempted soon.

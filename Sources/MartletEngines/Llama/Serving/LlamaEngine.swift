@@ -40,7 +40,7 @@ public struct LlamaEngine: Engine {
         public var stepTokens = 512
 
         /// The part of a step that prompts may take while other sequences generate, 0 to 1.
-        public var promptShare = 0.125
+        public var promptShare = SchedulerSettings.prefillShareUsual
 
         /// Most requests that wait.
         public var waitingMax = 1024
