@@ -132,8 +132,27 @@ def test_tokens_are_as_good_as_text(node, client):
     by_tokens = client.embeddings.create(model="mean", input=tokens)
     assert by_text.data[0].embedding == by_tokens.data[0].embedding
     assert by_text.usage.prompt_tokens == by_text.usage.total_tokens == len(tokens)
-    with pytest.raises(openai.BadRequestError, match="token"):
-        client.embeddings.create(model="mean", input=[10**6])
+    with pytest.raises(openai.BadRequestError, match="has token 1000000; the model's") as refusal:
+        client.embeddings.create(model="mean", input=["cat", [10**6]])
+    assert refusal.value.param == "input[1]"
+
+
+def test_tokens_that_no_model_has_spoil_no_texts_of_others(node):
+    """Texts of requests at once share batches: one that cannot be computed is not in them."""
+
+    def ask(place):
+        client = node.client(client_of, node.address)
+        texts = [f"{TEXTS[(place + text) % 4]} {place} {text}" for text in range(20)]
+        for _ in range(5):
+            if place % 2:
+                with pytest.raises(openai.BadRequestError, match="has token"):
+                    client.embeddings.create(model="mean", input=[*texts, [10**6]])
+            else:
+                assert vectors_of(client, "mean", texts).shape == (20, tiny_models.WIDTH)
+
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        for _ in pool.map(ask, range(16)):
+            pass
 
 
 def test_a_text_that_is_too_long_is_named(client):

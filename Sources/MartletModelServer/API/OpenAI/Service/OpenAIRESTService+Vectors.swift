@@ -58,7 +58,7 @@ extension OpenAIRESTService {
 }
 
 extension [TokenID] {
-    /// The tokens, if they are as many as the model reads at once.
+    /// The tokens, if they are the model's, and as many as it reads at once.
     ///
     /// - Parameters:
     ///   - model: which model.
@@ -80,6 +80,12 @@ extension [TokenID] {
                 "'\(param)' has \(count) tokens\(more), but the model reads \(most) at once; "
                     + "shorten it",
                 cause: OpenAIErrorDetail(param: param, code: "context_length_exceeded"))
+        }
+        let vocabulary = model.description.vocabularySize
+        if let wrong = first(where: { $0 < 0 || Int($0) >= vocabulary }) {
+            throw ServingError.invalidField(
+                param, .wrongValue,
+                "'\(param)' has token \(wrong); the model's tokens are 0 to \(vocabulary - 1)")
         }
         return self
     }
