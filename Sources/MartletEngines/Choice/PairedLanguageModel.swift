@@ -23,6 +23,7 @@ public final class PairedLanguageModel: Servable, GenerativeModel {
     public let memoryBytes: Int
 
     private let engines: [any GenerativeModel & Servable]
+    private let names: [String]
     private let routing = Mutex(EngineRouting())
 
     /// Pairs two engines' loads of one version; they are unloaded with the pair.
@@ -30,11 +31,14 @@ public final class PairedLanguageModel: Servable, GenerativeModel {
     /// - Parameters:
     ///   - alone: is faster with one sequence; its texts, tokens and vectors are the pair's.
     ///   - many: is faster with several.
+    ///   - names: the names of their engines.
     public init(
-        alone: any GenerativeModel & Servable, many: any GenerativeModel & Servable
+        alone: any GenerativeModel & Servable, many: any GenerativeModel & Servable,
+        names: (alone: String, many: String)
     ) {
         id = (alone as any Servable).id
         engines = [alone, many]
+        self.names = [names.alone, names.many]
         let bytes: [any Servable] = [alone, many]
         memoryBytes = bytes.map(\.memoryBytes).saturatingSum
         var description = alone.description
@@ -43,6 +47,11 @@ public final class PairedLanguageModel: Servable, GenerativeModel {
             description.contextTokensMax, other.contextTokensMax)
         description.sequencesMax = min(description.sequencesMax, other.sequencesMax)
         self.description = description
+    }
+
+    /// What each engine has loaded, from the one that is faster with one sequence.
+    public var parts: [GenerativeModelPart] {
+        zip(names, engines).map { GenerativeModelPart(engine: $0, model: $1) }
     }
 
     private var alone: any GenerativeModel { engines[EngineRouting.Place.alone.rawValue] }

@@ -21,6 +21,10 @@ public protocol GenerativeModel: Sendable {
     /// What it is busy with.
     var load: GenerationLoad { get }
 
+    /// Its parts, where several engines have loaded the version and share its requests; each
+    /// remembers prompts for itself. Empty where one engine has it.
+    var parts: [GenerativeModelPart] { get }
+
     /// The tokens of a text.
     ///
     /// - Parameters:
@@ -92,6 +96,9 @@ extension GenerativeModel {
         cancel(id, reason: .cancelled)
     }
 
+    /// Most versions are in one engine.
+    public var parts: [GenerativeModelPart] { [] }
+
     /// Few models rank.
     public func rankingPrompt(query: String, document: String) throws -> [TokenID] {
         throw ServingError(.unimplemented, "Model \(id) ranks no documents")
@@ -102,6 +109,21 @@ extension GenerativeModel {
         _ prompts: [[TokenID]], checking check: () throws -> Void
     ) throws -> [[Float]] {
         throw ServingError(.unimplemented, "Model \(id) makes no embeddings")
+    }
+}
+
+/// One engine's load of a version that several engines have.
+public struct GenerativeModelPart: Sendable {
+    /// The name of the engine.
+    public let engine: String
+
+    /// What the engine has loaded; requests go to the whole.
+    public let model: any GenerativeModel
+
+    /// Creates a part.
+    public init(engine: String, model: any GenerativeModel) {
+        self.engine = engine
+        self.model = model
     }
 }
 

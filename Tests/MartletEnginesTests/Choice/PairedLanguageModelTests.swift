@@ -74,7 +74,7 @@ struct PairedLanguageModelTests {
     private let request = GenerationRequest(prompt: [1])
 
     init() {
-        pair = PairedLanguageModel(alone: alone, many: many)
+        pair = PairedLanguageModel(alone: alone, many: many, names: ("one", "other"))
     }
 
     private func submit() throws -> GenerationID { try pair.submit(request) { _ in } }
@@ -124,6 +124,12 @@ struct PairedLanguageModelTests {
         alone.refuse(nil)
         _ = try submit()
         #expect(open == [1, 0])
+    }
+
+    @Test func parts_areBothEngines() throws {
+        #expect(pair.parts.map(\.engine) == ["one", "other"])
+        for part in pair.parts { _ = try part.model.submit(request) { _ in } }
+        #expect(open == [1, 1])
     }
 
     @Test func description_isWhatBothCanDo() {
