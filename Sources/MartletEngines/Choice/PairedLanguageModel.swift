@@ -57,8 +57,18 @@ public final class PairedLanguageModel: Servable, GenerativeModel {
     private var alone: any GenerativeModel { engines[EngineRouting.Place.alone.rawValue] }
 
     /// What both are busy with.
+    ///
+    /// The KV memory is that of the engine whose is fuller: a request that goes there finds no room
+    /// in the other's.
     public var load: GenerationLoad {
-        engines.reduce(into: GenerationLoad()) { $0.add($1.load) }
+        let loads = engines.map(\.load)
+        var load = loads.reduce(into: GenerationLoad()) { $0.add($1) }
+        if let fuller = loads.max(by: { $0.cellShareNeeded < $1.cellShareNeeded }) {
+            load.cellsUsed = fuller.cellsUsed
+            load.cellsNeeded = fuller.cellsNeeded
+            load.cellsTotal = fuller.cellsTotal
+        }
+        return load
     }
 
     /// Queues a request with the engine whose turn it is.
@@ -196,15 +206,12 @@ struct EngineRouting: Sendable {
 }
 
 extension GenerationLoad {
-    /// Adds what another engine is busy with.
+    /// Adds what another engine is busy with, but for its KV memory.
     mutating func add(_ other: GenerationLoad) {
         waiting += other.waiting
         waitingTokens += other.waitingTokens
         running += other.running
         prefilling += other.prefilling
-        cellsUsed += other.cellsUsed
-        cellsNeeded += other.cellsNeeded
-        cellsTotal += other.cellsTotal
         slotsUsed += other.slotsUsed
         stepAge = max(stepAge, other.stepAge)
         for sum in GenerationCounters.sums {

@@ -31,6 +31,9 @@ private final class HoldingModel: GenerativeModel, Servable {
     var load: GenerationLoad {
         var load = GenerationLoad()
         load.running = open
+        load.cellsTotal = 40
+        load.cellsNeeded = open * 10
+        load.cellsUsed = load.cellsNeeded
         load.counters.submitted = Int(state.withLock { $0.count })
         return load
     }
@@ -137,6 +140,17 @@ struct PairedLanguageModelTests {
         #expect((pair as any Servable).memoryBytes == 200)
         pair.unload()
         #expect([alone.unloads, many.unloads] == [1, 1])
+    }
+
+    /// What is full for those who come next is not half full since the other engine rests.
+    @Test func memory_isThatOfTheFullerEngine() throws {
+        #expect(pair.load.cellsTotal == 40 && pair.load.cellShareNeeded == 0)
+        let first = try submit()
+        #expect(pair.load.cellShareNeeded == 0.25)
+        for _ in 0..<4 { _ = try submit() }
+        pair.cancel(first)
+        #expect(open == [0, 4])
+        #expect(pair.load.cellShareNeeded == 1 && pair.load.cellsUsed == 40)
     }
 
     @Test func everyCounter_isSummed() {
