@@ -172,6 +172,9 @@ public struct GenerativeModelDescription: Sendable, Equatable {
     /// more would be refused however often they are tried.
     public var sequencesMax = Int.max
 
+    /// Whether a prompt that begins as an earlier one did finds that computed.
+    public var remembersPrompts = true
+
     /// Creates a description.
     public init(
         contextTokensMax: Int, vocabularySize: Int, embeddingSize: Int, parameterCount: Int = 0,

@@ -146,7 +146,7 @@ struct PromptWarmUp {
     /// do not know is the first one's when clients ask for it, and so it is while they have no
     /// worker.
     private func readElsewhere(_ request: GenerationRequest, _ model: any GenerativeModel) throws {
-        for part in model.parts.dropFirst() {
+        for part in model.parts.dropFirst() where part.model.description.remembersPrompts {
             do {
                 try read(request, by: part.model)
             } catch let error as ServingError where PromptWarmUp.isFirstOnes(error) { continue }

@@ -124,6 +124,13 @@ struct PromptWarmUpTests {
         #expect(second.requests.map(\.prompt) == first.requests.map(\.prompt))
     }
 
+    @Test func engineThatKeepsNothing_isSparedThePrompts() throws {
+        let first = ScriptedModel(endsAtOnce: .length)
+        let second = ScriptedModel(remembersPrompts: false, endsAtOnce: .length)
+        try warmUp(pair(first, second), Self.chat)
+        #expect(first.requests.count == 1 && second.requests.isEmpty)
+    }
+
     @Test(arguments: [StatusCode.invalidArgument, .unavailable])
     func whatTheSecondEngineDoesNotTake_isLeftToTheFirst(code: StatusCode) throws {
         let (first, second) = (ScriptedModel(endsAtOnce: .length), ScriptedModel())
