@@ -33,6 +33,8 @@ struct OpenAIRESTService: RESTService {
             operation = Operation(name: route.operation, lane: .engine) { request, subject in
                 try answer(route, request, &subject)
             }
+            // Templates run as long as they like, and vectors are waited for.
+            operation.mayTakeLong = true
         } catch {
             // The path is of this API, so that its clients are to understand the answer.
             operation = Operation(name: "", lane: .control) { _, _ in throw error }
