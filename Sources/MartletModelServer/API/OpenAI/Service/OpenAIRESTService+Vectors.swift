@@ -10,6 +10,8 @@ extension OpenAIRESTService {
     ) throws -> HTTPResponse {
         let wanted = try EmbeddingRequest(decoding: request.body, limits: limits, bounds: bounds)
         let planner = try planner(of: wanted.model, request, &subject, generates: false)
+        // The version is not unloaded before.
+        defer { withExtendedLifetime(planner.target.lease) {} }
         let model = planner.target.model
         guard model.description.embeds else {
             throw ServingError.unsuitableModel(wanted.model, "makes no embeddings")
@@ -36,7 +38,9 @@ extension OpenAIRESTService {
         _ request: HTTPRequest, _ subject: inout RequestSubject
     ) throws -> HTTPResponse {
         let wanted = try RerankRequest(decoding: request.body, limits: limits, bounds: bounds)
-        let model = try targets.target(of: wanted.model, &subject).model
+        let target = try targets.target(of: wanted.model, &subject)
+        defer { withExtendedLifetime(target.lease) {} }
+        let model = target.model
         guard model.description.ranks else {
             throw ServingError.unsuitableModel(wanted.model, "ranks no documents")
         }
