@@ -65,8 +65,8 @@ final class LlamaEmbedder: Sendable {
     ///   - check: asked before each batch that is this request's turn, and while it waits for its
     ///     turn; ends the work by an error.
     /// - Returns: the vectors, in the order of the prompts.
-    /// - Throws: `ServingError`: `INVALID_ARGUMENT` for a prompt that is too long or empty, or has a
-    ///   token that the model has not; what `check` throws.
+    /// - Throws: `ServingError`: `INVALID_ARGUMENT` for a prompt that is too long or empty, or has
+    ///   a token that the model has not; what `check` throws.
     func embed(
         _ prompts: [[TokenID]], checking check: () throws -> Void
     ) throws -> [[Float]] {

@@ -5,8 +5,8 @@
 /// turn: so one of thousands of texts keeps none of a few waiting. Requests of which a group has
 /// texts go behind those of which it has none.
 ///
-/// Where a group fails that several requests share, each of them gets a group of its own next: whose
-/// text broke it fails by itself, and ends no others.
+/// Where a group fails that several requests share, each of them gets a group of its own next:
+/// whose text broke it fails by itself, and ends no others.
 ///
 /// A pure state machine; see ``VectorBatcher``.
 struct VectorQueue: Sendable {
