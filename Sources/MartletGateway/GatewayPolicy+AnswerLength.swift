@@ -48,13 +48,19 @@ extension GatewayPolicy {
     /// The body that is sent in place of one that asks for another model; nil where it stays as it
     /// is.
     ///
-    /// - Throws: `ServingError` where it asks for more than the credential allows of that model.
+    /// - Throws: `ServingError` where its client asks for more than is allowed of that model.
     func limitedBody(
-        _ body: [UInt8], asking model: String, _ grant: AccessGrant?
+        _ body: [UInt8], asking model: String, _ state: RequestState, _ fallbacks: Fallbacks
     ) throws(ServingError) -> [UInt8]? {
+        guard fallbacks.call.hasChosenLength else { return nil }
         let asked = GatewayPolicy.asked(model, current)
-        guard let most = grant?.identity.outputTokensMax(of: asked) else { return nil }
-        return try OutputTokenLimit(most: most).applied(to: body, of: .chatCompletions)
+        let limits = [
+            state.route.settings.limits.outputTokens,
+            state.grant?.identity.outputTokensMax(of: asked),
+        ]
+        guard let most = limits.compactMap(\.self).min() else { return nil }
+        return try OutputTokenLimit(most: most).applied(
+            to: body, of: fallbacks.call, replacesLength: fallbacks.lengthIsOurs)
     }
 
     private static func call(of request: ForwardedRequest, _ path: RequestPath) -> OpenAICall? {

@@ -121,7 +121,8 @@ extension GatewayPolicy {
                 body, of: request, undecided.path, route, grant, asked)
             var plan = try plan(
                 request, undecided.path, ModelNaming(request), route, rules, grant,
-                asked: model, call: VersionedCall(path: request.path, frame: body))
+                asked: model, call: VersionedCall(path: request.path, frame: body),
+                lengthIsOurs: limited != nil && !OutputTokenLimit.isAsked(in: body))
             if let limited { plan.replaceBody(by: limited) }
             return plan
         } catch {

@@ -19,11 +19,13 @@ extension GatewayPolicy {
                 model == last ? unanswered.body : request.body(unanswered.body, asking: model)
             let limited: [UInt8]?
             do {
-                limited = try limitedBody(other, asking: model, state.grant)
+                limited = try limitedBody(other, asking: model, state, fallbacks)
             } catch { continue }
             let body = limited ?? other
-            var next = Fallbacks(targets: left, pool: fallbacks.pool, priority: fallbacks.priority)
+            var next = fallbacks
+            next.targets = left
             next.asked = asked
+            next.shed = nil
             let question = FallbackQuestion(
                 model: model, last: last, pool: pool, body: body,
                 replacesBody: model != last || limited != nil, fallbacks: next)

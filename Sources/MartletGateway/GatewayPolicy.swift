@@ -171,7 +171,7 @@ final class GatewayPolicy: ForwardingPolicy {
     func plan(
         _ request: ForwardedRequest, _ path: RequestPath, _ naming: ModelNaming,
         _ route: RouteRuntime, _ rules: GatewayRules, _ grant: AccessGrant?,
-        asked: String? = nil, call: VersionedCall? = nil
+        asked: String? = nil, call: VersionedCall? = nil, lengthIsOurs: Bool = false
     ) throws(ForwardingRefusal) -> ForwardingPlan {
         let random = UInt64.random(in: .min ... .max)
         guard let pool = route.pool(random) else {
@@ -179,7 +179,8 @@ final class GatewayPolicy: ForwardingPolicy {
         }
         let priority = priority(of: request, route, grant)
         let shed = try admit(to: route, pool, priority)
-        let fallbacks = route.fallbacks(of: request, in: pool, priority, shed: shed)
+        var fallbacks = route.fallbacks(of: request, in: pool, priority, shed: shed)
+        fallbacks?.lengthIsOurs = lengthIsOurs
         if let shed, fallbacks == nil {
             route.release()
             throw shed

@@ -25,7 +25,8 @@ extension ModelServer {
         completion: @escaping @Sendable (RequestSubject, Result<Response, any Error>) -> Void
     ) {
         let isInline =
-            isBatching && operation.lane == .engine && bytes <= PredictionRunner.inlineBytesMax
+            isBatching && operation.lane == .engine && !operation.mayTakeLong
+            && bytes <= PredictionRunner.inlineBytesMax
         let submitted = ContinuousClock.now
         let work: @Sendable () -> Void = { [self] in
             var subject = operation.subject

@@ -6,7 +6,7 @@ import os
 import socket
 
 import pytest
-from harness import language_models, models
+from harness import genai, language_models, models
 from harness.models import fixture
 
 HALF_PLUS_TWO = f"--model=half_plus_two={fixture('half_plus_two')}"
@@ -101,6 +101,29 @@ def test_memory_of_a_language_model_is_more_than_its_files(doctor):
     assert "of KV memory" in small["found"]
     assert (small["result"], large["result"]) == ("ok", "fail")
     assert "--kv-cache" in large["remedy"]
+
+
+@genai.needed
+def test_memory_of_a_model_in_two_engines_counts_twice(doctor):
+    if not language_models.FOLDER.exists():
+        pytest.skip("needs SmolLM2")
+    model = f"--model=smollm2={language_models.FOLDER}"
+    flags = (model, "--port", 0, "--kv-cache", "64MiB", "--context-tokens", 2048)
+    found = {}
+    for engine in ("llama", "auto-both"):
+        checks = doctor("serve", *flags, "--engine", engine)
+        found[engine] = checks["memory", "node"]["found"].split(" of KV memory")[0].split(" and ")
+        assert ("in two engines" in checks["model", "smollm2"]["found"]) == (engine == "auto-both")
+    (files, alone), (same_files, both) = found["llama"], found["auto-both"]
+    assert files == same_files
+    # The weights are there once more too.
+    assert amount(both) > 2 * amount(alone)
+
+
+def amount(text):
+    """Bytes, of a text such as `64.0 MiB`."""
+    number, unit = text.split()
+    return float(number) * 1024 ** ("B", "KiB", "MiB", "GiB").index(unit)
 
 
 # That variables are missing altogether only an engine can tell: many models have none.

@@ -2,12 +2,15 @@
 
 import base64
 import concurrent.futures
+import contextlib
+import os
 
 import numpy
 import openai
 import pytest
 from harness import tiny_models
 from harness.openai_clients import assert_openai_error, client_of
+from harness.waiting import await_until
 
 TEXTS = ["the cat sat on the mat", "paris", "what is the capital of france?", "a dog and a cat"]
 
@@ -109,6 +112,38 @@ def test_requests_at_once_get_the_vectors_of_their_own_texts(node, model):
     assert counted("martlet_sequences_running") == counted("martlet_sequences_waiting") == 0
 
 
+@contextlib.contextmanager
+def on_one_processor():
+    """What is started meanwhile has one event loop."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def test_requests_share_batches_though_other_models_batch_too(martlet, tmp_path):
+    """Small requests to models that batch are read by event loops, which must not wait for vectors:
+    on one loop they would be computed one by one."""
+    served = made(tmp_path, {"mean": ENCODERS["mean"]})
+    with on_one_processor():
+        node = martlet.serve(served, "--enable-batching", "--engine-threads", 8)
+    clients = [node.client(client_of, node.address) for _ in range(8)]
+
+    def steps():
+        return node.rest.metrics().total("martlet_generation_steps_total", model="mean")
+
+    def are_shared():
+        before = steps()
+        with concurrent.futures.ThreadPoolExecutor(len(clients)) as pool:
+            answers = pool.map(lambda client: vectors_of(client, "mean", TEXTS), clients)
+            assert len(list(answers)) == len(clients)
+        return steps() - before < len(clients)
+
+    await_until(are_shared, "requests to share a batch")
+
+
 def test_numbers_come_as_they_are_asked_for(node, client):
     whole = vectors_of(client, "mean", TEXTS, encoding_format="float")
     answer = node.rest.post(
@@ -132,8 +167,27 @@ def test_tokens_are_as_good_as_text(node, client):
     by_tokens = client.embeddings.create(model="mean", input=tokens)
     assert by_text.data[0].embedding == by_tokens.data[0].embedding
     assert by_text.usage.prompt_tokens == by_text.usage.total_tokens == len(tokens)
-    with pytest.raises(openai.BadRequestError, match="token"):
-        client.embeddings.create(model="mean", input=[10**6])
+    with pytest.raises(openai.BadRequestError, match="has token 1000000; the model's") as refusal:
+        client.embeddings.create(model="mean", input=["cat", [10**6]])
+    assert refusal.value.param == "input[1]"
+
+
+def test_tokens_that_no_model_has_spoil_no_texts_of_others(node):
+    """Texts of requests at once share batches: one that cannot be computed is not in them."""
+
+    def ask(place):
+        client = node.client(client_of, node.address)
+        texts = [f"{TEXTS[(place + text) % 4]} {place} {text}" for text in range(20)]
+        for _ in range(5):
+            if place % 2:
+                with pytest.raises(openai.BadRequestError, match="has token"):
+                    client.embeddings.create(model="mean", input=[*texts, [10**6]])
+            else:
+                assert vectors_of(client, "mean", texts).shape == (20, tiny_models.WIDTH)
+
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        for _ in pool.map(ask, range(16)):
+            pass
 
 
 def test_a_text_that_is_too_long_is_named(client):

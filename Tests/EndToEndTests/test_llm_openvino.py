@@ -3,12 +3,12 @@
 import contextlib
 import json
 import os
-import pathlib
 import signal
 
 import openai
 import pytest
-from harness import http1, language_models
+from harness import genai, http1, language_models
+from harness.genai import command_of, engine, worker_of
 from harness.language_models import NAME
 from harness.openai_clients import (
     STORY,
@@ -20,14 +20,10 @@ from harness.openai_clients import (
     text_of,
     user,
 )
-from harness.paths import OPENVINO_GENAI
 from harness.prometheus import Samples
 from harness.waiting import await_until
 
-pytestmark = pytest.mark.skipif(
-    not (OPENVINO_GENAI / "martlet_genai_worker.py").exists(),
-    reason=f"{OPENVINO_GENAI} is missing: scripts/setup.sh openvino-genai makes it",
-)
+pytestmark = genai.needed
 
 CHAT = "/v1/chat/completions"
 FRANCE = "What is the capital of France?"
@@ -46,30 +42,6 @@ def openvino_node(module_martlet):
 @pytest.fixture
 def model(openvino_node):
     return openvino_node.openai
-
-
-def engine(martlet, node):
-    ended = martlet.run("model", "list", "--json", "--address", node.address)
-    (served,) = json.loads(ended.stdout)["models"]
-    return served["versions"][0]["engine"]
-
-
-def worker_of(node):
-    """The number of the node's worker; None while there is none."""
-    children = []
-    with contextlib.suppress(OSError):
-        for path in pathlib.Path(f"/proc/{node.pid}/task").glob("*/children"):
-            children += [int(pid) for pid in path.read_text(encoding="ascii").split()]
-    workers = [pid for pid in children if b"martlet_genai_worker" in command_of(pid)]
-    assert len(workers) <= 1
-    return workers[0] if workers else None
-
-
-def command_of(pid):
-    try:
-        return pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return b""
 
 
 # What it does.

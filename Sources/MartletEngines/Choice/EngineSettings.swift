@@ -84,6 +84,15 @@ public struct EngineSettings: Sendable, Hashable {
         preferences[model] ?? preference
     }
 
+    /// Whether two engines may keep a version of a model, where both are there.
+    ///
+    /// - Parameters:
+    ///   - model: its name.
+    ///   - files: the version's; `nil` for one that is no language model.
+    public func mayKeepBoth(of model: String, _ files: LanguageModelFiles?) -> Bool {
+        preference(of: model) == .both && files.map(OpenVINOGenAIEngine.mayLoad) ?? false
+    }
+
     /// Sequences that clients will have a language model generate at once.
     public func expectedConcurrency(of model: String) -> Int {
         concurrencies[model] ?? concurrency

@@ -23,6 +23,7 @@ public final class PairedLanguageModel: Servable, GenerativeModel {
     public let memoryBytes: Int
 
     private let engines: [any GenerativeModel & Servable]
+    private let names: [String]
     private let routing = Mutex(EngineRouting())
 
     /// Pairs two engines' loads of one version; they are unloaded with the pair.
@@ -30,11 +31,14 @@ public final class PairedLanguageModel: Servable, GenerativeModel {
     /// - Parameters:
     ///   - alone: is faster with one sequence; its texts, tokens and vectors are the pair's.
     ///   - many: is faster with several.
+    ///   - names: the names of their engines.
     public init(
-        alone: any GenerativeModel & Servable, many: any GenerativeModel & Servable
+        alone: any GenerativeModel & Servable, many: any GenerativeModel & Servable,
+        names: (alone: String, many: String)
     ) {
         id = (alone as any Servable).id
         engines = [alone, many]
+        self.names = [names.alone, names.many]
         let bytes: [any Servable] = [alone, many]
         memoryBytes = bytes.map(\.memoryBytes).saturatingSum
         var description = alone.description
@@ -45,11 +49,26 @@ public final class PairedLanguageModel: Servable, GenerativeModel {
         self.description = description
     }
 
+    /// What each engine has loaded, from the one that is faster with one sequence.
+    public var parts: [GenerativeModelPart] {
+        zip(names, engines).map { GenerativeModelPart(engine: $0, model: $1) }
+    }
+
     private var alone: any GenerativeModel { engines[EngineRouting.Place.alone.rawValue] }
 
     /// What both are busy with.
+    ///
+    /// The KV memory is that of the engine whose is fuller: a request that goes there finds no room
+    /// in the other's.
     public var load: GenerationLoad {
-        engines.reduce(into: GenerationLoad()) { $0.add($1.load) }
+        let loads = engines.map(\.load)
+        var load = loads.reduce(into: GenerationLoad()) { $0.add($1) }
+        if let fuller = loads.max(by: { $0.cellShareNeeded < $1.cellShareNeeded }) {
+            load.cellsUsed = fuller.cellsUsed
+            load.cellsNeeded = fuller.cellsNeeded
+            load.cellsTotal = fuller.cellsTotal
+        }
+        return load
     }
 
     /// Queues a request with the engine whose turn it is.
@@ -187,15 +206,12 @@ struct EngineRouting: Sendable {
 }
 
 extension GenerationLoad {
-    /// Adds what another engine is busy with.
+    /// Adds what another engine is busy with, but for its KV memory.
     mutating func add(_ other: GenerationLoad) {
         waiting += other.waiting
         waitingTokens += other.waitingTokens
         running += other.running
         prefilling += other.prefilling
-        cellsUsed += other.cellsUsed
-        cellsNeeded += other.cellsNeeded
-        cellsTotal += other.cellsTotal
         slotsUsed += other.slotsUsed
         stepAge = max(stepAge, other.stepAge)
         for sum in GenerationCounters.sums {

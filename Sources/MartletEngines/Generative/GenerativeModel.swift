@@ -21,6 +21,10 @@ public protocol GenerativeModel: Sendable {
     /// What it is busy with.
     var load: GenerationLoad { get }
 
+    /// Its parts, where several engines have loaded the version and share its requests; each
+    /// remembers prompts for itself. Empty where one engine has it.
+    var parts: [GenerativeModelPart] { get }
+
     /// The tokens of a text.
     ///
     /// - Parameters:
@@ -92,6 +96,9 @@ extension GenerativeModel {
         cancel(id, reason: .cancelled)
     }
 
+    /// Most versions are in one engine.
+    public var parts: [GenerativeModelPart] { [] }
+
     /// Few models rank.
     public func rankingPrompt(query: String, document: String) throws -> [TokenID] {
         throw ServingError(.unimplemented, "Model \(id) ranks no documents")
@@ -102,6 +109,21 @@ extension GenerativeModel {
         _ prompts: [[TokenID]], checking check: () throws -> Void
     ) throws -> [[Float]] {
         throw ServingError(.unimplemented, "Model \(id) makes no embeddings")
+    }
+}
+
+/// One engine's load of a version that several engines have.
+public struct GenerativeModelPart: Sendable {
+    /// The name of the engine.
+    public let engine: String
+
+    /// What the engine has loaded; requests go to the whole.
+    public let model: any GenerativeModel
+
+    /// Creates a part.
+    public init(engine: String, model: any GenerativeModel) {
+        self.engine = engine
+        self.model = model
     }
 }
 
@@ -149,6 +171,9 @@ public struct GenerativeModelDescription: Sendable, Equatable {
     /// Most sequences that one request may ask for, as all of them have to find room in the queue:
     /// more would be refused however often they are tried.
     public var sequencesMax = Int.max
+
+    /// Whether a prompt that begins as an earlier one did finds that computed.
+    public var remembersPrompts = true
 
     /// Creates a description.
     public init(

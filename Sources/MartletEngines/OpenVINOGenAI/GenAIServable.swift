@@ -35,6 +35,7 @@ final class GenAIServable: Servable, LlamaTokenizing {
             adapters: [])
         description.embeddingSize = vocabulary.count(of: "embedding_length") ?? 0
         description.sequencesMax = max(1, scheduling.waitingMax)
+        description.remembersPrompts = scheduling.sharing != .none
         self.description = description
         parts = Mutex(Parts(vocabulary: vocabulary, loop: loop))
     }

@@ -75,6 +75,17 @@ public struct OpenVINOGenAIEngine: Engine {
             ].saturatingSum)
     }
 
+    /// Whether the engine may load a model, as far as its files tell.
+    public static func mayLoad(_ files: LanguageModelFiles) -> Bool {
+        guard !files.sizes.embeds else { return false }
+        do {
+            try check(files)
+            return true
+        } catch {
+            return false
+        }
+    }
+
     /// Refuses what the engine cannot load, before a process is started for it.
     static func check(_ files: LanguageModelFiles) throws {
         guard files.partCount == 1 else {

@@ -28,11 +28,15 @@ struct OutputTokenLimit: Sendable, Equatable {
     /// - Parameters:
     ///   - body: its body.
     ///   - call: what it asks.
+    ///   - replacesLength: whether what it says of its length is not its client's, and counts for
+    ///     nothing.
     /// - Returns: the body that is sent on in its place; nil where it stays as it is.
     /// - Throws: `ServingError` (`INVALID_ARGUMENT`) that names field, value and limit for one that
     ///   asks for more; for one whose body cannot be read too, as a node might read it otherwise.
-    func applied(to body: [UInt8], of call: OpenAICall) throws(ServingError) -> [UInt8]? {
-        let wish = try wish(in: body)
+    func applied(
+        to body: [UInt8], of call: OpenAICall, replacesLength: Bool = false
+    ) throws(ServingError) -> [UInt8]? {
+        let wish = try wish(in: body, isOpen: replacesLength)
         if let asked = wish.asked {
             guard !wish.nulls.isEmpty else { return nil }
             return OutputTokenLimit.body(body, with: asked.text, at: wish.nulls)
@@ -47,6 +51,15 @@ struct OutputTokenLimit: Sendable, Equatable {
         return OutputTokenLimit.body(body, with: member, at: [wish.start..<wish.start])
     }
 
+    /// Whether a body that keeps to a limit says how long its answer may be.
+    static func isAsked(in body: [UInt8]) -> Bool {
+        do throws(ServingError) {
+            return try OutputTokenLimit(most: .max).wish(in: body).asked != nil
+        } catch {
+            return false
+        }
+    }
+
     /// What a body says of the length of its answer.
     private struct Wish {
         /// Behind the brace that opens the body.
@@ -54,11 +67,14 @@ struct OutputTokenLimit: Sendable, Equatable {
         var hasMembers = false
         /// The least number of tokens that it asks for, as it says it; nil where it says none.
         var asked: (tokens: Double, text: String)?
-        /// Members that could say it and are null: of two of one name the last may count.
+        /// Members that could say it and are null, or count for nothing: of two of one name the
+        /// last may count.
         var nulls: [Range<Int>] = []
     }
 
-    private func wish(in body: [UInt8]) throws(ServingError) -> Wish {
+    private func wish(
+        in body: [UInt8], isOpen: Bool = false
+    ) throws(ServingError) -> Wish {
         var walk = JSONWalk(body, depthMax: OutputTokenLimit.depthMax)
         guard case .open(true, let brace)? = walk.next() else { throw OutputTokenLimit.unreadable }
         var wish = Wish(start: brace + 1)
@@ -72,7 +88,12 @@ struct OutputTokenLimit: Sendable, Equatable {
                 wish.hasMembers = true
                 let text = String(decoding: key, as: UTF8.self)
                 guard OutputTokenLimit.names.contains(text) else { continue }
-                try take(text, OutputTokenLimit.range(of: value, to: end), body, &wish)
+                let range = OutputTokenLimit.range(of: value, to: end)
+                if isOpen {
+                    wish.nulls.append(range)
+                } else {
+                    try take(text, range, body, &wish)
+                }
             case .close: continue
             case .end: return wish
             case .open, .scalar: throw OutputTokenLimit.unreadable

@@ -10,14 +10,18 @@ struct FallbackTarget: Sendable {
 
 /// What may be asked in place of one request.
 struct Fallbacks: Sendable {
+    /// What is asked.
+    let call: OpenAICall
     /// What was not tried yet, in order.
-    let targets: ArraySlice<FallbackTarget>
+    var targets: ArraySlice<FallbackTarget>
     /// The pool that was asked first.
     let pool: PoolRuntime
     /// How much the request matters to the pools.
     let priority: RequestPriority
     /// The model that was asked first; nil as long as nothing else was asked.
     var asked: String?
+    /// Whether the client has left open how long the answer may be, and the gateway has said it.
+    var lengthIsOurs = false
     /// Why the first pool does not take the request; nil where it does.
     var shed: ForwardingRefusal?
 }
@@ -41,7 +45,8 @@ extension RouteRuntime {
         else { return nil }
         let targets = fallbacks.filter { call.allows($0.settings) }
         guard !targets.isEmpty else { return nil }
-        return Fallbacks(targets: targets[...], pool: pool, priority: priority, shed: shed)
+        return Fallbacks(
+            call: call, targets: targets[...], pool: pool, priority: priority, shed: shed)
     }
 
     /// How the time of a request is limited by its tokens; nil for not at all.

@@ -41,7 +41,9 @@ extension EngineSelection {
             if mayKeepBoth,
                 let choice = record.pairing(engine: other.name, reference: engine.name)
             {
-                return (PairedLanguageModel(alone: known, many: tried), choice)
+                let pair = PairedLanguageModel(
+                    alone: known, many: tried, names: (engine.name, other.name))
+                return (pair, choice)
             }
             let choice = record.verdict(engine: other.name, reference: engine.name)
             guard choice.reason == .faster else {

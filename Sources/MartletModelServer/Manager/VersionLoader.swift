@@ -97,21 +97,20 @@ public struct VersionLoader: Sendable {
     func memoryBytes(of version: ModelDirectory.Version, _ id: ServableID) -> Int {
         let fileBytes = version.byteCount
         var workingBytes = fileBytes / 8
+        var engineCount = 1
         if VersionDescription.isLanguageModel(folder: version.path),
             let description = try? description(of: id, folder: version.path),
             let engine = try? engines.engine(for: description.format)
         {
             workingBytes = engine.workingBytes(
                 of: artifact(id, folder: version.path, description))
+            if options.engines.mayKeepBoth(of: id.model, description.language),
+                (try? engines.engine(named: EngineSelection.other, for: .gguf)) != nil
+            {
+                engineCount = 2
+            }
         }
-        let bytes = [fileBytes, workingBytes].saturatingSum
-        return mayTakeTwoEngines(id, folder: version.path) ? [bytes, bytes].saturatingSum : bytes
-    }
-
-    private func mayTakeTwoEngines(_ id: ServableID, folder: String) -> Bool {
-        options.engines.preference(of: id.model) == .both
-            && VersionDescription.isLanguageModel(folder: folder)
-            && (try? engines.engine(named: EngineSelection.other, for: .gguf)) != nil
+        return [fileBytes, workingBytes].saturatingSum.saturatingProduct(engineCount)
     }
 
     private func description(of id: ServableID, folder: String) throws -> VersionDescription {

@@ -15,6 +15,9 @@ struct Operation<Request: Sendable, Response: Sendable>: Sendable {
     let name: String
     /// Which threads do the work.
     let lane: Lane
+    /// Whether answering may take long, or wait, however small the request is: then the thread that
+    /// has read it never does, as that is an event loop's.
+    var mayTakeLong = false
     /// The model the path names, if it names one.
     var model: String?
     /// The version the path names.

@@ -7,6 +7,9 @@ internal import Synchronization
 
 /// Has a language model read the prompts that come with a version, so that what its requests begin
 /// with is computed before the first of them.
+///
+/// Where two engines have the version, both read them: clients that come together are answered by
+/// the second.
 struct PromptWarmUp {
     /// Where a version keeps them: bodies of requests for chats or completions, one a line.
     static let fileName = "assets.extra/warmup_prompts.jsonl"
@@ -67,6 +70,7 @@ struct PromptWarmUp {
                 for request in requests {
                     report.tokens += request.prompt.count
                     try read(request, by: model)
+                    try readElsewhere(request, model)
                 }
             } catch {
                 throw PromptWarmUp.explained(error, line: index + 1)
@@ -138,7 +142,23 @@ struct PromptWarmUp {
         }
     }
 
+    /// Has the other engines of a model read what the first has read, as far as they can: what they
+    /// do not know is the first one's when clients ask for it, and so it is while they have no
+    /// worker.
+    private func readElsewhere(_ request: GenerationRequest, _ model: any GenerativeModel) throws {
+        for part in model.parts.dropFirst() where part.model.description.remembersPrompts {
+            do {
+                try read(request, by: part.model)
+            } catch let error as ServingError where PromptWarmUp.isFirstOnes(error) { continue }
+        }
+    }
+
+    private static func isFirstOnes(_ error: ServingError) -> Bool {
+        [.invalidArgument, .notFound, .unimplemented, .unavailable].contains(error.code)
+    }
+
     private func read(_ request: GenerationRequest, by model: any GenerativeModel) throws {
+        let model = model.parts.first?.model ?? model
         let end = PromptEnd()
         let id: GenerationID
         do {

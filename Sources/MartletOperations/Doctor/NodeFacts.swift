@@ -11,7 +11,8 @@ public struct NodeFacts: Sendable, Equatable {
         /// Bytes of the version's files.
         public var bytes = 0
         /// Bytes that it takes beside them, as far as they are known before it is loaded: of a
-        /// language model its KV memory, and what is computed in.
+        /// language model its KV memory, and what is computed in, and all of that and the weights
+        /// once more where two engines may keep it.
         public var workingBytes = 0
         /// What keeps it from being served; `nil` for nothing.
         public var problem: String?

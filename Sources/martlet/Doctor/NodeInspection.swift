@@ -60,13 +60,41 @@ struct NodeInspection {
             let inspection = try ModelInspection(configuration, options: settings.loading)
             model.bytes = inspection.versions.map(\.fileBytes).saturatingSum
             model.workingBytes =
-                inspection.versions.compactMap(\.language)
-                .map { LlamaEngine.workingBytes(of: $0, options: settings.llama) }.saturatingSum
-            model.found = inspection.versions.map(NodeInspection.text).joined(separator: "; ")
+                inspection.versions.map { workingBytes(of: $0, configuration.name) }.saturatingSum
+            model.found =
+                inspection.versions.map { version in
+                    NodeInspection.text(version)
+                        + (mayTakeTwoEngines(version, configuration.name)
+                            ? ", in two engines (auto-both)" : "")
+                }.joined(separator: "; ")
         } catch {
             model.problem = NodeInspection.text(error)
         }
         return model
+    }
+
+    /// What a language model takes beside its files; a second engine has weights of its own.
+    private func workingBytes(of version: ModelInspection.Version, _ model: String) -> Int {
+        guard let files = version.language else { return 0 }
+        let bytes = LlamaEngine.workingBytes(of: files, options: settings.llama)
+        guard mayTakeTwoEngines(version, model) else { return bytes }
+        return [bytes, bytes, version.fileBytes].saturatingSum
+    }
+
+    private func mayTakeTwoEngines(
+        _ version: ModelInspection.Version, _ model: String
+    ) -> Bool {
+        settings.loading.engines.mayKeepBoth(of: model, version.language) && hasOpenVINOGenAI
+    }
+
+    private var hasOpenVINOGenAI: Bool {
+        do {
+            let path = try OpenVINOGenAIInstallation.locate(preferred: settings.openvinoGenAIPath)
+            _ = try OpenVINOGenAIInstallation(directory: path)
+            return true
+        } catch {
+            return false
+        }
     }
 
     private static func text(_ version: ModelInspection.Version) -> String {

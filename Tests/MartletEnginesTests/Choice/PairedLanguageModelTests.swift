@@ -31,6 +31,9 @@ private final class HoldingModel: GenerativeModel, Servable {
     var load: GenerationLoad {
         var load = GenerationLoad()
         load.running = open
+        load.cellsTotal = 40
+        load.cellsNeeded = open * 10
+        load.cellsUsed = load.cellsNeeded
         load.counters.submitted = Int(state.withLock { $0.count })
         return load
     }
@@ -74,7 +77,7 @@ struct PairedLanguageModelTests {
     private let request = GenerationRequest(prompt: [1])
 
     init() {
-        pair = PairedLanguageModel(alone: alone, many: many)
+        pair = PairedLanguageModel(alone: alone, many: many, names: ("one", "other"))
     }
 
     private func submit() throws -> GenerationID { try pair.submit(request) { _ in } }
@@ -126,11 +129,28 @@ struct PairedLanguageModelTests {
         #expect(open == [1, 0])
     }
 
+    @Test func parts_areBothEngines() throws {
+        #expect(pair.parts.map(\.engine) == ["one", "other"])
+        for part in pair.parts { _ = try part.model.submit(request) { _ in } }
+        #expect(open == [1, 1])
+    }
+
     @Test func description_isWhatBothCanDo() {
         #expect(pair.description.contextTokensMax == 32)
         #expect((pair as any Servable).memoryBytes == 200)
         pair.unload()
         #expect([alone.unloads, many.unloads] == [1, 1])
+    }
+
+    /// What is full for those who come next is not half full since the other engine rests.
+    @Test func memory_isThatOfTheFullerEngine() throws {
+        #expect(pair.load.cellsTotal == 40 && pair.load.cellShareNeeded == 0)
+        let first = try submit()
+        #expect(pair.load.cellShareNeeded == 0.25)
+        for _ in 0..<4 { _ = try submit() }
+        pair.cancel(first)
+        #expect(open == [0, 4])
+        #expect(pair.load.cellShareNeeded == 1 && pair.load.cellsUsed == 40)
     }
 
     @Test func everyCounter_isSummed() {

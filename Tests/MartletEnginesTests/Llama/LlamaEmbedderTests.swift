@@ -59,7 +59,9 @@ extension EngineTests {
         @Test func textsThatCannotBe_areRefusedBeforeAnyIsComputed() throws {
             let servable = try load()
             defer { servable.unload() }
-            for prompt in [[], Array(repeating: TokenID(100), count: 65)] {
+            let vocabulary = try TokenID(LlamaFixture.model.get().info.vocabularySize)
+            let unknown: [[TokenID]] = [[100, vocabulary], [-1]]
+            for prompt in [[], Array(repeating: TokenID(100), count: 65)] + unknown {
                 let error = #expect(throws: ServingError.self) {
                     _ = try servable.embed([[100], prompt]) {}
                 }

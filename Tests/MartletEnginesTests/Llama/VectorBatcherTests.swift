@@ -125,6 +125,33 @@ struct VectorBatcherTests {
         #expect(batcher.load.waiting == 0 && batcher.load.running == 0)
     }
 
+    @Test func textThatBreaksAGroup_endsItsOwnRequestAlone() throws {
+        let model = Model()
+        let batcher = VectorBatcher(bounds: .init(sequences: 32, tokens: 1000)) { prompts in
+            let vectors = try model.compute(prompts)
+            if prompts.contains([13]) { throw ServingError(.internal, "broken") }
+            return vectors
+        }
+        let first = Caller(batcher, [[1]])
+        model.begun.wait()
+        let others = (2...4).map { Caller(batcher, [[TokenID($0)], [TokenID($0 * 10)]]) }
+        let bad = Caller(batcher, [[5], [13]])
+        awaitWaiting(8, in: batcher)
+        model.gate.signal()
+        #expect(try first.outcome() == [[1]])
+        for (number, other) in zip(2...4, others) {
+            #expect(try other.outcome() == [[Float(number)], [Float(number * 10)]])
+        }
+        let error = #expect(throws: ServingError.self) { try bad.outcome() }
+        #expect(error?.message == "broken")
+        // The one that all shared, and one of each.
+        #expect(model.groups.withLock { $0 } == [1, 8, 2, 2, 2, 2])
+        #expect(batcher.load.waiting == 0 && batcher.load.running == 0)
+        // What is tried again counts once.
+        #expect(batcher.load.counters.promptTokens == 9)
+        #expect(batcher.load.counters.failedSteps == 2)
+    }
+
     @Test func failure_isToldToThoseOfTheGroup() throws {
         let batcher = VectorBatcher(bounds: .init(sequences: 32, tokens: 1000)) { prompts in
             if prompts.contains([13]) { throw ServingError(.internal, "broken") }

@@ -72,22 +72,44 @@ struct VectorQueueTests {
         #expect(isOver(&queue, long) == true)
     }
 
-    @Test func failure_endsThoseOfTheGroupAndNoOthers() throws {
+    @Test func failureOfASharedGroup_givesEachRequestOneOfItsOwn() throws {
         var queue = VectorQueue(bounds: .init(sequences: 2, tokens: 100))
-        let (first, second) = (queue.add(texts(1, 5)), queue.add(texts(2, 1)))
+        let (first, second) = (queue.add(texts(1, 3)), queue.add(texts(2, 1)))
         let third = queue.add(texts(3, 1))
         _ = try group(of: &queue, ledBy: first)
-        let told = queue.finish(.failure(ServingError(.internal, "broken")))
-        #expect(told == [first, second, third])
-        for id in [first, second] {
-            guard case .failure? = queue.takeOutcome(of: id) else {
-                Issue.record("It has not failed")
-                return
-            }
+        // Nobody is over by that.
+        #expect(queue.finish(.failure(ServingError(.internal, "broken"))) == [first])
+        #expect(isOver(&queue, first) == false && isOver(&queue, second) == false)
+        #expect(queue.load.waiting == 5 && queue.load.waitingTokens == 5)
+        let own = try group(of: &queue, ledBy: first)
+        #expect(own.prompts == texts(1, 2))
+        #expect(queue.finish(.failure(ServingError(.internal, "broken"))) == [first, second])
+        guard case .failure? = queue.takeOutcome(of: first) else {
+            Issue.record("It has not failed")
+            return
         }
+        #expect(try step(&queue) == texts(2, 1))
         #expect(try step(&queue) == texts(3, 1))
-        #expect(isOver(&queue, third) == true)
+        #expect(isOver(&queue, second) == true && isOver(&queue, third) == true)
         #expect(queue.load.waiting == 0 && queue.load.waitingTokens == 0)
+        #expect(queue.load.counters.promptTokens == 4)
+    }
+
+    @Test func requestThatGotThroughAlone_sharesGroupsAgain() throws {
+        var queue = VectorQueue(bounds: .init(sequences: 2, tokens: 100))
+        let (first, second) = (queue.add(texts(1, 4)), queue.add(texts(2, 4)))
+        _ = try group(of: &queue, ledBy: first)
+        _ = queue.finish(.failure(ServingError(.internal, "broken")))
+        #expect(try step(&queue) == texts(1, 2))
+        #expect(try step(&queue) == texts(2, 2))
+        #expect(try step(&queue) == texts(1, 1) + texts(2, 1))
+        _ = try group(of: &queue, ledBy: first)
+        // One that leaves meanwhile is not put back.
+        #expect(queue.remove(second) == nil)
+        #expect(queue.finish(.failure(ServingError(.internal, "broken"))) == [first])
+        #expect(try step(&queue) == texts(1, 1))
+        #expect(isOver(&queue, first) == true)
+        #expect(queue.load.waiting == 0 && queue.load.running == 0)
     }
 
     @Test func requestThatIsWantedNoMore_givesItsTurnAway() throws {
@@ -148,7 +170,11 @@ struct VectorQueueTests {
                     #expect(group.places.first?.request == leader)
                     #expect(group.prompts.count <= bounds.sequences)
                     #expect(group.prompts.reduce(0) { $0 + $1.count } <= bounds.tokens)
-                    _ = queue.finish(.success(vectors(group)))
+                    let isSound = Int.random(in: 0..<8, using: &generator) > 0
+                    _ = queue.finish(
+                        isSound
+                            ? .success(vectors(group))
+                            : .failure(ServingError(.internal, "broken")))
                     computed += 1
                 }
                 collect(&queue, &open, seed)
@@ -166,10 +192,14 @@ struct VectorQueueTests {
         _ seed: UInt64
     ) {
         for (id, prompts) in open {
-            guard case .vectors(let vectors)? = queue.takeOutcome(of: id) else { continue }
-            #expect(
-                vectors == prompts.map { [Float($0.count), Float($0.first ?? -1)] },
-                "\(SimulationSeeds.replay(seed))")
+            switch queue.takeOutcome(of: id) {
+            case .vectors(let vectors)?:
+                #expect(
+                    vectors == prompts.map { [Float($0.count), Float($0.first ?? -1)] },
+                    "\(SimulationSeeds.replay(seed))")
+            case .failure?: break
+            case nil: continue
+            }
             open[id] = nil
         }
     }

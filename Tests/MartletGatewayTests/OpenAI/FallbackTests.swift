@@ -243,6 +243,39 @@ struct FallbackTests {
         finish(policy, try plan(policy))
     }
 
+    @Test func lengthThatTheClientLeftOpen_isThatOfTheModelThatIsServed() async throws {
+        let policy = try await policy(
+            "fallbacks: [{model: small}, {model: medium}]",
+            key: "quotas: {models: {large: {output_tokens_per_request: 50}, "
+                + "small: {output_tokens_per_request: 30}}}")
+        let first = try plan(policy)
+        let sent = try #require(text(first.newBody))
+        #expect(sent == #"{"max_tokens":50,"model":"large"}"#)
+        let other = try #require(fallback(policy, first, .refused, sent))
+        #expect(text(other.plan.newBody) == #"{"max_tokens":30,"model":"small"}"#)
+        // What the client asks for itself is not cut short: that model is passed by.
+        let asked = #"{"max_tokens":40,"model":"large"}"#
+        let third = fallback(policy, try plan(policy, asked), .refused, asked)
+        #expect(text(third?.plan.newBody) == #"{"max_tokens":40,"model":"medium"}"#)
+    }
+
+    @Test func completion_hasItsUsualLengthAtAnotherModelToo() async throws {
+        let policy = try await policy(
+            "fallbacks: [{model: small}]",
+            key: "quotas: {models: {small: {output_tokens_per_request: 30}}}")
+        let plan = try plan(policy, path: "/v1/completions")
+        #expect(plan.newBody == nil)
+        #expect(text(fallback(policy, plan)?.plan.newBody) == #"{"max_tokens":16,"model":"small"}"#)
+    }
+
+    @Test func embeddings_haveNoLengthInAnotherPool() async throws {
+        let policy = try await policy(
+            "fallbacks: [{pool: q}]",
+            key: "quotas: {models: {large: {output_tokens_per_request: 30}}}")
+        let plan = try plan(policy, path: "/v1/embeddings")
+        #expect(try #require(fallback(policy, plan)).plan.newBody == nil)
+    }
+
     @Test func answerOfAnother_isNotKeptForTheFirst() async throws {
         let policy = try await policy("cache: true, fallbacks: [{model: small, pool: q}]")
         let body = #"{"model":"large","temperature":0}"#

@@ -1,4 +1,5 @@
 import Foundation
+import Logging
 import MartletCore
 import MartletTelemetry
 import Testing
@@ -127,8 +128,24 @@ struct OutputTokenLimitTests {
             quotas: "{output_tokens_per_request: 50}",
             route: ", limits: {output_tokens_per_request: 40}")
         #expect(refusal(policy, #"{"model":"m","max_tokens":45}"#)?.contains("up to 40") == true)
-        let encoded = "/v1/chat%2Dcompletions"
         #expect(refusal(policy, #"{"model":"m","max_tokens":40}"#) == nil)
-        #expect(refusal(policy, #"{"max_tokens":45}"#, path: encoded) != nil)
+    }
+
+    /// A node that undoes the encoding would answer at length.
+    @Test func route_limitsAnswersHoweverThePathIsWritten() throws {
+        let text = """
+            pools: [{name: p, endpoints: [a:1]}]
+            routes: [{name: r, pool: p, limits: {output_tokens_per_request: 40}}]
+
+            """
+        let policy = GatewayPolicy(
+            rules: GatewayRules(try readPolicy(text).policy, now: .zero),
+            journal: GatewayJournal(metrics: MetricsRegistry(), accessLog: .disabled),
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        for path in ["/v1/chat/completions", "/v1/chat/%63ompletions"] {
+            let told = refusal(policy, #"{"max_tokens":45}"#, path: path)
+            #expect(told?.contains("'max_tokens' is 45; give a number up to 40") == true, "\(path)")
+            #expect(refusal(policy, #"{"max_tokens":40}"#, path: path) == nil, "\(path)")
+        }
     }
 }

@@ -28,13 +28,19 @@ struct LanguageModelMemoryTests {
 
     init() throws { storage = try ModelStorage() }
 
-    private func makeManager(budget: Int) throws -> ModelManager {
-        try storage.write("m", 1, "model.gguf", file)
+    private func makeManager(
+        budget: Int, _ file: Data? = nil, preference: EnginePreference = .automatic
+    ) throws -> ModelManager {
+        try storage.write("m", 1, "model.gguf", file ?? self.file)
         var options = ModelManager.Options()
         options.loadsOnDemand = true
         options.memoryBudget = budget
+        var loading = VersionLoader.Options()
+        loading.engines.preference = preference
+        let engines = EngineRegistry(
+            [.gguf: { WeighingEngine() }], language: [.openvino: { WeighingEngine() }])
         let manager = ModelManager(
-            loader: VersionLoader(engines: EngineRegistry([.gguf: { WeighingEngine() }])),
+            loader: VersionLoader(engines: engines, options: loading),
             options: options, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         manager.configure([storage.configuration("m")])
         manager.update([storage.directory("m")])
@@ -59,6 +65,21 @@ struct LanguageModelMemoryTests {
         #expect(await demand(try makeManager(budget: needed)) == nil)
     }
 
+    @Test func whatTwoEnginesMayKeep_countsTwice() async throws {
+        let needed = 2 * (file.count + WeighingEngine.workingBytes)
+        let failure = await demand(try makeManager(budget: needed - 1, preference: .both))
+        #expect(failure?.code == .resourceExhausted)
+        #expect(failure?.message.contains("\(needed) bytes") == true)
+        #expect(await demand(try makeManager(budget: needed, preference: .both)) == nil)
+    }
+
+    /// One engine alone knows encoders.
+    @Test func encoders_countOnceWhateverIsWanted() async throws {
+        let encoder = TinyGGUF.file(pooling: 1)
+        let needed = encoder.count + WeighingEngine.workingBytes
+        #expect(await demand(try makeManager(budget: needed, encoder, preference: .both)) == nil)
+    }
+
     @Test func aFileThatIsBroken_saysSoRatherThanThatItIsTooLarge() async throws {
         let manager = try makeManager(budget: 1 << 30)
         try storage.write("m", 1, "model.gguf", file.prefix(100))
@@ -68,11 +89,15 @@ struct LanguageModelMemoryTests {
 
 /// A GGUF model whose header is sound: one layer, and two tokens of 32 numbers.
 enum TinyGGUF {
-    static var bytes: Data {
-        let numbers: [(String, UInt32)] = [
+    static var bytes: Data { file(pooling: 0) }
+
+    /// The same; an encoder if its file says how vectors are pooled, 1 or more.
+    static func file(pooling: UInt32) -> Data {
+        var numbers: [(String, UInt32)] = [
             ("llama.context_length", 64), ("llama.embedding_length", 32), ("llama.block_count", 1),
             ("llama.attention.head_count", 4),
         ]
+        if pooling > 0 { numbers.append(("llama.pooling_type", pooling)) }
         var data = Data("GGUF".utf8) + little(UInt32(3)) + little(UInt64(1))
         data += little(UInt64(numbers.count + 2))
         data += text("general.architecture") + little(UInt32(8)) + text("llama")

@@ -21,7 +21,7 @@ struct PromptWarmUpTests {
         #"{"model": "m", "messages": [{"role": "system", "content": "Be brief."}]}"#
 
     private func warmUp(
-        _ model: ScriptedModel, _ file: String? = nil, options: WarmUpOptions = WarmUpOptions()
+        _ model: any Servable, _ file: String? = nil, options: WarmUpOptions = WarmUpOptions()
     ) throws {
         if let file { try storage.write("m", 1, PromptWarmUp.fileName, Data(file.utf8)) }
         let loaded = LoadedServable(
@@ -35,7 +35,7 @@ struct PromptWarmUpTests {
     }
 
     private func failure(
-        _ file: String, _ model: ScriptedModel = ScriptedModel(endsAtOnce: .length)
+        _ file: String, _ model: any Servable = ScriptedModel(endsAtOnce: .length)
     ) throws -> ServingError {
         try #require(throws: ServingError.self) { try warmUp(model, file) }
     }
@@ -108,6 +108,37 @@ struct PromptWarmUpTests {
         let refusing = ScriptedModel()
         refusing.refuse(from: 0, GenerationRefusal(ServingError(.resourceExhausted, "full")))
         #expect(try failure(Self.chat, refusing).message.hasPrefix("Line 1 of "))
+    }
+
+    private func pair(_ first: ScriptedModel, _ second: ScriptedModel) -> PairedLanguageModel {
+        PairedLanguageModel(alone: first, many: second, names: ("first", "second"))
+    }
+
+    /// Each engine remembers for itself, and clients that come together are the second one's.
+    @Test func bothEnginesOfAModel_readThePrompts() throws {
+        let (first, second) = (
+            ScriptedModel(endsAtOnce: .length), ScriptedModel(endsAtOnce: .length)
+        )
+        try warmUp(pair(first, second), "\(Self.chat)\n{\"model\": \"m\", \"prompt\": \"one\"}")
+        #expect(first.requests.count == 2)
+        #expect(second.requests.map(\.prompt) == first.requests.map(\.prompt))
+    }
+
+    @Test func engineThatKeepsNothing_isSparedThePrompts() throws {
+        let first = ScriptedModel(endsAtOnce: .length)
+        let second = ScriptedModel(remembersPrompts: false, endsAtOnce: .length)
+        try warmUp(pair(first, second), Self.chat)
+        #expect(first.requests.count == 1 && second.requests.isEmpty)
+    }
+
+    @Test(arguments: [StatusCode.invalidArgument, .unavailable])
+    func whatTheSecondEngineDoesNotTake_isLeftToTheFirst(code: StatusCode) throws {
+        let (first, second) = (ScriptedModel(endsAtOnce: .length), ScriptedModel())
+        second.refuse(from: 0, GenerationRefusal(ServingError(code, "no salts")))
+        try warmUp(pair(first, second), Self.chat)
+        #expect(first.requests.count == 1 && second.requests.isEmpty)
+        let late = ScriptedModel(endsAtOnce: .deadline)
+        #expect(try failure(Self.chat, pair(first, late)).code == .deadlineExceeded)
     }
 
     @Test func modelsThatDoNotGenerate_haveNoPrompts() throws {

@@ -65,8 +65,8 @@ final class LlamaEmbedder: Sendable {
     ///   - check: asked before each batch that is this request's turn, and while it waits for its
     ///     turn; ends the work by an error.
     /// - Returns: the vectors, in the order of the prompts.
-    /// - Throws: `ServingError`: `INVALID_ARGUMENT` for a prompt that is too long or empty; what
-    ///   `check` throws.
+    /// - Throws: `ServingError`: `INVALID_ARGUMENT` for a prompt that is too long or empty, or has
+    ///   a token that the model has not; what `check` throws.
     func embed(
         _ prompts: [[TokenID]], checking check: () throws -> Void
     ) throws -> [[Float]] {
@@ -105,6 +105,12 @@ final class LlamaEmbedder: Sendable {
         guard prompt.count <= limits.microBatch else {
             throw ServingError.invalidArgument(
                 "A text has \(prompt.count) tokens; the model takes \(limits.microBatch)")
+        }
+        // The engine would refuse the whole group, and with it the texts of others.
+        let vocabulary = model.info.vocabularySize
+        if let wrong = prompt.first(where: { $0 < 0 || Int($0) >= vocabulary }) {
+            throw ServingError.invalidArgument(
+                "A text has token \(wrong); the model's tokens are 0 to \(vocabulary - 1)")
         }
     }
 

@@ -40,7 +40,7 @@ final class VectorBatcher: Sendable {
     ///   - check: asked before each turn, and from time to time while others have theirs; an error
     ///     of it ends the work.
     /// - Returns: the vectors.
-    /// - Throws: what `check` throws, and what computing a group throws that has one of the texts.
+    /// - Throws: what `check` throws, and what computing a group throws that has its texts alone.
     func vectors(
         of prompts: [[TokenID]], checking check: () throws -> Void
     ) throws -> [[Float]] {

@@ -5,6 +5,9 @@
 /// turn: so one of thousands of texts keeps none of a few waiting. Requests of which a group has
 /// texts go behind those of which it has none.
 ///
+/// Where a group fails that several requests share, each of them gets a group of its own next:
+/// whose text broke it fails by itself, and ends no others.
+///
 /// A pure state machine; see ``VectorBatcher``.
 struct VectorQueue: Sendable {
     /// What fits into a group.
@@ -29,13 +32,19 @@ struct VectorQueue: Sendable {
         fileprivate(set) var places: [Place] = []
         /// The tokens of each.
         fileprivate(set) var prompts: [[TokenID]] = []
+
+        /// Whose texts it has, in order.
+        fileprivate var requests: [RequestID] {
+            var seen: Set<RequestID> = []
+            return places.map(\.request).filter { seen.insert($0).inserted }
+        }
     }
 
     /// What became of a request.
     enum Outcome: Sendable {
         /// All its vectors, in order.
         case vectors([[Float]])
-        /// A group that had one of its texts failed.
+        /// A group that had its texts alone failed.
         case failure(any Error)
     }
 
@@ -43,6 +52,10 @@ struct VectorQueue: Sendable {
         let prompts: [[TokenID]]
         /// The first text that is in no group yet.
         var next = 0
+        /// The first text that was in no group ever.
+        var begun = 0
+        /// Whether it is to have a group of its own, as one that it shared has failed.
+        var isApart = false
         /// Texts that are not computed yet.
         var left: Int
         var vectors: [[Float]]
@@ -109,7 +122,6 @@ struct VectorQueue: Sendable {
         computing = group
         load.running += group.prompts.count
         load.counters.steps += 1
-        load.counters.promptTokens += VectorQueue.tokens(of: group.prompts[...])
         return group
     }
 
@@ -128,12 +140,15 @@ struct VectorQueue: Sendable {
             for (place, vector) in zip(group.places, vectors) {
                 requests[place.request]?.vectors[place.index] = vector
                 requests[place.request]?.left -= 1
+                requests[place.request]?.isApart = false
                 if requests[place.request]?.left == 0 { told.append(place.request) }
             }
         case .failure(let error):
             load.counters.failedSteps += 1
-            for id in Set(group.places.map(\.request)).sorted() {
-                guard let request = requests[id] else { continue }
+            let members = group.requests
+            if members.count > 1 {
+                takeApart(group)
+            } else if let id = members.first, let request = requests[id] {
                 leaveLine(id, request)
                 requests[id]?.failure = error
                 told.append(id)
@@ -150,10 +165,11 @@ struct VectorQueue: Sendable {
         var group = Group()
         var tokens = 0
         var served: Set<RequestID> = []
+        let members = members
         var takesMore = true
         while takesMore {
             takesMore = false
-            for id in line {
+            for id in members {
                 guard group.prompts.count < max(1, bounds.sequences) else { break }
                 guard let request = requests[id], request.next < request.prompts.count else {
                     continue
@@ -165,7 +181,7 @@ struct VectorQueue: Sendable {
                 tokens += prompt.count
                 group.places.append(Place(request: id, index: request.next))
                 group.prompts.append(prompt)
-                requests[id]?.next += 1
+                didBegin(request.next, of: id, tokens: prompt.count)
                 served.insert(id)
                 takesMore = true
             }
@@ -174,6 +190,34 @@ struct VectorQueue: Sendable {
         load.waitingTokens -= tokens
         moveBack(served)
         return group
+    }
+
+    /// Those that the next group may have texts of, from the one whose turn it is.
+    private var members: [RequestID] {
+        func isApart(_ id: RequestID) -> Bool { requests[id]?.isApart ?? false }
+        guard let first = line.first, isApart(first) else { return line.filter { !isApart($0) } }
+        return [first]
+    }
+
+    /// Notes that a text is in a group; its tokens count once, however often it is tried.
+    private mutating func didBegin(_ index: Int, of id: RequestID, tokens: Int) {
+        requests[id]?.next = index + 1
+        guard let begun = requests[id]?.begun, index >= begun else { return }
+        requests[id]?.begun = index + 1
+        load.counters.promptTokens += tokens
+    }
+
+    /// Puts the texts of a group that failed back, before all others, for a group of each request.
+    private mutating func takeApart(_ group: Group) {
+        for (place, prompt) in zip(group.places, group.prompts) {
+            guard let request = requests[place.request] else { continue }
+            requests[place.request]?.next = min(request.next, place.index)
+            requests[place.request]?.isApart = true
+            load.waiting += 1
+            load.waitingTokens += prompt.count
+        }
+        let back = group.requests.filter { requests[$0] != nil }
+        line = back + line.filter { !back.contains($0) }
     }
 
     /// Puts requests behind the others, and those out of line that have no more texts.

@@ -27,7 +27,8 @@ final class ScriptedModel: GenerativeModel, Servable {
     /// A model; with `endsAtOnce` each request ends so as soon as it is taken.
     init(
         id: ServableID = ServableID(model: "m", version: 1), adapters: [String] = [],
-        sequencesMax: Int = .max, generates: Bool = true, endsAtOnce: FinishReason? = nil
+        sequencesMax: Int = .max, generates: Bool = true, remembersPrompts: Bool = true,
+        endsAtOnce: FinishReason? = nil
     ) {
         self.id = id
         self.endsAtOnce = endsAtOnce
@@ -35,6 +36,7 @@ final class ScriptedModel: GenerativeModel, Servable {
             contextTokensMax: 100, vocabularySize: 1000, embeddingSize: 4, generates: generates,
             adapters: adapters)
         description.sequencesMax = sequencesMax
+        description.remembersPrompts = remembersPrompts
         self.description = description
     }
 

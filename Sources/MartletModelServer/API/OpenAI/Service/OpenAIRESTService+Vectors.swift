@@ -10,6 +10,8 @@ extension OpenAIRESTService {
     ) throws -> HTTPResponse {
         let wanted = try EmbeddingRequest(decoding: request.body, limits: limits, bounds: bounds)
         let planner = try planner(of: wanted.model, request, &subject, generates: false)
+        // The version is not unloaded before.
+        defer { withExtendedLifetime(planner.target.lease) {} }
         let model = planner.target.model
         guard model.description.embeds else {
             throw ServingError.unsuitableModel(wanted.model, "makes no embeddings")
@@ -36,7 +38,9 @@ extension OpenAIRESTService {
         _ request: HTTPRequest, _ subject: inout RequestSubject
     ) throws -> HTTPResponse {
         let wanted = try RerankRequest(decoding: request.body, limits: limits, bounds: bounds)
-        let model = try targets.target(of: wanted.model, &subject).model
+        let target = try targets.target(of: wanted.model, &subject)
+        defer { withExtendedLifetime(target.lease) {} }
+        let model = target.model
         guard model.description.ranks else {
             throw ServingError.unsuitableModel(wanted.model, "ranks no documents")
         }
@@ -58,7 +62,7 @@ extension OpenAIRESTService {
 }
 
 extension [TokenID] {
-    /// The tokens, if they are as many as the model reads at once.
+    /// The tokens, if they are the model's, and as many as it reads at once.
     ///
     /// - Parameters:
     ///   - model: which model.
@@ -80,6 +84,12 @@ extension [TokenID] {
                 "'\(param)' has \(count) tokens\(more), but the model reads \(most) at once; "
                     + "shorten it",
                 cause: OpenAIErrorDetail(param: param, code: "context_length_exceeded"))
+        }
+        let vocabulary = model.description.vocabularySize
+        if let wrong = first(where: { $0 < 0 || Int($0) >= vocabulary }) {
+            throw ServingError.invalidField(
+                param, .wrongValue,
+                "'\(param)' has token \(wrong); the model's tokens are 0 to \(vocabulary - 1)")
         }
         return self
     }

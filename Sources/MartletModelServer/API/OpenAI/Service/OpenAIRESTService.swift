@@ -33,6 +33,8 @@ struct OpenAIRESTService: RESTService {
             operation = Operation(name: route.operation, lane: .engine) { request, subject in
                 try answer(route, request, &subject)
             }
+            // Templates run as long as they like, and vectors are waited for.
+            operation.mayTakeLong = true
         } catch {
             // The path is of this API, so that its clients are to understand the answer.
             operation = Operation(name: "", lane: .control) { _, _ in throw error }
@@ -98,7 +100,9 @@ struct OpenAIRESTService: RESTService {
         _ request: HTTPRequest, _ subject: inout RequestSubject
     ) throws -> HTTPResponse {
         let wanted = try TokenizeRequest(decoding: request.body, limits: limits, bounds: bounds)
-        let model = try targets.target(ofOptional: wanted.model, &subject).model
+        let target = try targets.target(ofOptional: wanted.model, &subject)
+        defer { withExtendedLifetime(target.lease) {} }
+        let model = target.model
         let tokens: [TokenID]
         switch wanted.subject {
         case .text(let text):
@@ -126,7 +130,9 @@ struct OpenAIRESTService: RESTService {
         _ request: HTTPRequest, _ subject: inout RequestSubject
     ) throws -> HTTPResponse {
         let wanted = try DetokenizeRequest(decoding: request.body, limits: limits, bounds: bounds)
-        let model = try targets.target(ofOptional: wanted.model, &subject).model
+        let target = try targets.target(ofOptional: wanted.model, &subject)
+        defer { withExtendedLifetime(target.lease) {} }
+        let model = target.model
         return .json(
             TokenizeAnswer.encode(text: try model.detokenize(wanted.tokens, showsSpecial: true)))
     }
