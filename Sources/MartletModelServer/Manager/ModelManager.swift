@@ -56,6 +56,8 @@ public final class ModelManager: Sendable {
     let waiters = Mutex<[ManagerWaiter]>([])
     /// Language models, as they were when so much had changed.
     let languageModelsKnown = Mutex<(change: Int, models: [any GenerativeModel])?>(nil)
+    /// Names of language models that are not loaded yet, as they were when so much had changed.
+    let comingKnown = Mutex<(change: Int, names: Set<String>)?>(nil)
     /// LoRA adapters by name, as they were when so much had changed.
     let adaptersKnown = Mutex<(change: Int, owners: [String: [AdapterOwner]])?>(nil)
     let changes = Atomic<Int>(0)

@@ -65,7 +65,7 @@ struct GenerationTargets: Sendable {
         ofOptional name: String?, _ subject: inout RequestSubject
     ) throws -> GenerationTarget {
         if let name { return try target(of: name, &subject) }
-        let names = Set(manager.languageModels.map(\.id.model)).sorted()
+        let names = manager.languageModelNames.sorted()
         guard let only = names.first, names.count == 1 else {
             throw ServingError.invalidField(
                 "model", .missing,
