@@ -82,6 +82,7 @@ extension ModelManager {
         let replaced = models.withLock { models in
             let replaced = models[id.model]?.servables[id.version]
             models[id.model]?.servables[id.version] = loaded
+            if let replaced { retiring.withLock { $0.append(replaced) } }
             return replaced
         }
         logger.info(
@@ -112,7 +113,11 @@ extension ModelManager {
     }
 
     func unload(_ id: ServableID) {
-        let removed = models.withLock { $0[id.model]?.servables.removeValue(forKey: id.version) }
+        let removed = models.withLock { models in
+            let removed = models[id.model]?.servables.removeValue(forKey: id.version)
+            if let removed { retiring.withLock { $0.append(removed) } }
+            return removed
+        }
         guard let removed else { return }
         // Before the last request is done: from now on it is not among those that answer.
         didChange()
@@ -126,6 +131,8 @@ extension ModelManager {
         loaded.retire {
             self.enqueue(on: self.unloadThreads) { manager in
                 loaded.servable.unload()
+                manager.retiring.withLock { $0.removeAll { $0 === loaded } }
+                manager.didChange()
                 manager.logger.info(
                     "model unloaded",
                     metadata: [

@@ -1,6 +1,5 @@
 import MartletCore
 import MartletEngines
-import MartletRepository
 import Synchronization
 
 extension ModelManager {
