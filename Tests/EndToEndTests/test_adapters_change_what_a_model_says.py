@@ -104,6 +104,7 @@ def test_a_prompt_is_not_shared_between_adapters(client):
 def test_an_adapter_is_there_before_its_model_is_loaded(martlet, folder):
     node = language_models.serve(martlet, "--load-on-demand", models={NAME: folder})
     client = node.client(client_of, node.address)
+    assert {model.id for model in client.models.list()} == {NAME, *ADAPTERS}
     first = told(client, "support")
     assert first == told(client, "support")
     assert first != told(client, NAME)

@@ -81,6 +81,7 @@ def test_streams_end_well_while_a_new_version_takes_over(martlet, tmp_path):
 
 def test_a_model_is_loaded_once_when_several_ask_first(martlet):
     node = language_models.serve(martlet, "--load-on-demand", *SMALL)
+    assert [model.id for model in node.openai.models.list()] == [NAME]
     assert node.rest.states(NAME) == {1: "START"}
     assert logged(node, "model loaded") == []
     with concurrent.futures.ThreadPoolExecutor(STREAMS) as pool:

@@ -32,12 +32,12 @@ struct MixedPoolTests {
 
     private func check(
         _ directory: EndpointDirectory, _ host: String, _ port: Int, _ models: [String: String],
-        adapters: Set<String> = []
+        adapters: Set<String> = [], state: String = "AVAILABLE"
     ) {
         let address = UpstreamAddress(host: host, port: port)
         let statuses = models.map { name, version in
             ModelStatus(
-                name: name, versions: [ModelVersionStatus(version: version, state: "AVAILABLE")])
+                name: name, versions: [ModelVersionStatus(version: version, state: state)])
         }
         let outcome = HealthCheckOutcome(
             isReady: true, isDegraded: false, load: nil, models: statuses,
@@ -99,6 +99,17 @@ struct MixedPoolTests {
     @Test(arguments: [#"{"model":"x"}"#, #"{"model":"unknown"}"#, "{}", "", "["])
     func whatAllHaveOrNobody_goesToAnyone(body: String) throws {
         #expect(try hosts(policy(Self.policies[0]), body) == ["a", "b"])
+    }
+
+    @Test(arguments: ["START", "LOADING", "UNLOADING"])
+    func whoListsAModelThatItLoadsOnDemand_isAskedForIt(state: String) throws {
+        let policy = try policy(Self.policies[0])
+        let directory = try #require(policy.current.pools.first).directory
+        check(directory, "b", 2, ["x": "1", "y": "1"], adapters: ["l"], state: state)
+        for model in ["x", "l"] {
+            #expect(try hosts(policy, #"{"model":"\#(model)"}"#) == ["a", "b"], "\(model)")
+        }
+        #expect(try hosts(policy, #"{"model":"y"}"#) == ["b"])
     }
 
     @Test func bodies_areAwaitedWhereItMatters_alone() throws {

@@ -1,15 +1,14 @@
 import Foundation
+import MartletRepository
 import Synchronization
 
 /// A file that this process holds the lock of, until it ends or the process does.
 final class LoadMark: Sendable {
     private let path: String
-    private let isShared: Bool
     private let descriptor: Mutex<Int32?>
 
-    private init(path: String, isShared: Bool, descriptor: Int32) {
+    private init(path: String, descriptor: Int32) {
         self.path = path
-        self.isShared = isShared
         self.descriptor = Mutex(descriptor)
     }
 
@@ -21,20 +20,32 @@ final class LoadMark: Sendable {
     ///
     /// It gets its name once it is locked, so that nobody sees it without.
     static func make(_ path: String) -> LoadMark? {
-        let hidden = (path as NSString).deletingLastPathComponent + "/.\(UUID().uuidString)"
+        let hidden = hidden(beside: path)
         guard let descriptor = lock(hidden, O_CREAT | O_EXCL) else { return nil }
         guard rename(hidden, path) == 0 else {
             unlink(hidden)
             close(descriptor)
             return nil
         }
-        return LoadMark(path: path, isShared: false, descriptor: descriptor)
+        return LoadMark(path: path, descriptor: descriptor)
     }
 
-    /// Holds the lock of a file that processes hold in turn, made if it is not there and never
-    /// removed; `nil` if another process holds it.
+    /// Holds the lock of a file that processes hold in turn, made if it is not there; `nil` if
+    /// another process holds it, or let go of it just now.
     static func hold(shared path: String) -> LoadMark? {
-        lock(path, O_CREAT).map { LoadMark(path: path, isShared: true, descriptor: $0) }
+        guard let descriptor = lock(path, O_CREAT) else { return nil }
+        // Who held it before may have removed it since it was opened here: then this is the lock
+        // of no name, and another may hold that of the next file.
+        guard let status = OpenFileStatus(descriptor: descriptor), status.linkCount > 0 else {
+            close(descriptor)
+            return nil
+        }
+        return LoadMark(path: path, descriptor: descriptor)
+    }
+
+    /// A name that nobody else uses, for a file that gets its own once it is complete.
+    static func hidden(beside path: String) -> String {
+        (path as NSString).deletingLastPathComponent + "/.\(UUID().uuidString)"
     }
 
     private static func lock(_ path: String, _ flags: Int32) -> Int32? {
@@ -55,72 +66,24 @@ final class LoadMark: Sendable {
         return flock(descriptor, LOCK_SH | LOCK_NB) != 0
     }
 
-    /// Lets go of the lock, and removes the file unless it is shared; a second time does nothing.
+    /// Time since a file was written that no process holds the lock of; `nil` if one does, or
+    /// there is no such file.
+    static func age(ofUnheld path: String) -> Duration? {
+        let attributes = try? FileManager.default.attributesOfItem(atPath: path)
+        guard let changed = attributes?[.modificationDate] as? Date, !isHeld(path) else {
+            return nil
+        }
+        return .seconds(-changed.timeIntervalSinceNow)
+    }
+
+    /// Removes the file, and only then lets go of the lock; a second time does nothing.
     func end() {
         let held = descriptor.withLock { descriptor in
             defer { descriptor = nil }
             return descriptor
         }
         guard let held else { return }
-        if !isShared { unlink(path) }
+        unlink(path)
         close(held)
-    }
-}
-
-/// The marks of one version's files in a journal's folder.
-struct LoadMarkFiles {
-    private let folder: String
-    private let key: String
-    private let memory: Duration
-
-    /// - Parameters:
-    ///   - folder: of the journal.
-    ///   - key: stands for the version's files; a name.
-    ///   - memory: how long the end of a process counts.
-    init(folder: String, key: String, memory: Duration) {
-        self.folder = folder
-        self.key = key
-        self.memory = memory
-    }
-
-    /// What all files' paths are like.
-    var pattern: String { "\(folder)/\(key)*" }
-
-    /// Whether some process loaded the files; others may have ended at them since.
-    var wasLoaded: Bool { access(good, F_OK) == 0 }
-
-    /// How many processes ended while they loaded the files.
-    func ends() -> Int { deadMarks().count }
-
-    /// A mark for a load that begins; `nil` if there can be none.
-    func begin() -> LoadMark? {
-        LoadMark.make("\(folder)/\(key)-load-\(UUID().uuidString)")
-    }
-
-    /// The right to be the only one that tries; `nil` if another process has it.
-    func takeTurn() -> LoadMark? { LoadMark.hold(shared: "\(folder)/\(key)-turn") }
-
-    /// The files were loaded: earlier ends were not their fault.
-    func didLoad() {
-        for path in deadMarks() { unlink(path) }
-        close(open(good, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600))
-    }
-
-    private var good: String { "\(folder)/\(key)-good" }
-
-    private func deadMarks() -> [String] {
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-        return names.filter { $0.hasPrefix("\(key)-load-") }.map { "\(folder)/\($0)" }
-            .filter { path in
-                let attributes = try? FileManager.default.attributesOfItem(atPath: path)
-                guard let changed = attributes?[.modificationDate] as? Date,
-                    !LoadMark.isHeld(path)
-                else { return false }
-                guard Duration.seconds(-changed.timeIntervalSinceNow) < memory else {
-                    unlink(path)
-                    return false
-                }
-                return true
-            }
     }
 }

@@ -54,9 +54,11 @@ public final class ModelManager: Sendable {
     let options: Options
     let roomReserved = Mutex<[ServableID: Int]>([:])
     let waiters = Mutex<[ManagerWaiter]>([])
-    /// Language models, as they were when so much had changed.
-    let languageModelsKnown = Mutex<(change: Int, models: [any GenerativeModel])?>(nil)
-    /// LoRA adapters by name, as they were when so much had changed.
+    /// Servables that answer nobody new, until they are unloaded.
+    let retiring = Mutex<[LoadedServable]>([])
+    /// Language models, those to come, and their adapters, as they were when so much had changed.
+    let languageModelsKnown = Mutex<LanguageModelsKnown?>(nil)
+    let comingKnown = Mutex<(change: Int, names: Set<String>)?>(nil)
     let adaptersKnown = Mutex<(change: Int, owners: [String: [AdapterOwner]])?>(nil)
     let changes = Atomic<Int>(0)
     private let knowsStorage = Atomic<Bool>(false)

@@ -1,3 +1,4 @@
+import Dispatch
 import Foundation
 import MartletCore
 import MartletRepository
@@ -29,12 +30,29 @@ struct LoadJournalTests {
     }
 
     private func load(_ journal: LoadJournal, hasOthers: Bool = false) throws -> Int {
-        try journal.perform(id, version, hasOthers: hasOthers) { 7 }
+        try perform(journal, hasOthers: hasOthers) { 7 }
+    }
+
+    /// Loads as soon as it is the journal's turn; blocks until then.
+    private func perform<Loaded>(
+        _ journal: LoadJournal, hasOthers: Bool = false, _ load: () throws -> Loaded
+    ) throws -> Loaded {
+        var entry = journal.entry(of: id, version)
+        while true {
+            if let turn = try journal.turn(of: &entry, hasOthers: hasOthers) {
+                defer { turn.end() }
+                return try journal.perform(entry, load)
+            }
+            Thread.sleep(forTimeInterval: 0.002)
+        }
+    }
+
+    private func names() throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
     }
 
     private func marks() throws -> [String] {
-        try FileManager.default.contentsOfDirectory(atPath: folder)
-            .filter { $0.contains("-load-") }
+        try names().filter { $0.contains("-load-") }
     }
 
     /// What a process leaves that ends in a load.
@@ -45,7 +63,7 @@ struct LoadJournalTests {
 
     @Test func load_isMarkedWhileItLasts() throws {
         let journal = try journal()
-        let loaded = try journal.perform(id, version, hasOthers: false) { () throws -> Int in
+        let loaded = try perform(journal) { () throws -> Int in
             try marks().count
         }
         #expect(loaded == 1)
@@ -56,7 +74,7 @@ struct LoadJournalTests {
         let journal = try journal()
         for _ in 0..<5 {
             #expect(throws: ServingError.self) {
-                try journal.perform(id, version, hasOthers: false) {
+                try perform(journal) {
                     throw ServingError(.internal, "no")
                 }
             }
@@ -96,8 +114,8 @@ struct LoadJournalTests {
 
     @Test func loadOfAProcessThatLives_isNoEnd() throws {
         let (first, second) = (try journal(), try journal())
-        let loaded = try first.perform(id, version, hasOthers: false) {
-            try second.perform(id, version, hasOthers: false) {
+        let loaded = try perform(first) {
+            try perform(second) {
                 try load(try journal())
             }
         }
@@ -106,7 +124,7 @@ struct LoadJournalTests {
 
     @Test func processThatEndsInGoodOrder_leavesNoMark() throws {
         let journal = try journal()
-        let left = try journal.perform(id, version, hasOthers: false) { () throws -> [String] in
+        let left = try perform(journal) { () throws -> [String] in
             journal.close()
             return try marks()
         }
@@ -118,11 +136,11 @@ struct LoadJournalTests {
         try dieInLoad()
         let order = Mutex<[String]>([])
         async let other: Void = onThread {
-            _ = try careful.perform(id, version, hasOthers: true) {
+            _ = try perform(careful, hasOthers: true) {
                 order.withLock { $0.append("careful") }
             }
         }
-        _ = try restarted.perform(id, version, hasOthers: false) {
+        _ = try perform(restarted) {
             order.withLock { $0.append("restarted") }
         }
         try await other
@@ -139,7 +157,7 @@ struct LoadJournalTests {
         let crowd = Crowd()
         let journals = try (0..<4).map { _ in try journal() }
         @Sendable func fail(_ journal: LoadJournal) throws {
-            try journal.perform(id, version, hasOthers: true) {
+            try perform(journal, hasOthers: true) {
                 crowd.change(by: 1)
                 Thread.sleep(forTimeInterval: 0.05)
                 crowd.change(by: -1)
@@ -163,6 +181,79 @@ struct LoadJournalTests {
         journal.close()
         let error = #expect(throws: ServingError.self) { try load(journal, hasOthers: true) }
         #expect(error?.code == .unavailable)
+    }
+
+    @Test func turn_isHeldByOneAtATimeThoughItsFileGoesEachTime() throws {
+        _ = try journal()
+        let (crowd, path) = (Crowd(), "\(folder)/\(version.digest)-turn")
+        DispatchQueue.concurrentPerform(iterations: 4) { thread in
+            for _ in 0..<500 {
+                guard thread > 0 else {
+                    LoadJournalSweep(folder: folder, memory: .seconds(60)).run()
+                    continue
+                }
+                guard let turn = LoadMark.hold(shared: path) else { continue }
+                crowd.change(by: 1)
+                crowd.change(by: -1)
+                turn.end()
+            }
+        }
+        #expect(crowd.most == 1)
+        #expect(try names().isEmpty)
+    }
+
+    @Test func sweep_leavesWhatBelongsToFilesThatAreThere() throws {
+        let journal = try journal { $0.sweepInterval = .zero }
+        #expect(try load(journal, hasOthers: true) == 7)
+        try dieInLoad()
+        try Data().write(to: URL(fileURLWithPath: "\(folder)/notes-good"))
+        let before = try names()
+        #expect(before.count == 3)
+        journal.sweep()
+        #expect(try names() == before)
+    }
+
+    @Test func sweep_removesWhatBelongsToFilesThatChangedOrAreGone() throws {
+        let journal = try journal { $0.sweepInterval = .zero }
+        #expect(try load(journal) == 7)
+        let before = try names()
+        try storage.write("m", 1, "file", Data("others".utf8))
+        #expect(try load(journal) == 7)
+        #expect(try names().count == 2)
+        journal.sweep()
+        let after = try names()
+        #expect(after == ["\(version.digest)-good"] && after != before)
+        try storage.remove("m")
+        journal.sweep()
+        #expect(try names().isEmpty)
+    }
+
+    @Test func sweep_removesWhatDeadProcessesLeftAndNothingThatIsHeld() throws {
+        let journal = try journal {
+            $0.sweepInterval = .zero
+            $0.memory = .zero
+        }
+        try dieInLoad()
+        for name in ["\(version.digest)-turn", ".\(UUID().uuidString)"] {
+            try Data().write(to: URL(fileURLWithPath: "\(folder)/\(name)"))
+        }
+        let other = "\(folder)/\(String(version.digest.reversed()))"
+        let held = try ["-turn", "-load-\(UUID().uuidString)"].map {
+            try #require(LoadMark.hold(shared: other + $0))
+        }
+        #expect(try names().count == 5)
+        journal.sweep()
+        #expect(try names().count == 2)
+        for mark in held { mark.end() }
+        #expect(try names().isEmpty)
+    }
+
+    @Test func sweep_comesNoMoreOftenThanItHasTo() throws {
+        let journal = try journal()
+        journal.sweep()
+        try Data().write(to: URL(fileURLWithPath: "\(folder)/\(version.digest)-turn"))
+        journal.sweep()
+        #expect(try names().count == 1)
     }
 
     @Test func folderThatCannotBe_isRefused() throws {

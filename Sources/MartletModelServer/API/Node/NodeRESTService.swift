@@ -53,22 +53,8 @@ struct NodeRESTService: RESTService {
     /// All models as TensorFlow Serving's status has them, and the language models as OpenAI's list
     /// does: members of one object, so that the clients of both read it.
     private var models: [UInt8] {
-        let owners = manager.adapterOwners
-        let listed = manager.languageModels.flatMap { model in
-            let adapters = model.description.adapters.map { name in
-                // Alone it would not say of which model.
-                owners[name]?.count ?? 0 > 1 ? "\(model.id.model):\(name)" : name
-            }
-            return ([model.id.model] + adapters).map { name in
-                ListedModel(
-                    id: name, created: Int(NodeRESTService.started.timeIntervalSince1970),
-                    contextTokens: model.description.contextTokensMax,
-                    parent: name == model.id.model ? nil : model.id.model)
-            }
-        }
-        // Of several versions one.
-        var seen: Set<String> = []
-        let language = listed.filter { seen.insert($0.id).inserted }
+        let language = manager.listedLanguageModels(
+            created: Int(NodeRESTService.started.timeIntervalSince1970))
         let status = StatusJSON.models(allModels)
         guard let brace = status.firstIndex(of: UInt8(ascii: "{")) else { return status }
         return ListedModel.list(language).dropLast() + [UInt8(ascii: ",")]

@@ -47,6 +47,14 @@ final class ScriptedModel: GenerativeModel, Servable {
     /// Has been at one step for so long.
     func stall(for time: Duration) { state.withLock { $0.load.stepAge = time } }
 
+    /// Has sequences that run, and others that wait.
+    func work(on running: Int, waiting: Int) {
+        state.withLock {
+            $0.load.running = running
+            $0.load.waiting = waiting
+        }
+    }
+
     /// Refuses requests from one on.
     func refuse(from index: Int, _ refusal: GenerationRefusal) {
         state.withLock {

@@ -53,7 +53,7 @@ extension ModelManager {
     }
 
     /// The folders of versions that are loaded once somebody asks for them, or just now.
-    private var comingFolders: [(model: String, folder: String)] {
+    var comingFolders: [(model: String, folder: String)] {
         models.withLock { models in
             models.flatMap { name, model in
                 model.lifecycle.comingPaths.map { (model: name, folder: $0) }

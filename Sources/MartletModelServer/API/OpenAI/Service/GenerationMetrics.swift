@@ -52,11 +52,18 @@ final class GenerationMetrics: Sendable {
         "martlet_generation_steps_total",
     ]
 
+    /// What versions that retire have too, until their last request ends.
+    private static let ofRetiring: Set<String> = [
+        "martlet_sequences_running", "martlet_sequences_waiting",
+    ]
+
     /// The models that have a metric.
     private static func models(
         of metric: String, in manager: ModelManager
     ) -> [any GenerativeModel] {
-        manager.languageModels.filter { $0.description.generates || ofEncoders.contains(metric) }
+        let all =
+            ofRetiring.contains(metric) ? manager.languageModelsAtWork : manager.languageModels
+        return all.filter { $0.description.generates || ofEncoders.contains(metric) }
     }
 
     private static func registerLoad(in metrics: MetricsRegistry, manager: ModelManager) {
@@ -84,9 +91,13 @@ final class GenerationMetrics: Sendable {
         ]
         for (name, help, value) in gauges {
             metrics.collector(name, help: help, labelNames: version) { samples in
+                // A version that retires may be succeeded by itself, from another folder.
+                var sums: [ServableID: Double] = [:]
                 for model in models(of: name, in: manager) {
-                    samples.add(
-                        value(model.load), labels: model.id.model, String(model.id.version))
+                    sums[model.id, default: 0] += value(model.load)
+                }
+                for (id, sum) in sums {
+                    samples.add(sum, labels: id.model, String(id.version))
                 }
             }
         }

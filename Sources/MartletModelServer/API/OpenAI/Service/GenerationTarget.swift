@@ -1,6 +1,5 @@
 import MartletCore
 import MartletEngines
-import Synchronization
 
 /// The model, or the adapter of a model, that a request names, held for as long as it is used.
 struct GenerationTarget: Sendable {
@@ -65,7 +64,7 @@ struct GenerationTargets: Sendable {
         ofOptional name: String?, _ subject: inout RequestSubject
     ) throws -> GenerationTarget {
         if let name { return try target(of: name, &subject) }
-        let names = Set(manager.languageModels.map(\.id.model)).sorted()
+        let names = manager.languageModelNames.sorted()
         guard let only = names.first, names.count == 1 else {
             throw ServingError.invalidField(
                 "model", .missing,
@@ -119,25 +118,5 @@ struct GenerationTargets: Sendable {
         guard let colon = name.lastIndex(of: ":") else { return nil }
         let (before, last) = (name[..<colon], name[name.index(after: colon)...])
         return before.isEmpty || last.isEmpty ? nil : (String(before), String(last))
-    }
-}
-
-extension ModelManager {
-    /// The versions of language models that are loaded, by name and version.
-    ///
-    /// They are looked for when models have come or gone, not each time somebody asks: each metric
-    /// of a scrape does, and there may be thousands of other models.
-    var languageModels: [any GenerativeModel] {
-        // Read before looking, so that no change in between is missed.
-        let change = changeCount
-        if let known = languageModelsKnown.withLock({ $0?.change == change ? $0?.models : nil }) {
-            return known
-        }
-        let loaded = models.withLock { models in models.values.flatMap { $0.servables.values } }
-        let found = loaded.compactMap { $0.servable as? any GenerativeModel }.sorted {
-            ($0.id.model, $0.id.version) < ($1.id.model, $1.id.version)
-        }
-        languageModelsKnown.withLock { $0 = (change, found) }
-        return found
     }
 }
