@@ -11,7 +11,7 @@ public protocol SimulatedWorld {
 }
 
 extension SimulatedWorld {
-    /// The world at its end: it has acted so often, unless a promise was broken before, and settled.
+    /// The world at its end: it has acted so often, or until a promise was broken, and settled.
     public consuming func lived(acts: Int) -> Self {
         var world = self
         for _ in 0..<acts where world.complaint == nil { world.act() }
