@@ -10,8 +10,8 @@ import numpy as np
 import servers
 from machine import Machine
 from measurement import LoadError
+from outputs import line_of
 from peers.paths import progress
-from peers.table import line_of
 
 from llm import texts
 from llm.subjects import MODEL, LanguageServer, Martlet, Setup
