@@ -118,6 +118,13 @@ def parse_arguments() -> argparse.Namespace:
         "--endpoints", action="store_true", help="two nodes behind the gateway, and nothing else"
     )
     parser.add_argument(
+        "--prompt-tokens",
+        type=int,
+        default=hang_ups.PROMPT_TOKENS,
+        metavar="N",
+        help="with --hang-ups: of the prompt that a client goes from (default: %(default)s)",
+    )
+    parser.add_argument(
         "--held",
         type=int,
         metavar="N",
@@ -146,6 +153,8 @@ def checked(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> a
         parser.error("--soak must be more than 0, up to 86400")
     if arguments.hang_ups is not None and not 1 <= arguments.hang_ups <= 100_000:
         parser.error("--hang-ups must be 1 to 100000")
+    if not 1 <= arguments.prompt_tokens <= hang_ups.PROMPT_TOKENS_MAX:
+        parser.error(f"--prompt-tokens must be 1 to {hang_ups.PROMPT_TOKENS_MAX}")
     # A node holds no more sequences than that.
     if arguments.held is not None and not 1 <= arguments.held <= 64:
         parser.error("--held must be 1 to 64")
@@ -236,7 +245,7 @@ def soak(setup: Setup, arguments: argparse.Namespace) -> int:
 
 def count_hang_ups(setup: Setup, arguments: argparse.Namespace) -> int:
     """Measure how soon sequences end that nobody waits for, and report."""
-    rows = hang_ups.measure(setup, arguments.hang_ups)
+    rows = hang_ups.measure(setup, arguments.hang_ups, arguments.prompt_tokens)
     write(
         arguments,
         hang_ups.as_markdown(rows, machine.describe_machine()),
