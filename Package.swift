@@ -153,7 +153,10 @@ let package = Package(
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: swiftSettings),
-        .target(name: "MartletTestKit", swiftSettings: swiftSettings),
+        .target(
+            name: "MartletTestKit",
+            dependencies: ["MartletCore", "MartletTensors", "MartletEngines"],
+            swiftSettings: swiftSettings),
         tests(of: "MartletCore"),
         tests(of: "MartletConfiguration"),
         tests(of: "MartletTensors", ["MartletCore"]),

@@ -14,10 +14,8 @@ import argparse
 import collections
 import dataclasses
 import itertools
-import json
 import random
 import sys
-import tempfile
 import textwrap
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -25,12 +23,14 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import balancers
-import report
+import options
+import outputs
 from balancing import sites
 from balancing.sites import ALGORITHMS, Scenario, Site
 from balancing.windows import Mark, Window, rows, window
+from end_to_end import launching
 from harness.open_loop import OpenLoop
-from harness.processes import Gateway, Launcher
+from harness.processes import Gateway
 from machine import CORES, commit, describe_machine
 from peers.paths import ROOT, progress
 
@@ -53,12 +53,11 @@ LAG_MS_MAX, BUSY_MAX = 20.0, 0.8
 def measure(arguments: argparse.Namespace) -> Iterator[Window]:
     """All scenarios, as often as was asked for."""
     with ExitStack() as scope:
-        folder = Path(scope.enter_context(tempfile.TemporaryDirectory(prefix="martlet-balancers.")))
-        sites.make_models(folder / "models")
-        launcher = Launcher(folder)
-        scope.callback(launcher.close)
+        launcher = scope.enter_context(launching("balancers"))
+        models = launcher.directory / "models"
+        sites.make_models(models)
         progress("the nodes")
-        all_sites = [Site(launcher, name, folder / "models") for name in arguments.only]
+        all_sites = [Site(launcher, name, models) for name in arguments.only]
         for number in range(1, arguments.rounds + 1):
             for scenario in sites.scenarios():
                 progress(f"round {number} of {arguments.rounds}: {scenario.name}")
@@ -161,27 +160,25 @@ def remarks(found: Sequence[Window]) -> list[str]:
     return ["", *lines] if lines else []
 
 
-def write(found: Sequence[Window], arguments: argparse.Namespace) -> None:
+def write(found: Sequence[Window], arguments: argparse.Namespace) -> int:
     """The tables, and the files that were asked for."""
     text = markdown(found, arguments)
     print(text, end="")
-    if arguments.json:
-        figures = {
-            "rows": [dataclasses.asdict(each) for each in rows(found)],
-            "windows": [each.as_json() for each in found],
-        }
-        arguments.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    figures = {
+        "rows": [dataclasses.asdict(each) for each in rows(found)],
+        "windows": [each.as_json() for each in found],
+    }
+    outputs.write_json(arguments.json, figures)
     if arguments.update:
-        report.update(arguments.update, text, *MARKERS)
+        outputs.update(arguments.update, text, *MARKERS)
     if arguments.image:
         arguments.image.write_text(balancers.svg(rows(found), TITLE), encoding="utf-8")
+    return 0
 
 
 def parse_arguments() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = options.parser_of(__doc__)
     parser.add_argument("--rounds", type=int, default=1, help="of all scenarios (%(default)s)")
     parser.add_argument("--seconds", type=float, default=16.0, help="of a window (%(default)g)")
     parser.add_argument(
@@ -210,14 +207,7 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> int:
     """Measure, print, draw."""
     arguments = parse_arguments()
-    try:
-        write(list(measure(arguments)), arguments)
-    except KeyboardInterrupt:
-        return 130
-    except (AssertionError, OSError, report.ReportError) as error:
-        print(f"balancers_real failed: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return options.run(lambda: write(list(measure(arguments)), arguments), (AssertionError,))
 
 
 if __name__ == "__main__":

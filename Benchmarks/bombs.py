@@ -7,14 +7,10 @@ compressing them takes this client far longer than the node takes to refuse them
 
 import statistics
 import sys
-import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.append(str(ROOT / "Tests/EndToEndTests"))
-
-from harness.processes import Launcher  # noqa: E402
-from harness.raw_bombs import BOMBS, RestBomb, refuse  # noqa: E402
+from end_to_end import launching
+from harness.raw_bombs import BOMBS, RestBomb, refuse
 
 ROUNDS = 15
 NANOSECONDS = 1e9
@@ -22,28 +18,24 @@ NANOSECONDS = 1e9
 
 def main() -> int:
     """Send each bomb a few times and print how long that took, and the node's processor time."""
-    with tempfile.TemporaryDirectory(prefix="martlet-bombs.") as folder:
-        launcher = Launcher(Path(folder))
+    with launching("bombs") as launcher:
         node = launcher.serve(("half_plus_two",), "--max-message-bytes", 16 << 20)
-        try:
+        print(
+            "| bomb | bytes sent | refused with | median ms | largest ms "
+            "| processor ms of the node |\n| --- | --: | --- | --: | --: | --: |"
+        )
+        for kind, name in BOMBS:
+            bomb = kind(name)
+            before = processor_seconds(node.pid)
+            refusals = [refuse(bomb, node.address) for _ in range(ROUNDS)]
+            used = (processor_seconds(node.pid) - before) / ROUNDS
+            times = [seconds * 1000 for _, seconds in refusals]
+            protocol = "REST" if kind is RestBomb else "gRPC"
             print(
-                "| bomb | bytes sent | refused with | median ms | largest ms "
-                "| processor ms of the node |\n| --- | --: | --- | --: | --: | --: |"
+                f"| {protocol}, {name} | {len(bomb.payload)} | {refusals[0][0]} "
+                f"| {statistics.median(times):.1f} | {max(times):.1f} | {used * 1000:.1f} |",
+                flush=True,
             )
-            for kind, name in BOMBS:
-                bomb = kind(name)
-                before = processor_seconds(node.pid)
-                refusals = [refuse(bomb, node.address) for _ in range(ROUNDS)]
-                used = (processor_seconds(node.pid) - before) / ROUNDS
-                times = [seconds * 1000 for _, seconds in refusals]
-                protocol = "REST" if kind is RestBomb else "gRPC"
-                print(
-                    f"| {protocol}, {name} | {len(bomb.payload)} | {refusals[0][0]} "
-                    f"| {statistics.median(times):.1f} | {max(times):.1f} | {used * 1000:.1f} |",
-                    flush=True,
-                )
-        finally:
-            launcher.close()
     return 0
 
 

@@ -13,17 +13,16 @@ import argparse
 import collections
 import contextlib
 import itertools
-import json
 import shutil
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import options
-from bystanders import ROOT
+import outputs
+from end_to_end import launching
 from harness import models
 from harness.policies import PolicyFile, pool
 from harness.processes import Gateway, Launcher, Node
@@ -31,8 +30,6 @@ from harness.swaps import Ledger, LoadThread
 from harness.waiting import await_until
 from machine import describe_machine
 from peers.paths import progress
-
-__all__ = ["ROOT"]
 
 NODES = 3
 PATIENCE_SECONDS = 60.0
@@ -43,7 +40,8 @@ PROGRESS_SECONDS = 30.0
 class Scene:
     """Nodes, a gateway before them, and what may be changed."""
 
-    def __init__(self, folder: Path, launcher: Launcher) -> None:
+    def __init__(self, launcher: Launcher) -> None:
+        folder = launcher.directory
         self.launcher = launcher
         self.model = models.model_folder(folder / "models")
         self.version = 1
@@ -140,10 +138,7 @@ class Scene:
 
 def run(scope: contextlib.ExitStack, arguments: argparse.Namespace) -> tuple[Ledger, Scene]:
     """The load, while one change follows the other."""
-    folder = Path(scope.enter_context(tempfile.TemporaryDirectory(prefix="martlet-changes.")))
-    launcher = Launcher(folder)
-    scope.callback(launcher.close)
-    scene = Scene(folder, launcher)
+    scene = Scene(scope.enter_context(launching("changes")))
     ledger, numbers = Ledger(), itertools.count(1)
     threads = [
         LoadThread(kind, scene.gateway.address, ledger, numbers)
@@ -178,9 +173,9 @@ def markdown(ledger: Ledger, counts: collections.Counter[str]) -> str:
     lines = [
         f"- {describe_machine()}",
         "",
-        f"| {' | '.join(head)} |",
+        outputs.line_of(head),
         "|" + "--:|" * len(head),
-        f"| {' | '.join(f'{cell:,}' for cell in cells)} |",
+        outputs.line_of(f"{cell:,}" for cell in cells),
     ]
     return "\n".join(lines) + "\n"
 
@@ -194,18 +189,15 @@ def measure(arguments: argparse.Namespace) -> int:
     print(text, end="")
     for failure in [*ledger.failures, *ledger.wrong][:10]:
         print(failure, file=sys.stderr)
-    if arguments.markdown:
-        arguments.markdown.write_text(text, encoding="utf-8")
-    if arguments.json:
-        values = {
-            "sent": ledger.sent,
-            "answered": ledger.answered,
-            "refused": ledger.unsent,
-            "failures": ledger.failures,
-            "wrong": ledger.wrong,
-            "changes": counts,
-        }
-        arguments.json.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+    values = {
+        "sent": ledger.sent,
+        "answered": ledger.answered,
+        "refused": ledger.unsent,
+        "failures": ledger.failures,
+        "wrong": ledger.wrong,
+        "changes": counts,
+    }
+    outputs.write(arguments, text, values)
     is_whole = ledger.answered == ledger.sent and not ledger.failures and not ledger.wrong
     return 0 if is_whole else 1
 

@@ -8,29 +8,26 @@ loops in C. A peer that does not install or run here is named with its reason; t
 
 import argparse
 import contextlib
-import json
-import os
-import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import machine
 import options
+import outputs
 from peers import martlet, plot
 from peers.known import PEERS
 from peers.limits import Limits
 from peers.paths import ROOT
 from peers.session import Session
 from peers.subjects import SUBJECTS
-from peers.table import Report, ReportError
+from peers.table import MARKERS, Report
 
 
 def main() -> int:
     """Measure, print, write."""
     arguments = parse_arguments()
-    return options.run(lambda: measure(arguments), (ReportError,))
+    return options.run(lambda: measure(arguments))
 
 
 def measure(arguments: argparse.Namespace) -> int:
@@ -56,11 +53,9 @@ def parse_arguments() -> argparse.Namespace:
     arguments.peers = chosen(parser, arguments.peers, PEERS)
     if not 0 < arguments.duration <= 600 or not 1 <= arguments.rounds <= 100:
         parser.error("--duration must be above 0 and at most 600, --rounds 1 to 100")
-    if shutil.which("h2load") is None:
-        parser.error("no h2load on the PATH; it is in Debian's package nghttp2-client")
-    needed = martlet.martlet in arguments.peers
-    if needed and not os.access(martlet.binary(), os.X_OK):
-        parser.error(f"no executable at {martlet.binary()}; `make build` makes it")
+    options.check_installed(parser, "h2load", "nghttp2-client")
+    if martlet.martlet in arguments.peers:
+        options.check_program(parser, martlet.binary(), "build")
     return arguments
 
 
@@ -108,22 +103,15 @@ def versions(arguments: argparse.Namespace) -> dict[str, str]:
         if stated.is_file():
             title = {"tensorflow": "TensorFlow", "openvino": "OpenVINO"}[engine]
             found[title] = stated.read_text(encoding="utf-8").split()[0]
-    told = subprocess.run(["h2load", "--version"], capture_output=True, text=True, check=True)
-    found["h2load"] = told.stdout.strip().rpartition("/")[2]
+    found["h2load"] = machine.output_of("h2load", "--version").rpartition("/")[2]
     return found
 
 
 def write(report: Report, arguments: argparse.Namespace) -> None:
     """The files that were asked for."""
-    if arguments.json:
-        text = json.dumps(report.as_json(), indent=2) + "\n"
-        arguments.json.write_text(text, encoding="utf-8")
-    if arguments.markdown:
-        arguments.markdown.write_text(report.as_markdown(), encoding="utf-8")
+    outputs.write(arguments, report.as_markdown(), report.as_json(), MARKERS, indent=2)
     if arguments.plot:
         arguments.plot.write_text(plot.draw(report), encoding="utf-8")
-    if arguments.update:
-        report.update(arguments.update)
 
 
 if __name__ == "__main__":

@@ -18,14 +18,13 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.append(str(ROOT / "Tests/EndToEndTests"))
-
-import numpy as np  # noqa: E402
-from harness.processes import Launcher, Node  # noqa: E402
-from machine import CORES, describe_machine  # noqa: E402
-from tensorflow.core.framework import types_pb2  # noqa: E402
-from tensorflow_serving.apis import predict_pb2  # noqa: E402
+import numpy as np
+from end_to_end import launching
+from harness.processes import Launcher, Node
+from machine import CORES, describe_machine
+from peers.paths import ROOT
+from tensorflow.core.framework import types_pb2
+from tensorflow_serving.apis import predict_pb2
 
 RATE = re.compile(r"finished in [\d.]+\w+, ([\d.]+) req/s")
 STATUS = re.compile(r"status codes: (\d+) 2xx, (\d+) 3xx, (\d+) 4xx, (\d+) 5xx")
@@ -98,10 +97,9 @@ def row(
     """Measure one row of the table."""
     body = folder / "body"
     body.write_bytes(request(model))
-    launcher = Launcher(folder / f"{model.title}-{precision}")
     flags = [f"--engine={arguments.engine}", f"--precision={precision}"]
     limits, served = [], []
-    try:
+    with launching("engines") as launcher:
         node = launcher.serve({"m": model.folder}, *flags)
         engine = chosen(launcher, node)
         # Where TensorFlow is chosen the limit is still that of OpenVINO, at the same precision.
@@ -109,8 +107,6 @@ def row(
         for _ in range(arguments.rounds):
             limits.append(limit(model, kind, program, arguments.seconds))
             served.append(load(node, body, arguments))
-    finally:
-        launcher.close()
     best, found = statistics.median(limits), statistics.median(served)
     shown = f"{engine['name']}, {kind} ({engine['detail']})"
     return (

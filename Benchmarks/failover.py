@@ -10,9 +10,7 @@ p99 is at most twice that of before the fault, or 10 ms more.
 import argparse
 import collections
 import dataclasses
-import json
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -22,19 +20,23 @@ from pathlib import Path
 import failover_matrix
 import numpy as np
 import options
-import report
-from failover_faults import CUT_OFF, FAULTS, ROLLED, ROOT, Scene, faults
+import outputs
+from end_to_end import launching
+from failover_faults import CUT_OFF, FAULTS, ROLLED, Scene, faults
 from harness.networks import why_none
 from harness.open_loop import OpenLoop, Request
-from harness.processes import Launcher
 from machine import describe_machine
-from peers.paths import progress
+from peers.paths import ROOT, progress
 from timelines import Bucket, Timeline, draw
 
 IMAGE = ROOT / "docs/images/failover.svg"
 BUCKET_SECONDS = 0.1
 # Beyond it the figures are the generator's more than the gateway's.
 LAG_MS_MAX = 20.0
+HEAD = (
+    *("one node of three is", "requests", "failed", "p50 / p99 ms before", "during", "after"),
+    *("longest ms", "out of use after s", "p99 normal after s"),
+)
 MARKERS = ("<!-- failover: begin -->", "<!-- failover: end -->")
 
 
@@ -66,9 +68,7 @@ def measure(name: str, arguments: argparse.Namespace) -> Row:
     """One fault, with nodes and a gateway of its own."""
     progress(name)
     with ExitStack() as scope:
-        folder = Path(scope.enter_context(tempfile.TemporaryDirectory(prefix="martlet-failover.")))
-        launcher = Launcher(folder)
-        scope.callback(launcher.close)
+        launcher = scope.enter_context(launching("failover"))
         inner = scope.enter_context(ExitStack())
         scene = FAULTS[name](launcher, inner)
         watch = Watch(scene)
@@ -173,6 +173,17 @@ def buckets(due: np.ndarray, took: np.ndarray, failed: np.ndarray) -> Iterator[B
         )
 
 
+def measure_all(arguments: argparse.Namespace) -> int:
+    """The faults that were asked for, one after the other; 1 if a request failed."""
+    names = arguments.only or list(FAULTS)
+    if why_none() and CUT_OFF in names:
+        names.remove(CUT_OFF)
+        progress(f"nothing is cut off: {why_none()}")
+    rows = [measure(name, arguments) for name in names]
+    write(rows, arguments)
+    return 1 if any(each.failures for each in rows) else 0
+
+
 # MARK: Report
 
 
@@ -184,22 +195,8 @@ def markdown(rows: list[Row], arguments: argparse.Namespace) -> str:
         f"with a limit of {faults.CHECK_TIMEOUT_SECONDS:g} s, so that the probe time is "
         f"{faults.PROBE_SECONDS:g} s",
         "",
-        "| one node of three is | requests | failed | p50 / p99 ms before | during | after "
-        "| longest ms | out of use after s | p99 normal after s |",
-        "|---|" + "--:|" * 8,
+        *outputs.table(HEAD, map(cells, rows)),
     ]
-    for each in rows:
-        longest = max(each.before[2], each.during[2], each.after[2])
-        cells = [
-            each.name,
-            f"{each.requests:,}",
-            f"{sum(each.failures.values()):,}",
-            *(f"{p50:.1f} / {p99:.1f}" for p50, p99, _ in (each.before, each.during, each.after)),
-            f"{longest:,.0f}",
-            seconds(each.out_of_use),
-            seconds(each.normal),
-        ]
-        lines.append(f"| {' | '.join(cells)} |")
     failures = [
         f"- {each.name}: {count} x {' '.join(kind.split())}"
         for each in rows
@@ -214,6 +211,20 @@ def markdown(rows: list[Row], arguments: argparse.Namespace) -> str:
     return "\n".join([*lines, *([""] if remarks else []), *remarks]) + "\n"
 
 
+def cells(row: Row) -> list[str]:
+    """A line of the table."""
+    phases = (row.before, row.during, row.after)
+    return [
+        row.name,
+        f"{row.requests:,}",
+        f"{sum(row.failures.values()):,}",
+        *(f"{p50:.1f} / {p99:.1f}" for p50, p99, _ in phases),
+        f"{max(most for _, _, most in phases):,.0f}",
+        seconds(row.out_of_use),
+        seconds(row.normal),
+    ]
+
+
 def seconds(value: float | None) -> str:
     """A dash where it never came."""
     return "-" if value is None else f"{value:.1f}"
@@ -223,13 +234,7 @@ def write(rows: list[Row], arguments: argparse.Namespace) -> None:
     """The table, and the files that were asked for."""
     text = markdown(rows, arguments)
     print(text, end="")
-    if arguments.json:
-        found = json.dumps([dataclasses.asdict(each) for each in rows], indent=1) + "\n"
-        arguments.json.write_text(found, encoding="utf-8")
-    if arguments.markdown:
-        arguments.markdown.write_text(text, encoding="utf-8")
-    if arguments.update:
-        report.update(arguments.update, text, *MARKERS)
+    outputs.write(arguments, text, [dataclasses.asdict(each) for each in rows], MARKERS)
     if arguments.image:
         timelines = [Timeline(each.name, each.buckets, each.healed) for each in rows]
         title = "Latency through faults, in buckets of 100 ms"
@@ -264,21 +269,8 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.matrix, arguments.run_seconds, arguments.rate = 1, 1.5, 150.0
-    if arguments.matrix:
-        return failover_matrix.main(arguments)
-    names = arguments.only or list(FAULTS)
-    if why_none() and CUT_OFF in names:
-        names.remove(CUT_OFF)
-        progress(f"nothing is cut off: {why_none()}")
-    try:
-        rows = [measure(name, arguments) for name in names]
-        write(rows, arguments)
-    except KeyboardInterrupt:
-        return 130
-    except (AssertionError, OSError, report.ReportError) as error:
-        print(f"failover failed: {error}", file=sys.stderr)
-        return 1
-    return 1 if any(each.failures for each in rows) else 0
+    work = failover_matrix.main if arguments.matrix else measure_all
+    return options.run(lambda: work(arguments), (AssertionError,))
 
 
 if __name__ == "__main__":

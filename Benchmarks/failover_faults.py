@@ -2,18 +2,14 @@
 
 import contextlib
 import dataclasses
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.append(str(ROOT / "Tests/EndToEndTests"))
-
-from harness import faults  # noqa: E402
-from harness.networks import network  # noqa: E402
-from harness.processes import Launcher, Node  # noqa: E402
-from harness.stand_ins import StandIn  # noqa: E402
+import end_to_end  # noqa: F401  (the harness is found by it)
+from harness import faults
+from harness.networks import network
+from harness.processes import Launcher, Node
+from harness.stand_ins import StandIn
 
 Struck = Node | StandIn
 

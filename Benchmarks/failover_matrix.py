@@ -9,17 +9,16 @@ import argparse
 import collections
 import contextlib
 import dataclasses
-import json
-import tempfile
 import time
 from contextlib import ExitStack
-from pathlib import Path
 
+import outputs
+from end_to_end import launching
 from failover_faults import faults
 from failover_wires import FAULTS, PLACES, Wire, is_possible
 from harness.open_loop import OpenLoop
 from harness.policies import follow, pool
-from harness.processes import Gateway, Launcher
+from harness.processes import Gateway
 from harness.stand_ins import StandIn, halving, stand_in
 from harness.waiting import await_until
 from machine import describe_machine
@@ -72,14 +71,12 @@ def measure(fault: str, place: str, arguments: argparse.Namespace) -> Cell:
 def measure_into(cell: Cell, arguments: argparse.Namespace) -> None:
     """The runs of a cell."""
     with ExitStack() as scope:
-        folder = Path(scope.enter_context(tempfile.TemporaryDirectory(prefix="martlet-matrix.")))
-        launcher = Launcher(folder)
         nodes: list[StandIn] = [
             scope.enter_context(stand_in(halving, faults.well_by_its_word())) for _ in range(3)
         ]
         wire = Wire(nodes[0].address)
         scope.callback(wire.close)
-        scope.callback(launcher.close)
+        launcher = scope.enter_context(launching("matrix"))
         addresses = [wire.address, *(node.address for node in nodes[1:])]
         policy = {
             "pools": [pool("main", *addresses, balancing="round_robin", outliers=NO_EJECTION)],
@@ -149,13 +146,15 @@ def markdown(cells: list[Cell], arguments: argparse.Namespace) -> str:
         f"- {arguments.matrix} runs of {arguments.run_seconds:g} s at {arguments.rate:g} requests "
         f"a second; {requests:,} requests, {sum(cell.hits for cell in cells):,} of them struck",
         "",
-        f"| requests that failed, of those struck | {' | '.join(PLACES)} |",
-        "|---|" + "--:|" * len(PLACES),
+        *outputs.table(
+            ("requests that failed, of those struck", *PLACES),
+            (
+                [fault, *(text(by_names.get((fault, place))) for place in PLACES)]
+                for fault in FAULTS
+                if any((fault, place) in by_names for place in PLACES)
+            ),
+        ),
     ]
-    for fault in FAULTS:
-        its = [by_names.get((fault, place)) for place in PLACES]
-        if any(its):
-            lines.append(f"| {fault} | {' | '.join(text(cell) for cell in its)} |")
     kinds: collections.Counter[str] = collections.Counter()
     for cell in cells:
         kinds.update({" ".join(kind.split())[:80]: n for kind, n in cell.failures.items()})
@@ -186,9 +185,5 @@ def main(arguments: argparse.Namespace) -> int:
     ]
     found = markdown(cells, arguments)
     print(found, end="")
-    if arguments.json:
-        values = [dataclasses.asdict(cell) for cell in cells]
-        arguments.json.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
-    if arguments.markdown:
-        arguments.markdown.write_text(found, encoding="utf-8")
+    outputs.write(arguments, found, [dataclasses.asdict(cell) for cell in cells])
     return 1 if any(cell.broken for cell in cells) else 0

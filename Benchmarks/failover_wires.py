@@ -7,7 +7,7 @@ import re
 import socket
 import struct
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 # Every so many exchanges one is struck.
@@ -149,6 +149,8 @@ class Wire:
         self._fault: tuple[str, str] | None = None
         self._turn = 0
         self._random = random.Random(seed)
+        # The loop itself forgets a task that waits for nothing else that lives, as a hung one does.
+        self._serving: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -172,10 +174,9 @@ class Wire:
 
         async def end() -> None:
             self._server.close()
-            tasks = asyncio.all_tasks() - {asyncio.current_task()}
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            # Connections that were just taken begin theirs meanwhile.
+            while tasks := asyncio.all_tasks() - {asyncio.current_task()}:
+                await cancelled(tasks)
 
         asyncio.run_coroutine_threadsafe(end(), self._loop).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -198,21 +199,30 @@ class Wire:
         self.hits += 1
         await FAULTS[self._fault[0]](Strike(rest, onward, gateway, self._random))
 
-    async def _serve(self, reader: asyncio.StreamReader, gateway: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, asyncio.CancelledError):
+    def _serve(self, reader: asyncio.StreamReader, gateway: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._pass_on(reader, gateway))
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
+
+    async def _pass_on(self, reader: asyncio.StreamReader, gateway: asyncio.StreamWriter) -> None:
+        # A RuntimeError tells that something came behind what was half closed.
+        with contextlib.suppress(OSError, RuntimeError, asyncio.CancelledError):
             its_reader, node = await asyncio.open_connection(*self.target)
+            halves: list[asyncio.Task[None]] = []
             try:
                 exchange = Exchange()
                 if self._takes(CONNECT):
                     exchange.began_struck = True
                     await self._strike(b"", node, gateway)
-                await asyncio.gather(
-                    self._requests(reader, node, gateway, exchange),
-                    self._answers(its_reader, gateway, exchange),
-                )
+                halves = [
+                    asyncio.create_task(self._requests(reader, node, gateway, exchange)),
+                    asyncio.create_task(self._answers(its_reader, gateway, exchange)),
+                ]
+                await asyncio.gather(*halves)
             finally:
                 node.close()
                 gateway.close()
+                await cancelled(halves)
 
     async def _requests(
         self,
@@ -255,6 +265,14 @@ class Wire:
     def _note(self, data: bytes) -> None:
         """Notes the number that a struck request asks for."""
         self.struck.update(int(number) for number in NUMBER.findall(data))
+
+
+async def cancelled(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Ends tasks, whatever they wait for."""
+    ending = list(tasks)
+    for task in ending:
+        task.cancel()
+    await asyncio.gather(*ending, return_exceptions=True)
 
 
 @dataclass

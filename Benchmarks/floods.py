@@ -11,30 +11,33 @@ attacks nobody, and the last column compares with that.
 import argparse
 import contextlib
 import dataclasses
-import json
 import select
 import socket
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from multiprocessing.sharedctypes import Synchronized
 from multiprocessing.synchronize import Event
-from pathlib import Path
 
 import machine
 import options
-import report
+import outputs
 from bystanders import SPAWNING, Attacker, Phase, phase, raise_file_limit
+from end_to_end import launching
 from harness import floods
 from harness.open_loop import OpenLoop
-from harness.processes import Gateway, Launcher
+from harness.processes import Gateway
 from peers.paths import progress
 
 MIB = 1 << 20
 NOBODY = "nobody: a process that computes"
 SLOW_HEADS = 500
 SILENT = 200
+HEAD = (
+    *("attack", "connections", "ended as floods", "good requests", "failed"),
+    *("before", "during", "after"),
+    *("gateway, cores", "memory MiB", "p99 beside a busy process"),
+)
 MARKERS = ("<!-- floods: begin -->", "<!-- floods: end -->")
 
 
@@ -187,13 +190,9 @@ def measure_all(arguments: argparse.Namespace) -> list[Row]:
     names = [NOBODY, *(arguments.only or [name for name in ATTACKS if name != NOBODY])]
     rows = []
     for name in names:
-        with tempfile.TemporaryDirectory(prefix="martlet-floods.") as folder:
-            launcher = Launcher(Path(folder))
-            try:
-                gateway = launcher.gateway([launcher.serve()], "--no-access-log")
-                rows.append(measure(name, gateway, arguments))
-            finally:
-                launcher.close()
+        with launching("floods") as launcher:
+            gateway = launcher.gateway([launcher.serve()], "--no-access-log")
+            rows.append(measure(name, gateway, arguments))
     return rows
 
 
@@ -202,44 +201,38 @@ def measure_all(arguments: argparse.Namespace) -> list[Row]:
 
 def markdown(rows: list[Row], arguments: argparse.Namespace) -> str:
     """The table."""
+    quiet = rows[0].during.p99_ms
     lines = [
         f"- {machine.describe_machine()}",
         f"- {arguments.rate:g} good requests a second; {arguments.seconds:g} s before, during and "
         "after each attack; p50 / p99 in ms",
         "",
-        "| attack | connections | ended as floods | good requests | failed | before | during "
-        "| after | gateway, cores | memory MiB | p99 beside a busy process |",
-        "|---|" + "--:|" * 10,
+        *outputs.table(HEAD, (cells(row, quiet) for row in rows)),
     ]
-    quiet = rows[0].during.p99_ms
-    for row in rows:
-        phases = (row.before, row.during, row.after)
-        cells = [
-            row.attack,
-            f"{row.connections:,}",
-            f"{row.floods:,}",
-            f"{sum(each.requests for each in phases):,}",
-            f"{sum(each.failures for each in phases):,}",
-            *(str(each) for each in phases),
-            f"{row.cores:.2f}",
-            f"{row.grown_bytes / MIB:+.1f}",
-            "" if row.attack == NOBODY or not quiet else f"{row.during.p99_ms / quiet:.2f} x",
-        ]
-        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+def cells(row: Row, quiet: float) -> list[str]:
+    """A line of the table; `quiet` is the p99 beside a process that only computes."""
+    phases = (row.before, row.during, row.after)
+    return [
+        row.attack,
+        f"{row.connections:,}",
+        f"{row.floods:,}",
+        f"{sum(each.requests for each in phases):,}",
+        f"{sum(each.failures for each in phases):,}",
+        *(str(each) for each in phases),
+        f"{row.cores:.2f}",
+        f"{row.grown_bytes / MIB:+.1f}",
+        "" if row.attack == NOBODY or not quiet else f"{row.during.p99_ms / quiet:.2f} x",
+    ]
 
 
 def write(rows: list[Row], arguments: argparse.Namespace) -> int:
     """The table, and the files that were asked for; 1 if a good request failed."""
     text = markdown(rows, arguments)
     print(text, end="")
-    if arguments.json:
-        found = json.dumps([dataclasses.asdict(each) for each in rows], indent=1) + "\n"
-        arguments.json.write_text(found, encoding="utf-8")
-    if arguments.markdown:
-        arguments.markdown.write_text(text, encoding="utf-8")
-    if arguments.update:
-        report.update(arguments.update, text, *MARKERS)
+    outputs.write(arguments, text, [dataclasses.asdict(each) for each in rows], MARKERS)
     failed = sum(each.failures for row in rows for each in (row.before, row.during, row.after))
     return 1 if failed else 0
 
@@ -260,9 +253,7 @@ def main() -> int:
     if arguments.quick:
         arguments.seconds = 2.0
     raise_file_limit()
-    return options.run(
-        lambda: write(measure_all(arguments), arguments), (AssertionError, report.ReportError)
-    )
+    return options.run(lambda: write(measure_all(arguments), arguments), (AssertionError,))
 
 
 if __name__ == "__main__":

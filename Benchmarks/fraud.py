@@ -8,11 +8,11 @@ node's processor time. Exits with 1 if the aim is missed or a request fails.
 
 import argparse
 import dataclasses
-import json
 import sys
 from pathlib import Path
 
 import open_loop
+import outputs
 from machine import describe_machine
 from peers.paths import progress
 
@@ -79,9 +79,7 @@ def show(rounds: list[open_loop.Window], arguments: argparse.Namespace) -> None:
             f"| {each.p99_ms:.2f} | {each.p999_ms:.2f} | {each.max_ms:.2f} "
             f"| {lag} | {each.node_cores:.2f} |"
         )
-    if arguments.json:
-        text = json.dumps([dataclasses.asdict(each) for each in rounds], indent=2) + "\n"
-        arguments.json.write_text(text, encoding="utf-8")
+    outputs.write_json(arguments.json, [dataclasses.asdict(each) for each in rounds], indent=2)
 
 
 if __name__ == "__main__":

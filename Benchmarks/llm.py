@@ -15,8 +15,6 @@ the other.
 """
 
 import argparse
-import json
-import os
 import shlex
 import sys
 import tempfile
@@ -25,7 +23,7 @@ from typing import Any
 
 import machine
 import options
-import report
+import outputs
 from llm import bench, endpoints, endpoints_table, growth, hang_ups, loads, subjects, table, texts
 from llm.subjects import Martlet, Setup, Variant
 from measurement import LoadError
@@ -42,8 +40,7 @@ TITLES = {
 def main() -> int:
     """Measure, print, write."""
     arguments = parse_arguments()
-    failures = (LoadError, ServerError, report.ReportError)
-    return options.run(lambda: measure(arguments), failures)
+    return options.run(lambda: measure(arguments), (LoadError, ServerError))
 
 
 def measure(arguments: argparse.Namespace) -> int:
@@ -121,6 +118,13 @@ def parse_arguments() -> argparse.Namespace:
         "--endpoints", action="store_true", help="two nodes behind the gateway, and nothing else"
     )
     parser.add_argument(
+        "--prompt-tokens",
+        type=int,
+        default=hang_ups.PROMPT_TOKENS,
+        metavar="N",
+        help="with --hang-ups: of the prompt that a client goes from (default: %(default)s)",
+    )
+    parser.add_argument(
         "--held",
         type=int,
         metavar="N",
@@ -149,6 +153,8 @@ def checked(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> a
         parser.error("--soak must be more than 0, up to 86400")
     if arguments.hang_ups is not None and not 1 <= arguments.hang_ups <= 100_000:
         parser.error("--hang-ups must be 1 to 100000")
+    if not 1 <= arguments.prompt_tokens <= hang_ups.PROMPT_TOKENS_MAX:
+        parser.error(f"--prompt-tokens must be 1 to {hang_ups.PROMPT_TOKENS_MAX}")
     # A node holds no more sequences than that.
     if arguments.held is not None and not 1 <= arguments.held <= 64:
         parser.error("--held must be 1 to 64")
@@ -159,10 +165,8 @@ def checked(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> a
         names = ("llama-server", "llama-batched-bench")
         programs += [arguments.llama_programs / name for name in names]
     for program in programs:
-        if not os.access(program, os.X_OK) or program.is_dir():
-            parser.error(f"no executable at {program}; `make bench-llm` makes it")
-    if arguments.update and not arguments.update.is_file():
-        parser.error(f"there is no {arguments.update}")
+        options.check_program(parser, program, "bench-llm")
+    options.check_document(parser, arguments)
     return arguments
 
 
@@ -201,9 +205,7 @@ def compare(setup: Setup, arguments: argparse.Namespace) -> int:
                 suited = [variant for variant in variants if variant.suits(load)]
                 with bench.started(setup, load, suited, ours, group) as rows:
                     bench.measure(setup, load, rows, group, arguments.rounds)
-    write(arguments, found.as_markdown(), found.as_json())
-    if arguments.update:
-        report.update(arguments.update, found.as_markdown(), table.BEGIN, table.END)
+    write(arguments, found.as_markdown(), found.as_json(), table.MARKERS)
     return 0
 
 
@@ -223,10 +225,7 @@ def balance(setup: Setup, arguments: argparse.Namespace) -> int:
         common_tokens=load.prefix_tokens,
         rows=rows,
     )
-    text = whole.as_markdown()
-    write(arguments, text, whole.as_json())
-    if arguments.update:
-        report.update(arguments.update, text, endpoints_table.BEGIN, endpoints_table.END)
+    write(arguments, whole.as_markdown(), whole.as_json(), endpoints_table.MARKERS)
     return 0
 
 
@@ -246,7 +245,7 @@ def soak(setup: Setup, arguments: argparse.Namespace) -> int:
 
 def count_hang_ups(setup: Setup, arguments: argparse.Namespace) -> int:
     """Measure how soon sequences end that nobody waits for, and report."""
-    rows = hang_ups.measure(setup, arguments.hang_ups)
+    rows = hang_ups.measure(setup, arguments.hang_ups, arguments.prompt_tokens)
     write(
         arguments,
         hang_ups.as_markdown(rows, machine.describe_machine()),
@@ -255,13 +254,12 @@ def count_hang_ups(setup: Setup, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def write(arguments: argparse.Namespace, text: str, figures: Any) -> None:
+def write(
+    arguments: argparse.Namespace, text: str, figures: Any, markers: tuple[str, str] | None = None
+) -> None:
     """Print a report, and write it where it was asked for."""
     print(text, end="")
-    if arguments.json:
-        arguments.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    if arguments.markdown:
-        arguments.markdown.write_text(text, encoding="utf-8")
+    outputs.write(arguments, text, figures, markers, indent=2)
 
 
 if __name__ == "__main__":

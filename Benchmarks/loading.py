@@ -8,22 +8,19 @@ all.
 """
 
 import argparse
-import contextlib
 import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.append(str(ROOT / "Tests/EndToEndTests"))
-
-from harness import models  # noqa: E402
-from harness.load import GrpcCaller, RestCaller  # noqa: E402
-from harness.processes import Launcher, Node  # noqa: E402
+from end_to_end import launching
+from harness import models
+from harness.load import GrpcCaller, RestCaller
+from harness.processes import Node
+from peers.paths import ROOT
 
 BIG = ROOT / ".models/loading-500mb"
 MAKE_BIG = """
@@ -65,10 +62,8 @@ def main() -> int:
         subprocess.run([python, "-c", MAKE_BIG, BIG / "1"], check=True)
     found: dict[tuple[str, str], list[list[float]]] = {}
     loads = 0
-    with contextlib.ExitStack() as scope:
-        folder = Path(scope.enter_context(tempfile.TemporaryDirectory(prefix="martlet-loading.")))
-        launcher = Launcher(folder)
-        scope.callback(launcher.close)
+    with launching("loading") as launcher:
+        folder = launcher.directory
         served = {"half_plus_two": models.fixture("half_plus_two"), "big": folder / "big"}
         served["big"].mkdir()
         node = launcher.serve(served, "--poll-interval-seconds=0.2", ready="live")

@@ -83,6 +83,12 @@ def commit(repository: Path) -> str | None:
     return answer.stdout.strip()
 
 
+def output_of(*command: str | Path) -> str:
+    """What a command prints, on one line."""
+    answer = subprocess.run(command, capture_output=True, text=True, check=True)
+    return " ".join(answer.stdout.split())
+
+
 @dataclass(frozen=True)
 class ProcessorTime:
     """Processor time of the whole machine, in seconds."""

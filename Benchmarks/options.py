@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
+from outputs import ReportError
 from peers.paths import ROOT
 
 
@@ -61,16 +63,34 @@ def add_outputs(
     )
 
 
+def check_program(parser: argparse.ArgumentParser, program: Path, target: str) -> None:
+    """Refuse the command line where there is no such program, which `make TARGET` makes."""
+    if not os.access(program, os.X_OK) or program.is_dir():
+        parser.error(f"no executable at {program}; `make {target}` makes it")
+
+
+def check_installed(parser: argparse.ArgumentParser, program: str, package: str) -> None:
+    """Refuse the command line where a program of a Debian package is not installed."""
+    if shutil.which(program) is None:
+        parser.error(f"no {program} on the PATH; it is in Debian's package {package}")
+
+
+def check_document(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    """Refuse the command line where the document to update is none."""
+    if arguments.update and not arguments.update.is_file():
+        parser.error(f"there is no {arguments.update}")
+
+
 def run(
     measure: Callable[[], int],
-    failures: tuple[type[Exception], ...],
+    failures: tuple[type[Exception], ...] = (),
     clear: Callable[[], None] = lambda: None,
 ) -> int:
     """Measure, and tell in one line why that ended early: the exit code.
 
     SIGTERM and SIGHUP end it as Ctrl-C does, so that what it started is stopped. Beside `failures`,
-    errors of files and of programs that were started are told without a traceback. `clear` takes
-    away what says how far it is.
+    errors of reports, of files and of programs that were started are told without a traceback.
+    `clear` takes away what says how far it is.
     """
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGHUP, _stop)
@@ -80,7 +100,7 @@ def run(
         clear()
         print("interrupted", file=sys.stderr)
         return 130
-    except (OSError, subprocess.SubprocessError, *failures) as error:
+    except (ReportError, OSError, subprocess.SubprocessError, *failures) as error:
         clear()
         print(f"benchmark failed: {error}", file=sys.stderr)
         return 1

@@ -8,11 +8,11 @@ when a request was due until its refusal has come.
 
 import argparse
 import dataclasses
-import json
 import sys
 from pathlib import Path
 
 import open_loop
+import outputs
 from machine import describe_machine
 from peers.paths import progress
 from peers.subjects import SUBJECTS
@@ -103,9 +103,7 @@ def show(most: float, rows: list[Row], arguments: argparse.Namespace) -> None:
             f"| {milliseconds(each.refusal_p99_ms)} | {milliseconds(each.refusal_max_ms)} "
             f"| {each.node_cores:.2f} |"
         )
-    if arguments.json:
-        text = json.dumps([dataclasses.asdict(row) for row in rows], indent=2) + "\n"
-        arguments.json.write_text(text, encoding="utf-8")
+    outputs.write_json(arguments.json, [dataclasses.asdict(row) for row in rows], indent=2)
 
 
 def milliseconds(value: float | None) -> str:

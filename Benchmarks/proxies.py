@@ -8,9 +8,6 @@ alone, millions of times, and draws its memory.
 """
 
 import argparse
-import json
-import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,10 +15,11 @@ from pathlib import Path
 
 import machine
 import options
-import report
+import outputs
 from front import bench, features, growth, idle, loads, processes, table
 from front.loads import Load, Target
 from front.processes import PinnedGateway, Proxy
+from machine import output_of
 from measurement import LoadError
 from peers.paths import ROOT, progress
 from servers import ServerError, find_nginx, nginx_version
@@ -33,8 +31,7 @@ IMAGE = ROOT / "docs/images/gateway-rss.svg"
 def main() -> int:
     """Measure, print, write."""
     arguments = parse_arguments()
-    failures = (LoadError, ServerError, report.ReportError)
-    return options.run(lambda: measure(arguments), failures)
+    return options.run(lambda: measure(arguments), (LoadError, ServerError))
 
 
 def measure(arguments: argparse.Namespace) -> int:
@@ -84,8 +81,7 @@ def checked(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> a
     if arguments.quick:
         arguments.duration = arguments.rounds = 1
     arguments.rows = [row.strip() for row in arguments.rows.split(",")]
-    if not os.access(arguments.martlet, os.X_OK) or arguments.martlet.is_dir():
-        parser.error(f"no executable at {arguments.martlet}; `make build` makes it")
+    options.check_program(parser, arguments.martlet, "build")
     if not 1 <= arguments.duration <= 600 or not 1 <= arguments.rounds <= 100:
         parser.error("--duration must be 1 to 600, --rounds 1 to 100")
     if not set(arguments.rows) <= set(ROWS):
@@ -97,14 +93,12 @@ def checked(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> a
     if any("=" not in text for text in arguments.also):
         parser.error("--also must be TITLE=FLAGS")
     for program, package in (("wrk", "wrk"), ("h2load", "nghttp2-client"), ("openssl", "openssl")):
-        if shutil.which(program) is None:
-            parser.error(f"no {program} on the PATH; it is in Debian's package {package}")
+        options.check_installed(parser, program, package)
     if len(processes.CORES) < 2:
         parser.error("the proxy and its load need a core each: there is only one")
     if find_nginx(ROOT) is None or processes.find_haproxy() is None:
         parser.error("nginx and haproxy must be here: install Debian's packages of these names")
-    if arguments.update and not arguments.update.is_file():
-        parser.error(f"there is no {arguments.update}")
+    options.check_document(parser, arguments)
     return arguments
 
 
@@ -132,12 +126,7 @@ def compare(arguments: argparse.Namespace) -> None:
         found.idle = list(idle_rows(arguments))
     text = found.as_markdown()
     print(text, end="")
-    if arguments.json:
-        arguments.json.write_text(json.dumps(found.as_json(), indent=2) + "\n", encoding="utf-8")
-    if arguments.markdown:
-        arguments.markdown.write_text(text, encoding="utf-8")
-    if arguments.update:
-        report.update(arguments.update, text, table.BEGIN, table.END)
+    outputs.write(arguments, text, found.as_json(), table.MARKERS, indent=2)
 
 
 def plan(
@@ -192,11 +181,7 @@ def soak(arguments: argparse.Namespace) -> None:
     text = growth.as_markdown(windows, machine.describe_machine())
     print(text, end="")
     growth.draw(windows, arguments.plot or IMAGE)
-    if arguments.json:
-        lines = json.dumps(growth.as_json(windows), indent=2) + "\n"
-        arguments.json.write_text(lines, encoding="utf-8")
-    if arguments.markdown:
-        arguments.markdown.write_text(text, encoding="utf-8")
+    outputs.write(arguments, text, growth.as_json(windows), indent=2)
 
 
 def versions(martlet: Path) -> dict[str, str]:
@@ -210,12 +195,6 @@ def versions(martlet: Path) -> dict[str, str]:
         "wrk": wrk.split()[1],
         "h2load": output_of("h2load", "--version").rpartition("/")[2],
     }
-
-
-def output_of(*command: str | Path) -> str:
-    """What a command prints, on one line."""
-    answer = subprocess.run(command, capture_output=True, text=True, check=True)
-    return " ".join(answer.stdout.split())
 
 
 if __name__ == "__main__":

@@ -5,21 +5,17 @@ import statistics
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
+import outputs
 from machine import Machine, disturbances
 from measurement import Measurement
 
-BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+MARKERS = ("<!-- measured: begin -->", "<!-- measured: end -->")
 CLIENT_BUSY = 0.95
 NOISE = 0.03
 HEADER = ["", "requests/s", "min-max", "p50 ms", "p99 ms", "node", "proxy", "client", "relative"]
 UNITS = "node, proxy, client: µs of processor time a request. Medians of the rounds."
-
-
-class ReportError(Exception):
-    """The table cannot be put where it was asked for."""
 
 
 @dataclass
@@ -156,7 +152,7 @@ class Report:
 
 def markdown(cells: Sequence[str]) -> str:
     """A row of a Markdown table."""
-    return f"| {' | '.join(cell.replace('*', chr(92) + '*') for cell in cells)} |"
+    return outputs.line_of(cell.replace("*", "\\*") for cell in cells)
 
 
 def line_of(cells: Sequence[str], widths: Sequence[int]) -> str:
@@ -182,12 +178,3 @@ def progress(text: str) -> None:
         print(f"\r\x1b[K{text}", end="", flush=True)
     elif text:
         print(text, flush=True)
-
-
-def update(document: Path, text: str, begin: str = BEGIN, end: str = END) -> None:
-    """Replace what stands between two markers of a document."""
-    head, found_begin, rest = document.read_text(encoding="utf-8").partition(begin)
-    _, found_end, tail = rest.partition(end)
-    if not found_begin or not found_end:
-        raise ReportError(f"{document} lacks the lines {begin} and {end}")
-    document.write_text(f"{head}{begin}\n{text}{end}{tail}", encoding="utf-8")

@@ -8,10 +8,7 @@ client checks one before, and nodes must count exactly the requests that h2load 
 
 import argparse
 import contextlib
-import json
 import os
-import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -20,9 +17,11 @@ from pathlib import Path
 
 import machine
 import options
+import outputs
 import report
 from engine import EngineLimit
 from load import LOADS, LoadGenerator, Target
+from machine import output_of
 from measurement import LoadError, Measurement
 from payload import MODEL, WrongAnswerError
 from servers import Gateway, Nginx, Node, ServerError, find_nginx, nginx_version
@@ -45,7 +44,7 @@ class Step:
 def main() -> int:
     """Measure, print, write."""
     arguments = parse_arguments()
-    failures = (LoadError, ServerError, WrongAnswerError, report.ReportError)
+    failures = (LoadError, ServerError, WrongAnswerError)
     return options.run(lambda: measure(arguments), failures, clear=lambda: report.progress(""))
 
 
@@ -66,14 +65,11 @@ def parse_arguments() -> argparse.Namespace:
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.duration = 0.5
-    if not os.access(arguments.martlet, os.X_OK) or arguments.martlet.is_dir():
-        parser.error(f"no executable at {arguments.martlet}; `make build` makes it")
+    options.check_program(parser, arguments.martlet, "build")
     if not 0 < arguments.duration <= 600 or not 1 <= arguments.rounds <= 100:
         parser.error("--duration must be above 0 and at most 600, --rounds 1 to 100")
-    if shutil.which("h2load") is None:
-        parser.error("no h2load on the PATH; it is in Debian's package nghttp2-client")
-    if arguments.update and not arguments.update.is_file():
-        parser.error(f"there is no {arguments.update}")
+    options.check_installed(parser, "h2load", "nghttp2-client")
+    options.check_document(parser, arguments)
     return arguments
 
 
@@ -180,20 +176,9 @@ def versions(martlet: Path, engine: EngineLimit) -> dict[str, str]:
     return found
 
 
-def output_of(*command: str | Path) -> str:
-    """What a command prints, on one line."""
-    answer = subprocess.run(command, capture_output=True, text=True, check=True)
-    return " ".join(answer.stdout.split())
-
-
 def write(found: report.Report, arguments: argparse.Namespace) -> None:
     """The files that were asked for."""
-    if arguments.json:
-        arguments.json.write_text(json.dumps(found.as_json(), indent=2) + "\n", encoding="utf-8")
-    if arguments.markdown:
-        arguments.markdown.write_text(found.as_markdown(), encoding="utf-8")
-    if arguments.update:
-        report.update(arguments.update, found.as_markdown())
+    outputs.write(arguments, found.as_markdown(), found.as_json(), report.MARKERS, indent=2)
 
 
 if __name__ == "__main__":

@@ -13,20 +13,18 @@ import argparse
 import asyncio
 import contextlib
 import dataclasses
-import json
 import socket
 import sys
-import tempfile
 import time
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event
-from pathlib import Path
 
 import options
-import report
+import outputs
 from bystanders import SPAWNING, Attacker, Phase, phase, raise_file_limit
+from end_to_end import launching
 from harness.open_loop import OpenLoop
-from harness.processes import Gateway, Launcher
+from harness.processes import Gateway
 from machine import describe_machine
 from origin import LARGE_PATH, Origin
 from peers.paths import progress
@@ -44,6 +42,11 @@ QUICK_FLAGS = (
     *("--header-timeout-seconds", "3", "--body-grace-seconds", "3"),
     *("--body-timeout-seconds", "5"),
 )
+SLOW_HEAD = (
+    *("slow clients", "how many", "ended", "told by 408"),
+    *("first after s", "last after s"),
+)
+GOOD_HEAD = ("good requests", "how many", "failed", "p50 ms", "p99 ms", "longest ms")
 MARKERS = ("<!-- slow peers: begin -->", "<!-- slow peers: end -->")
 
 
@@ -235,17 +238,10 @@ def measure(gateway: Gateway, arguments: argparse.Namespace) -> Found:
 
 def measure_one(arguments: argparse.Namespace) -> Found:
     """A gateway before a node that bears slow answers, and one run."""
-    with (
-        tempfile.TemporaryDirectory(prefix="martlet-slow.") as folder,
-        Origin(LARGE_BYTES) as origin,
-    ):
-        launcher = Launcher(Path(folder))
-        try:
-            gateway = launcher.gateway([origin], "--no-access-log", *arguments.flag)
-            gateway.await_all_healthy([origin])
-            return measure(gateway, arguments)
-        finally:
-            launcher.close()
+    with Origin(LARGE_BYTES) as origin, launching("slow") as launcher:
+        gateway = launcher.gateway([origin], "--no-access-log", *arguments.flag)
+        gateway.await_all_healthy([origin])
+        return measure(gateway, arguments)
 
 
 # MARK: Report
@@ -262,26 +258,33 @@ def markdown(found: Found, arguments: argparse.Namespace) -> str:
         f"{found.bytes_before / KIB / KIB:.0f} MiB before, "
         f"{found.bytes_after / KIB / KIB:.0f} MiB after",
         "",
-        "| slow clients | how many | ended | told by 408 | first after s | last after s |",
-        "|---|" + "--:|" * 5,
-    ]
-    for kind in KINDS:
-        its = [each for each in found.endings if each.kind == kind]
-        times = sorted(each.seconds for each in its if each.seconds is not None)
-        told = sum(each.status == 408 for each in its)
-        first, last = (f"{times[0]:.1f}", f"{times[-1]:.1f}") if times else ("-", "-")
-        lines.append(f"| {kind} | {len(its):,} | {len(times):,} | {told:,} | {first} | {last} |")
-    lines += [
+        *outputs.table(SLOW_HEAD, (slow_cells(kind, found.endings) for kind in KINDS)),
         "",
-        "| good requests | how many | failed | p50 ms | p99 ms | longest ms |",
-        "|---|" + "--:|" * 5,
+        *outputs.table(
+            GOOD_HEAD,
+            [
+                good_cells("before", found.before),
+                good_cells("during", found.during),
+                good_cells("after", found.after),
+            ],
+        ),
     ]
-    for name, each in (("before", found.before), ("during", found.during), ("after", found.after)):
-        lines.append(
-            f"| {name} | {each.requests:,} | {each.failures:,} | {each.p50_ms:.1f} "
-            f"| {each.p99_ms:.1f} | {each.max_ms:.0f} |"
-        )
     return "\n".join(lines) + "\n"
+
+
+def slow_cells(kind: str, endings: list[Ending]) -> list[str]:
+    """What became of the slow clients of a kind."""
+    its = [each for each in endings if each.kind == kind]
+    times = sorted(each.seconds for each in its if each.seconds is not None)
+    told = sum(each.status == 408 for each in its)
+    first, last = (f"{times[0]:.1f}", f"{times[-1]:.1f}") if times else ("-", "-")
+    return [kind, f"{len(its):,}", f"{len(times):,}", f"{told:,}", first, last]
+
+
+def good_cells(name: str, each: Phase) -> list[str]:
+    """What the others noticed in a phase."""
+    counts = (f"{each.requests:,}", f"{each.failures:,}")
+    return [name, *counts, f"{each.p50_ms:.1f}", f"{each.p99_ms:.1f}", f"{each.max_ms:.0f}"]
 
 
 def write(found: Found, arguments: argparse.Namespace) -> int:
@@ -289,12 +292,7 @@ def write(found: Found, arguments: argparse.Namespace) -> int:
     served."""
     text = markdown(found, arguments)
     print(text, end="")
-    if arguments.json:
-        arguments.json.write_text(json.dumps(dataclasses.asdict(found), indent=1) + "\n", "utf-8")
-    if arguments.markdown:
-        arguments.markdown.write_text(text, encoding="utf-8")
-    if arguments.update:
-        report.update(arguments.update, text, *MARKERS)
+    outputs.write(arguments, text, dataclasses.asdict(found), MARKERS)
     failed = found.before.failures + found.during.failures + found.after.failures
     endless = sum(each.seconds is None for each in found.endings)
     return 1 if failed or endless else 0
@@ -329,9 +327,7 @@ def main() -> int:
         arguments.seconds, arguments.patience = 3.0, 60.0
         arguments.flag += QUICK_FLAGS
     raise_file_limit()
-    return options.run(
-        lambda: write(measure_one(arguments), arguments), (AssertionError, report.ReportError)
-    )
+    return options.run(lambda: write(measure_one(arguments), arguments), (AssertionError,))
 
 
 if __name__ == "__main__":

@@ -8,12 +8,12 @@ first is left out, in which memory is still being taken for the first time.
 
 import argparse
 import dataclasses
-import json
 import sys
 from pathlib import Path
 
 import numpy as np
 import open_loop
+import outputs
 from machine import describe_machine
 from peers import lines
 from peers.paths import progress
@@ -92,9 +92,7 @@ def show(rate: float, windows: list[open_loop.Window], arguments: argparse.Names
             f"| {each.p50_ms:.2f} | {each.p99_ms:.2f} | {each.p999_ms:.2f} | {held:.1f} "
             f"| {each.node_cores:.2f} |"
         )
-    if arguments.json:
-        text = json.dumps([dataclasses.asdict(each) for each in windows], indent=2) + "\n"
-        arguments.json.write_text(text, encoding="utf-8")
+    outputs.write_json(arguments.json, [dataclasses.asdict(each) for each in windows], indent=2)
     if arguments.plot:
         panels = [lines.Panel("memory, MiB", memory), lines.Panel("p99, ms", tails)]
         arguments.plot.write_text(lines.draw(panels, arguments.window), encoding="utf-8")

@@ -8,21 +8,16 @@ tried again, as nothing was sent; nothing else is.
 """
 
 import argparse
-import contextlib
 import itertools
 import signal
 import sys
-import tempfile
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.append(str(ROOT / "Tests/EndToEndTests"))
-
-from harness import models  # noqa: E402
-from harness.processes import Launcher  # noqa: E402
-from harness.swaps import Ledger, LoadThread, Swapper  # noqa: E402
+from end_to_end import launching
+from harness import models
+from harness.processes import Launcher
+from harness.swaps import Ledger, LoadThread, Swapper
 
 
 @dataclass
@@ -46,9 +41,8 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=3600.0, help="at most (%(default)g)")
     parser.add_argument("--threads", type=int, default=4, help="of each protocol (%(default)s)")
     arguments = parser.parse_args()
-    with contextlib.ExitStack() as scope:
-        folder = Path(scope.enter_context(tempfile.TemporaryDirectory(prefix="martlet-swaps.")))
-        ledger, swapper = run(scope, folder, arguments)
+    with launching("swaps") as launcher:
+        ledger, swapper = run(launcher, arguments)
     print(
         "| requests sent | answered | connection refused "
         "| lost | wrong or doubled | swaps | reloads |"
@@ -63,13 +57,9 @@ def main() -> int:
     return 1 if ledger.failures or ledger.wrong else 0
 
 
-def run(
-    scope: contextlib.ExitStack, folder: Path, arguments: argparse.Namespace
-) -> tuple[Ledger, Swapper]:
+def run(launcher: Launcher, arguments: argparse.Namespace) -> tuple[Ledger, Swapper]:
     """The load, from the first request to the process's end."""
-    launcher = Launcher(folder)
-    scope.callback(launcher.close)
-    model = models.model_folder(folder / "models")
+    model = models.model_folder(launcher.directory / "models")
     node = launcher.serve({"half_plus_two": model}, "--enable-batching")
     ledger = Ledger()
     numbers = itertools.count(1)

@@ -17,20 +17,16 @@ import random
 import socket
 import statistics
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
 import options
-import report
-from bystanders import ROOT
+import outputs
+from end_to_end import launching
 from harness.policies import follow, pool
-from harness.processes import Launcher
 from machine import describe_machine
 from peers.paths import progress
-
-__all__ = ["ROOT"]
 
 SECRETS = {"a": "mk_tenant-a-0123456789", "b": "mk_tenant-b-0123456789"}
 CACHE_FIELD = b"x-martlet-cache"
@@ -38,6 +34,10 @@ CACHE_FIELD = b"x-martlet-cache"
 FIRST, LAST = 1_000_000, 9_999_999
 # Two-sided: chance alone makes it smaller in one run of a hundred.
 ALPHA = 0.01
+HEAD = (
+    *("who probes", "probes for what is kept", "for what is new", "hits"),
+    *("mean ms: kept", "new", "median ms: kept", "new", "kept takes longer in", "p"),
+)
 MARKERS = ("<!-- timing: begin -->", "<!-- timing: end -->")
 
 
@@ -169,23 +169,19 @@ def compare(who: str, address: str, numbers: list[int], seed: int) -> Comparison
 
 def measure(arguments: argparse.Namespace) -> list[Comparison]:
     """The comparison for B, and for A, who is to be told apart."""
-    with tempfile.TemporaryDirectory(prefix="martlet-timing.") as folder:
-        launcher = Launcher(Path(folder))
-        try:
-            node = launcher.serve()
-            gateway = follow(launcher, policy(Path(folder), node.address), "--no-access-log")
-            drawn = random.Random(arguments.seed).sample(
-                range(FIRST, LAST), 2 * (arguments.probes + arguments.control + WARM_UP)
-            )
-            compare("b", gateway.address, drawn[: 2 * WARM_UP], arguments.seed)
-            rest = drawn[2 * WARM_UP :]
-            progress(f"{arguments.probes:,} probes of tenant B")
-            found = compare("b", gateway.address, rest[: 2 * arguments.probes], arguments.seed)
-            progress(f"{arguments.control:,} probes of tenant A")
-            control = compare("a", gateway.address, rest[2 * arguments.probes :], arguments.seed)
-            return [found, control]
-        finally:
-            launcher.close()
+    with launching("timing") as launcher:
+        node = launcher.serve()
+        gateway = follow(launcher, policy(launcher.directory, node.address), "--no-access-log")
+        drawn = random.Random(arguments.seed).sample(
+            range(FIRST, LAST), 2 * (arguments.probes + arguments.control + WARM_UP)
+        )
+        compare("b", gateway.address, drawn[: 2 * WARM_UP], arguments.seed)
+        rest = drawn[2 * WARM_UP :]
+        progress(f"{arguments.probes:,} probes of tenant B")
+        found = compare("b", gateway.address, rest[: 2 * arguments.probes], arguments.seed)
+        progress(f"{arguments.control:,} probes of tenant A")
+        control = compare("a", gateway.address, rest[2 * arguments.probes :], arguments.seed)
+        return [found, control]
 
 
 WARM_UP = 500
@@ -197,20 +193,22 @@ def markdown(found: list[Comparison]) -> str:
         f"- {describe_machine()}",
         "- A asks, the gateway keeps the answer; then the same, or what is new, is asked for",
         "",
-        "| who probes | probes for what is kept | for what is new | hits | mean ms: kept | new "
-        "| median ms: kept | new | kept takes longer in | p |",
-        "|---|" + "--:|" * 9,
+        *outputs.table(HEAD, map(cells, found)),
     ]
-    for each in found:
-        share, p = each.ranks
-        name = "tenant B" if each.who == "b" else "tenant A itself"
-        lines.append(
-            f"| {name} | {len(each.kept):,} | {len(each.new):,} | {each.hits:,} "
-            f"| {statistics.fmean(each.kept):.3f} | {statistics.fmean(each.new):.3f} "
-            f"| {statistics.median(each.kept):.3f} | {statistics.median(each.new):.3f} "
-            f"| {share:.1%} of pairs | {f'{p:.2g}' if p else 'below 1e-15'} |"
-        )
     return "\n".join(lines) + "\n"
+
+
+def cells(found: Comparison) -> list[str]:
+    """A line of the table."""
+    share, p = found.ranks
+    return [
+        "tenant B" if found.who == "b" else "tenant A itself",
+        *(f"{count:,}" for count in (len(found.kept), len(found.new), found.hits)),
+        *(f"{statistics.fmean(times):.3f}" for times in (found.kept, found.new)),
+        *(f"{statistics.median(times):.3f}" for times in (found.kept, found.new)),
+        f"{share:.1%} of pairs",
+        f"{p:.2g}" if p else "below 1e-15",
+    ]
 
 
 def verdict(found: list[Comparison]) -> int:
@@ -233,13 +231,8 @@ def write(arguments: argparse.Namespace) -> int:
     found = measure(arguments)
     text = markdown(found)
     print(text, end="")
-    if arguments.json:
-        values = [dataclasses.asdict(each) for each in found]
-        arguments.json.write_text(json.dumps(values) + "\n", encoding="utf-8")
-    if arguments.markdown:
-        arguments.markdown.write_text(text, encoding="utf-8")
-    if arguments.update:
-        report.update(arguments.update, text, *MARKERS)
+    values = [dataclasses.asdict(each) for each in found]
+    outputs.write(arguments, text, values, MARKERS, indent=None)
     return verdict(found)
 
 
@@ -254,7 +247,7 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.probes, arguments.control = 2_000, 500
-    return options.run(lambda: write(arguments), (AssertionError, report.ReportError))
+    return options.run(lambda: write(arguments), (AssertionError,))
 
 
 if __name__ == "__main__":

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from machine import Machine, disturbances
-from peers.table import escaped, line_of, number
+from outputs import line_of
+from peers.table import escaped, number
 
 from front.generators import Round
 from front.idle import Idle
 
-BEGIN, END = "<!-- proxies: begin -->", "<!-- proxies: end -->"
+MARKERS = ("<!-- proxies: begin -->", "<!-- proxies: end -->")
 NGINX, HAPROXY = "nginx", "HAProxy"
 # Of its core: below it, the load generator and the backend were the limit.
 PROXY_BUSY = 0.9

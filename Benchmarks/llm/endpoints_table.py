@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from machine import Machine, disturbances
-from peers.table import escaped, line_of, number
+from outputs import line_of
+from peers.table import escaped, number
 
 from llm.endpoints import ROUND_ROBIN, Round
 from llm.table import NOISE
 
-BEGIN, END = "<!-- llm endpoints: begin -->", "<!-- llm endpoints: end -->"
+MARKERS = ("<!-- llm endpoints: begin -->", "<!-- llm endpoints: end -->")
 COLUMNS = (
     *("cached", "min-max", "by metrics", "own cached", "min-max"),
     *("tokens/s", "TTFT p50 ms", "p99 ms", "imbalance", "computed"),

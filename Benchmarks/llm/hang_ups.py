@@ -10,13 +10,19 @@ import numpy as np
 import servers
 from machine import Machine
 from measurement import LoadError
+from outputs import line_of
 from peers.paths import progress
-from peers.table import line_of
 
 from llm import texts
 from llm.subjects import MODEL, LanguageServer, Martlet, Setup
 
 CONTEXT_TOKENS = 2048
+# A node that reads a prompt looks up between its steps only, and two cores read 2,000 tokens in
+# some five seconds: with this, a hundred times each kind take less than two minutes.
+PROMPT_TOKENS = 256
+PROMPT_TOKENS_MAX = 2000
+# Of each kind, how often it is said how far it is.
+TELLINGS = 10
 # Sequences of each request.
 CHOICES = 4
 HELD = 2 * CHOICES
@@ -45,11 +51,13 @@ class Kind:
         return json.dumps(members).encode()
 
 
-KINDS = (
-    Kind(f"{CHOICES} sequences of a stream", 128, True, CHOICES),
-    Kind(f"{CHOICES} sequences of a whole answer", 128, False, CHOICES),
-    Kind("a prompt of 1,800 tokens", 1800, True, 1),
-)
+def kinds(prompt_tokens: int) -> tuple[Kind, ...]:
+    """All of them; the last hangs up while its prompt is being read, which has so many tokens."""
+    return (
+        Kind(f"{CHOICES} sequences of a stream", 128, True, CHOICES),
+        Kind(f"{CHOICES} sequences of a whole answer", 128, False, CHOICES),
+        Kind(f"a prompt of {prompt_tokens:,} tokens", prompt_tokens, True, 1),
+    )
 
 
 @dataclass(frozen=True)
@@ -66,14 +74,20 @@ class Row:
         return float(p50), float(p99), max(self.milliseconds)
 
 
-def measure(setup: Setup, count: int) -> list[Row]:
+def measure(setup: Setup, count: int, prompt_tokens: int) -> list[Row]:
     """So many hang-ups of each kind, one after the other."""
     with Martlet(setup, CONTEXT_TOKENS, HELD, "hang-ups") as server:
-        rows = []
-        for kind in KINDS:
-            progress(f"{count} clients hang up: {kind.title}")
-            rows.append(Row(kind.title, [hang_up(server, kind, each) for each in range(count)]))
-        return rows
+        return [Row(kind.title, times(server, kind, count)) for kind in kinds(prompt_tokens)]
+
+
+def times(server: LanguageServer, kind: Kind, count: int) -> list[float]:
+    """What so many hang-ups of a kind took, while it is told how far they are."""
+    found = []
+    for number in range(count):
+        if number % -(-count // TELLINGS) == 0:
+            progress(f"{kind.title}: {number} of {count} clients have hung up")
+        found.append(hang_up(server, kind, number))
+    return found
 
 
 def hang_up(server: LanguageServer, kind: Kind, number: int) -> float:

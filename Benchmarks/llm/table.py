@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from machine import Machine, disturbances
-from peers.table import escaped, line_of, number
+from outputs import line_of
+from peers.table import escaped, number
 
 from llm.limit import Limit
 from llm.rounds import Round
 
-BEGIN, END = "<!-- llm: begin -->", "<!-- llm: end -->"
+MARKERS = ("<!-- llm: begin -->", "<!-- llm: end -->")
 NOISE = 0.03
 COLUMNS = (
     *("tokens/s", "min-max", "TTFT p50 ms", "p99 ms", "token p50 ms", "p99 ms", "max ms"),

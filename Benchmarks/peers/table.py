@@ -2,24 +2,20 @@
 
 import statistics
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from machine import Machine, disturbances
+from outputs import line_of
 
 from peers.outcome import Outcome
 
-BEGIN, END = "<!-- peers: begin -->", "<!-- peers: end -->"
+MARKERS = ("<!-- peers: begin -->", "<!-- peers: end -->")
 CLIENT_BUSY = 0.95
 NOISE = 0.05
 HEADER = (
     *("requests/s", "min-max", "p50 ms", "p99 ms", "CPU µs"),
     *("of TensorFlow", "of its engine"),
 )
-
-
-class ReportError(Exception):
-    """The table cannot be put where it was asked for."""
 
 
 @dataclass
@@ -156,15 +152,6 @@ class Report:
             lines += ["", *(f"- {remark}" for remark in map(escaped, self.remarks()))]
         return "\n".join(lines) + "\n"
 
-    def update(self, document: Path) -> None:
-        """Replace what stands between the two markers of a document."""
-        head, begin, rest = document.read_text(encoding="utf-8").partition(BEGIN)
-        _, end, tail = rest.partition(END)
-        if not begin or not end:
-            raise ReportError(f"{document} lacks the lines {BEGIN} and {END}")
-        text = f"{head}{BEGIN}\n{self.as_markdown()}{END}{tail}"
-        document.write_text(text, encoding="utf-8")
-
 
 def markdown_of(section: Section) -> list[str]:
     """One model's table, and what is missing in it."""
@@ -174,11 +161,6 @@ def markdown_of(section: Section) -> list[str]:
     if section.notes:
         lines += ["", *(f"- {escaped(note)}" for note in section.notes)]
     return lines
-
-
-def line_of(cells: list[str]) -> str:
-    """A row of a Markdown table."""
-    return f"| {' | '.join(cells)} |"
 
 
 def escaped(text: str) -> str:

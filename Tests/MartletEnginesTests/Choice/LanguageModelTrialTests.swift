@@ -1,76 +1,8 @@
-import Foundation
 import MartletCore
-import Synchronization
+import MartletTestKit
 import Testing
 
 @testable import MartletEngines
-
-/// Says `offset` behind the last token, by a thread of its own for each request, so slowly; and the
-/// slower the more run at once.
-private final class StandInModel: GenerativeModel {
-    let id = ServableID(model: "m", version: 1)
-    let description = GenerativeModelDescription(
-        contextTokensMax: 64, vocabularySize: 1000, embeddingSize: 0)
-    let memoryBytes = 0
-    let load = GenerationLoad()
-    let offset: TokenID
-    let pause: Duration
-    /// As many times the number of those that run before it, and it, are added.
-    let pauseEach: Duration
-    let fault: ServingError?
-    /// Most requests of clients that run at once; others are refused.
-    let waitingMax: Int
-    private let running = Atomic<Int>(0)
-
-    init(
-        offset: TokenID = 1, pause: Duration = .zero, pauseEach: Duration = .zero,
-        fault: ServingError? = nil, waitingMax: Int = .max
-    ) {
-        self.offset = offset
-        self.pause = pause
-        self.pauseEach = pauseEach
-        self.fault = fault
-        self.waitingMax = waitingMax
-    }
-
-    func tokenize(_ text: String, addsBeginning: Bool, parsesSpecial: Bool) -> [TokenID] {
-        text.utf8.map { TokenID($0) }
-    }
-
-    func detokenize(_ tokens: [TokenID], showsSpecial: Bool) -> [UInt8] { [] }
-
-    func render(_ chat: ChatPrompt) throws -> any RenderedChat {
-        throw ServingError(.unimplemented, "no chats")
-    }
-
-    func submit(
-        _ request: GenerationRequest, onEvent: @escaping @Sendable (GenerationEvent) -> Void
-    ) throws(GenerationRefusal) -> GenerationID {
-        guard request.isExemptFromQueueLimit || running.load(ordering: .relaxed) < waitingMax else {
-            throw GenerationRefusal(ServingError(.resourceExhausted, "The queue is full"))
-        }
-        let (last, most) = (request.prompt.last ?? 0, request.newTokensMax ?? 1)
-        let place = running.wrappingAdd(1, ordering: .relaxed).newValue
-        // A trial waits on a thread of the concurrency pool, which may have no other.
-        Thread.detachNewThread { [self] in
-            Thread.sleep(forTimeInterval: (pause + pauseEach * place).seconds)
-            running.wrappingSubtract(1, ordering: .relaxed)
-            if let fault {
-                onEvent(.failed(fault, GenerationUsage()))
-                return
-            }
-            for step in 1...most {
-                let token = last + offset * TokenID(step)
-                onEvent(.token(GeneratedToken(id: token, bytes: [])))
-            }
-            onEvent(.finished(.length, GenerationUsage()))
-        }
-        return GenerationID(number: 1)
-    }
-
-    func cancel(_ id: GenerationID, reason: FinishReason) {}
-    func unload() {}
-}
 
 struct LanguageModelTrialTests {
     private func choice(_ agreement: Double, _ other: Double) -> EngineChoice {
@@ -126,8 +58,8 @@ struct LanguageModelTrialTests {
         #expect(LanguageModelTrial(expectedConcurrency: 1).aside == 8)
         #expect(LanguageModelTrial(expectedConcurrency: 500).decisive == 32)
         // One sequence takes 60 ms or 1, four take 60 or 181.
-        let steady = StandInModel(pause: .milliseconds(60))
-        let alone = StandInModel(pause: .milliseconds(-59), pauseEach: .milliseconds(60))
+        let steady = SlowLanguageModel(pause: .milliseconds(60))
+        let alone = SlowLanguageModel(pause: .milliseconds(-59), pauseEach: .milliseconds(60))
         let many = try LanguageModelTrial(expectedConcurrency: 4).run(steady, against: alone)
         #expect(many.decisive.sequences == 4)
         #expect(many.decisive.speedup > 1)
@@ -139,23 +71,25 @@ struct LanguageModelTrialTests {
     }
 
     @Test func trial_seesWhichIsFasterAndWhoSaysOtherwise() throws {
-        let (fast, slow) = (StandInModel(), StandInModel(pause: .milliseconds(300)))
+        let (fast, slow) = (SlowLanguageModel(), SlowLanguageModel(pause: .milliseconds(300)))
         let record = try LanguageModelTrial().run(fast, against: slow)
         #expect(record.agreement == 1)
         #expect(record.decisive.other > record.decisive.reference)
-        let different = try LanguageModelTrial().run(StandInModel(offset: 2), against: fast)
+        let different = try LanguageModelTrial().run(SlowLanguageModel(offset: 2), against: fast)
         #expect(different.agreement == 0)
     }
 
     @Test func queueOfOne_isNoBoundOnATrial() throws {
-        let narrow = StandInModel(pause: .milliseconds(1), waitingMax: 1)
+        let narrow = SlowLanguageModel(
+            pause: .milliseconds(1), takes: { $0.isExemptFromQueueLimit || $1 < 1 })
         #expect(try LanguageModelTrial().run(narrow, against: narrow).agreement == 1)
     }
 
     @Test func engineThatFails_isTheError() {
         let fault = ServingError(.internal, "broken")
         let error = #expect(throws: ServingError.self) {
-            try LanguageModelTrial().run(StandInModel(fault: fault), against: StandInModel())
+            try LanguageModelTrial().run(
+                SlowLanguageModel(fault: fault), against: SlowLanguageModel())
         }
         #expect(error?.message == "broken")
     }

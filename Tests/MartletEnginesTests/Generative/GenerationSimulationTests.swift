@@ -31,6 +31,9 @@ struct GenerationSimulationTests {
         ("no sharing", WorldTraits(sharing: .none, cancels: true, failures: true)),
     ]
 
+    /// What happens in each world before it settles.
+    static let acts = 80
+
     /// Without optimisation a world takes ten times as long.
     #if DEBUG
         static let seedCount: UInt64 = 150
@@ -41,13 +44,10 @@ struct GenerationSimulationTests {
     @Test(arguments: Self.worlds.indices)
     func randomRequestsFailuresAndTimes_keepEveryPromise(world: Int) {
         let (name, traits) = Self.worlds[world]
-        for seed in SimulationSeeds.first(Self.seedCount) {
-            var world = GenerationWorld(seed: seed, traits: traits)
-            for _ in 0..<80 where world.complaint == nil { world.act() }
-            world.settle()
-            #expect(world.complaint == nil, "\(name): \(SimulationSeeds.replay(seed))")
-            guard world.complaint == nil else { return }
+        let complaint = SimulationSeeds.complaint(first: Self.seedCount, acts: Self.acts) {
+            GenerationWorld(seed: $0, traits: traits)
         }
+        #expect(complaint == nil, "\(name)")
     }
 
     @Test
@@ -55,9 +55,7 @@ struct GenerationSimulationTests {
         var sum = GenerationCounters()
         for (_, traits) in Self.worlds {
             for seed in 0..<40 as Range<UInt64> {
-                var world = GenerationWorld(seed: seed, traits: traits)
-                for _ in 0..<80 { world.act() }
-                world.settle()
+                let world = GenerationWorld(seed: seed, traits: traits).lived(acts: Self.acts)
                 let counters = world.scheduler.counters
                 sum.prefixHitTokens += counters.prefixHitTokens
                 sum.preemptions += counters.preemptions

@@ -20,7 +20,7 @@ struct WorldTraits {
 }
 
 /// Clients, an engine and a clock that behave at random, and what they see broken.
-struct GenerationWorld {
+struct GenerationWorld: SimulatedWorld {
     struct Client {
         let request: GenerationRequest
         let deadline: Duration?

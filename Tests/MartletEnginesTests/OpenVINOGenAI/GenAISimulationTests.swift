@@ -20,6 +20,9 @@ struct GenAISimulationTests {
         ("no sharing", GenAITraits(sharing: .none, cancels: true, crashes: true, quirks: true)),
     ]
 
+    /// What happens in each world before it settles.
+    static let acts = 150
+
     /// Without optimisation a world takes ten times as long.
     #if DEBUG
         static let seedCount: UInt64 = 100
@@ -30,13 +33,10 @@ struct GenAISimulationTests {
     @Test(arguments: Self.worlds.indices)
     func randomRequestsCrashesAndTimes_keepEveryPromise(world: Int) {
         let (name, traits) = Self.worlds[world]
-        for seed in SimulationSeeds.first(Self.seedCount) {
-            var world = GenAIWorld(seed: seed, traits: traits)
-            for _ in 0..<150 where world.complaint == nil { world.act() }
-            world.settle()
-            #expect(world.complaint == nil, "\(name): \(SimulationSeeds.replay(seed))")
-            guard world.complaint == nil else { return }
+        let complaint = SimulationSeeds.complaint(first: Self.seedCount, acts: Self.acts) {
+            GenAIWorld(seed: $0, traits: traits)
         }
+        #expect(complaint == nil, "\(name)")
     }
 
     @Test
@@ -45,9 +45,7 @@ struct GenAISimulationTests {
         var (crashes, refused, full) = (0, 0, 0)
         for (_, traits) in Self.worlds {
             for seed in 0..<30 as Range<UInt64> {
-                var world = GenAIWorld(seed: seed, traits: traits)
-                for _ in 0..<150 { world.act() }
-                world.settle()
+                let world = GenAIWorld(seed: seed, traits: traits).lived(acts: Self.acts)
                 let counters = world.scheduler.load.counters
                 sum.completed += counters.completed
                 sum.cancelled += counters.cancelled

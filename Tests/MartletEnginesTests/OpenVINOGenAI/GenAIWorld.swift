@@ -23,7 +23,7 @@ struct GenAITraits {
 /// see broken.
 ///
 /// What node and worker tell each other arrives later, as it does by a socket.
-struct GenAIWorld {
+struct GenAIWorld: SimulatedWorld {
     struct Client {
         let request: GenerationRequest
         let deadline: Duration?

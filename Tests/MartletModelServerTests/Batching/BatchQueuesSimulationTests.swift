@@ -8,13 +8,10 @@ import Testing
 struct BatchQueuesSimulationTests {
     @Test(arguments: [true, false])
     func randomTasksThreadsAndTimes_keepEveryPromise(isCalm: Bool) {
-        for seed in SimulationSeeds.first(5000) {
-            var world = BatchWorld(seed: seed, isCalm: isCalm)
-            for _ in 0..<150 where world.complaint == nil { world.step() }
-            world.settle()
-            #expect(world.complaint == nil, "\(SimulationSeeds.replay(seed))")
-            guard world.complaint == nil else { return }
+        let complaint = SimulationSeeds.complaint(first: 5000, acts: 150) {
+            BatchWorld(seed: $0, isCalm: isCalm)
         }
+        #expect(complaint == nil)
     }
 }
 
@@ -22,7 +19,7 @@ struct BatchQueuesSimulationTests {
 ///
 /// In a calm world no task expires or is cancelled, so that the bound on batches can be counted
 /// exactly.
-private struct BatchWorld {
+private struct BatchWorld: SimulatedWorld {
     private struct Task {
         let id: TaskID
         let size: Int
@@ -63,7 +60,7 @@ private struct BatchWorld {
         for _ in 0..<Int.random(in: 1...4, using: &random) { openQueue() }
     }
 
-    mutating func step() {
+    mutating func act() {
         switch Int.random(in: 0..<20, using: &random) {
         case 0..<8: submit()
         case 8..<13: askForWork()

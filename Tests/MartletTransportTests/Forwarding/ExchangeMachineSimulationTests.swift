@@ -7,13 +7,10 @@ import Testing
 @Suite("Life of a forwarded request, by the thousand")
 struct ExchangeMachineSimulationTests {
     @Test func randomEvents_keepEveryPromise() {
-        for seed in SimulationSeeds.first(10_000) {
-            var world = ExchangeWorld(seed: seed)
-            for _ in 0..<60 where world.complaint == nil { world.step() }
-            world.settle()
-            #expect(world.complaint == nil, "\(SimulationSeeds.replay(seed))")
-            guard world.complaint == nil else { return }
+        let complaint = SimulationSeeds.complaint(first: 10_000, acts: 60) {
+            ExchangeWorld(seed: $0)
         }
+        #expect(complaint == nil)
     }
 
     /// The simulation must reach what it is there for.
@@ -22,9 +19,7 @@ struct ExchangeMachineSimulationTests {
         var retries = 0
         guard SimulationSeeds.first(2).count == 2 else { return }
         for seed in SimulationSeeds.first(1000) {
-            var world = ExchangeWorld(seed: seed)
-            for _ in 0..<60 { world.step() }
-            world.settle()
+            let world = ExchangeWorld(seed: seed).lived(acts: 60)
             for end in world.ends { ends[end, default: 0] += 1 }
             if world.attempts > 1 { retries += 1 }
         }
@@ -35,7 +30,7 @@ struct ExchangeMachineSimulationTests {
 }
 
 /// A client, a shell and upstreams that behave at random, and what they see broken.
-private struct ExchangeWorld {
+private struct ExchangeWorld: SimulatedWorld {
     private enum Attempt { case none, connecting, open }
 
     private static let partBytesMax = 6
@@ -82,7 +77,7 @@ private struct ExchangeWorld {
 
     private var isOver: Bool { !ends.isEmpty }
 
-    mutating func step() {
+    mutating func act() {
         switch Int.random(in: 0..<100, using: &random) {
         case 0..<35: sendRequest()
         case 35..<50: connect()

@@ -5,7 +5,7 @@ import MartletTestKit
 
 /// Clients, threads and a clock that behave at random around adaptive queues, and what they see
 /// broken.
-struct AdaptiveWorld {
+struct AdaptiveWorld: SimulatedWorld {
     private struct Task {
         let id: TaskID
         let size: Int
@@ -64,7 +64,7 @@ struct AdaptiveWorld {
         for _ in 0..<Int.random(in: 1...2, using: &random) { openQueue() }
     }
 
-    mutating func step() {
+    mutating func act() {
         switch Int.random(in: 0..<20, using: &random) {
         case 0..<11: submit()
         case 11..<18: pass(.microseconds(Int.random(in: 0...8000, using: &random)))
