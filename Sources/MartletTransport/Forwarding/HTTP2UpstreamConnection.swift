@@ -4,7 +4,7 @@ import NIOTLS
 
 /// One HTTP/2 connection to an upstream: carries bytes to and from the core, and answers to the
 /// exchanges that wait for them.
-final class HTTP2UpstreamConnection: HTTP2Endpoint, LoopTurnMember, UnusedConnection {
+final class HTTP2UpstreamConnection: HTTP2Endpoint, LoopTurnMember {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
@@ -76,12 +76,6 @@ final class HTTP2UpstreamConnection: HTTP2Endpoint, LoopTurnMember, UnusedConnec
         guard load == 0 else { return }
         endBeginning()
         endSoon()
-    }
-
-    func closeUnused(_ completion: @escaping @Sendable () -> Void) {
-        guard let context else { return completion() }
-        context.channel.closeFuture.whenComplete { _ in completion() }
-        closeUnused()
     }
 
     /// Whether another attempt need not wait for one that is under way, as far as is known.
