@@ -207,7 +207,8 @@ let package = Package(
             of: "martlet",
             [
                 "MartletCore", "MartletConfiguration", "MartletEngines", "MartletGateway",
-                "MartletModelServer", "MartletOperations", "MartletProtocols", protobuf,
+                "MartletModelServer", "MartletOperations", "MartletProtocols", "MartletTransport",
+                logging, protobuf,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
     ],

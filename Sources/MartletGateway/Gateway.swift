@@ -1,4 +1,3 @@
-internal import Foundation
 public import Logging
 import MartletConfiguration
 public import MartletCore
@@ -94,8 +93,10 @@ public struct Gateway: Service {
         let journal = GatewayJournal(metrics: metrics, accessLog: accessLog)
         let pools = try await UpstreamPools(
             eventLoops: eventLoops, limits: configuration.forwarding)
+        let keys = KeyFetcher(eventLoops: eventLoops)
         let access = try await AccessService(
-            traffic.access, fetch: keyFetcher(eventLoops: eventLoops), logger: logger)
+            traffic.access, fetch: { try await keys.text(at: $0, authorityFile: $1) },
+            logger: logger)
         // Connections of their own: large answers do not delay what is told of quotas.
         let answers = try redis(traffic.cache.redis, eventLoops: eventLoops, logger: logger)
         let quotas = try redis(traffic.access?.redis, eventLoops: eventLoops, logger: logger)
@@ -155,24 +156,6 @@ public struct Gateway: Service {
     ) throws -> RedisClient? {
         try settings.map {
             try RedisClient(try RedisConfiguration($0), eventLoops: eventLoops, logger: logger)
-        }
-    }
-
-    /// Fetches the keys of issuers by HTTPS.
-    private static func keyFetcher(eventLoops: EventLoops) -> AccessService.Fetch {
-        { url in
-            guard let parts = URLComponents(string: url), let host = parts.host else {
-                throw ServingError.invalidArgument("'\(url)' is no URL")
-            }
-            let client = try ControlClient(eventLoops: eventLoops, tls: ClientTLS())
-            let path = parts.percentEncodedPath + (parts.percentEncodedQuery.map { "?" + $0 } ?? "")
-            let answer = try await client.get(
-                host: host, port: parts.port ?? 443, path: path.isEmpty ? "/" : path,
-                timeout: .seconds(5), maximumBytes: 1 << 20)
-            guard answer.status == 200 else {
-                throw ServingError(.unavailable, "\(url) answers with status \(answer.status)")
-            }
-            return String(decoding: answer.body, as: UTF8.self)
         }
     }
 

@@ -25,6 +25,31 @@ enum GatewayMetrics {
         registerPolicy(in: metrics, policy)
         registerProtection(in: metrics, policy)
         registerPrefixes(in: metrics, policy)
+        registerKeys(in: metrics, policy)
+    }
+
+    /// How fetches of issuers' keys went.
+    private static func registerKeys(in metrics: MetricsRegistry, _ policy: GatewayPolicy) {
+        metrics.collector(
+            "martlet_gateway_key_fetches_total",
+            help: "Fetches of the keys of token issuers, by what came of them.", kind: .counter,
+            labelNames: ["issuer", "outcome"]
+        ) { samples in
+            for report in policy.access?.keyFetches ?? [] {
+                for (outcome, count) in report.counts {
+                    samples.add(Double(count), labels: report.issuer, outcome.rawValue)
+                }
+            }
+        }
+        metrics.collector(
+            "martlet_gateway_keys_age_seconds",
+            help: "Time since the keys of a token issuer were fetched; while they never were, "
+                + "since the issuer is known.", labelNames: ["issuer"]
+        ) { samples in
+            for report in policy.access?.keyFetches ?? [] {
+                samples.add(report.age.seconds, labels: report.issuer)
+            }
+        }
     }
 
     /// How well prompts are sent to where their beginnings are.

@@ -112,7 +112,8 @@ def test_connections_stay_within_their_limit(martlet, most):
 def test_idle_connections_make_room_for_those_of_other_clients(martlet):
     with counting_node() as node:
         policy = limited(node, connections_max=1)
-        policy["pools"][0]["health"] = ONE_CHECK
+        # A thread that is to hand its connection over may be busy, and is waited for so long.
+        policy["pools"][0] |= {"health": ONE_CHECK, "connect_timeout_seconds": 60}
         gateway = follow(martlet, policy)
         await_until(lambda: connections_to(node.server_port) == 0, "the check to be over")
         statuses = []
@@ -121,9 +122,7 @@ def test_idle_connections_make_room_for_those_of_other_clients(martlet):
             statuses.append(one_post(gateway).status_code)
             # The node may see later than the kernel that one is closed.
             assert connections_to(node.server_port) <= 1
-        # A thread has 50 ms to hand its connection over, which is too little for a busy machine.
-        assert set(statuses) <= {200, 503}
-        assert statuses.count(200) >= 10, statuses
+        assert statuses == [200] * 20
 
 
 def test_grpc_connections_stay_within_their_limit(martlet):
@@ -131,6 +130,7 @@ def test_grpc_connections_stay_within_their_limit(martlet):
         policy = limited(node, connections_max=1)
         # No other check than the first.
         policy["pools"][0]["health"] = GRPC_CHECKS | {"interval_seconds": 3600}
+        policy["pools"][0]["connect_timeout_seconds"] = 60
         gateway = follow(martlet, policy)
         await_until(lambda: connections_to(node.port) == 0, "the check to be over")
         # Of several event loops, which hand the one connection to each other.

@@ -88,6 +88,22 @@ def test_authorities_of_nodes_are_read_again_when_their_file_changes(
     assert_unharmed(gateway)
 
 
+@pytest.mark.parametrize("protocol", ["http", "grpc"])
+def test_nodes_with_certificates_of_another_name_are_checked_and_asked_by_that_name(
+    martlet, certificates, protocol
+):
+    certificates.run("node", "--host", "node.internal")
+    certificate, key = certificates.pair("node.internal")
+    node = martlet.serve(
+        ("half_plus_two",), "--tls-certificate", certificate, "--tls-key", key, ready=None
+    )
+    named = trusting(certificates) | {"server_name": "node.internal"}
+    checks = CHECKS | {"protocol": protocol}
+    gateway = followed(martlet, {"pools": [pool("main", node, tls=named, health=checks)]})
+    gateway.await_health(node, healthy=True)
+    assert gateway.rest.post(PREDICT, BODY).status_code == 200
+
+
 # Protocols
 
 

@@ -59,7 +59,8 @@ def gateway_of(martlet, origin, certificates, tmp_path):
         file = tmp_path / "credentials.yaml"
         file.write_text(json.dumps({"issuers": [entry]}), encoding="utf-8")
         policy = {"access": {"api_keys_file": str(file)}, "pools": [pool("main", origin)]}
-        return follow(martlet, policy, prefix=trusting(authority))
+        options = {"prefix": trusting(authority)} if authority else {}
+        return follow(martlet, policy, **options)
 
     return start
 
@@ -103,6 +104,32 @@ def test_keys_are_fetched_and_rotated_without_a_restart(signing, certificate, ga
         )
         assert ask(gateway, new) == 200
         assert complaints(gateway) == []
+
+
+def test_issuers_of_a_private_authority_are_believed_by_the_file_that_names_it(
+    signing, gateway_of, tmp_path
+):
+    ours = Issued(tmp_path, "ours", is_authority=True)
+    other = Issued(tmp_path, "other", is_authority=True)
+    named = tmp_path / "named.pem"
+    named.write_bytes(other.file.read_bytes())
+    with issuer(ours.issue("login").pair, signing("old")) as login:
+        gateway = gateway_of(login, authority=None, jwks_ca_file=str(named))
+
+        def fetches(outcome):
+            name = "martlet_gateway_key_fetches_total"
+            return gateway.admin.metrics().total(name, issuer="login", outcome=outcome)
+
+        secret = token(signing("old"))
+        await_until(lambda: fetches("failed") >= 1, "a fetch that fails", PATIENCE)
+        assert fetches("success") == 0
+        assert ask(gateway, secret) == 503
+        # The file is read at each fetch.
+        named.write_bytes(ours.file.read_bytes())
+        await_status(gateway, secret, 200, "the keys")
+        await_until(lambda: fetches("success") >= 1, "the fetch to be counted", PATIENCE)
+        ages = gateway.admin.metrics().by("martlet_gateway_keys_age_seconds", "issuer")
+        assert ages.keys() == {"login"}
 
 
 def test_keys_that_are_gone_are_refused_though_nobody_comes_with_others(

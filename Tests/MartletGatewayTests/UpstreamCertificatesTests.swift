@@ -48,6 +48,18 @@ struct UpstreamCertificatesTests {
         #expect(try look(after: Self.second) == 2)
     }
 
+    @Test func checks_goByWhatWasReadForRequests() async throws {
+        defer { try? FileManager.default.removeItem(at: file) }
+        let eventLoops = EventLoops(count: 1)
+        func isChecked() -> Bool { pool.healthCheck(on: eventLoops) != nil }
+        #expect(!isChecked())
+        #expect(try look(after: Self.first) == 1)
+        // What the file holds next is not looked at.
+        try FileManager.default.removeItem(at: file)
+        #expect(isChecked())
+        await eventLoops.shutDown()
+    }
+
     private static let first = """
         -----BEGIN CERTIFICATE-----
         MIIBbjCCARWgAwIBAgIUCGVLyp2KTB+hFcGq3PAW6OZQOagwCgYIKoZIzj0EAwIw

@@ -5,15 +5,20 @@ import MartletTransport
 struct HealthCheck: Sendable {
     private let settings: TrafficPolicy.Health
     private let client: ControlClient
-    private let tls: ClientTLS?
+    private let encryption: UpstreamEncryption?
     private let eventLoops: EventLoops
 
-    /// - Throws: `ServingError` that names the file of a certificate or key that cannot be used.
-    init(_ settings: TrafficPolicy.Health, tls: ClientTLS?, eventLoops: EventLoops) throws {
+    /// - Parameters:
+    ///   - settings: what the pool's policy says of checks.
+    ///   - encryption: how requests are encrypted, and checks with them; `nil` for not.
+    ///   - eventLoops: where it works.
+    init(
+        _ settings: TrafficPolicy.Health, encryption: UpstreamEncryption?, eventLoops: EventLoops
+    ) {
         self.settings = settings
-        self.tls = tls
+        self.encryption = encryption
         self.eventLoops = eventLoops
-        client = try ControlClient(eventLoops: eventLoops, tls: tls)
+        client = ControlClient(eventLoops: eventLoops, encryption: encryption)
     }
 
     /// What one check tells; takes no longer than the settings allow.
@@ -51,7 +56,8 @@ struct HealthCheck: Sendable {
         let request = service.isEmpty ? [] : ProtobufFields.field(1, service)
         let answer = try await GRPCQuestion.ask(
             "/grpc.health.v1.Health/Check", message: request, host: address.host,
-            port: address.port, tls: tls, timeout: settings.timeout, eventLoops: eventLoops)
+            port: address.port, encryption: encryption, timeout: settings.timeout,
+            eventLoops: eventLoops)
         switch answer {
         // HealthCheckResponse: field 1, a number; 1 is SERVING.
         case .success(let message): return message == [0x08, 0x01] ? .well : .unwell

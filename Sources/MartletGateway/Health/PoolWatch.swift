@@ -100,26 +100,22 @@ final class PoolWatch: Sendable {
 
     private func repeatCheck(of address: UpstreamAddress, _ check: Check) async {
         let settings = pool.settings.health
-        var version = pool.optionsVersion.load(ordering: .acquiring)
-        // Files were read before, for requests; a client in the clear would only fail.
-        guard var question = question else { return }
+        var version: Int?
+        var question: HealthCheck?
         while !Task.isCancelled, check.isNeeded {
             let latest = pool.optionsVersion.load(ordering: .acquiring)
-            if latest != version, let newer = self.question {
-                (question, version) = (newer, latest)
+            if latest != version {
+                version = latest
+                question = pool.healthCheck(on: eventLoops)
             }
-            let token = pool.directory.checkBegins(address)
-            let outcome = await question.outcome(of: address)
-            guard !Task.isCancelled, check.isNeeded else { return }
-            take(outcome, of: address, begunAt: token)
+            if let question {
+                let token = pool.directory.checkBegins(address)
+                let outcome = await question.outcome(of: address)
+                guard !Task.isCancelled, check.isNeeded else { return }
+                take(outcome, of: address, begunAt: token)
+            }
             try? await Task.sleep(for: settings.interval)
         }
-    }
-
-    /// What endpoints are asked, by certificates as their files hold them now.
-    private var question: HealthCheck? {
-        try? HealthCheck(
-            pool.settings.health, tls: pool.settings.tls?.clientTLS, eventLoops: eventLoops)
     }
 
     private func take(

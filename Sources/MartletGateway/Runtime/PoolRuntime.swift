@@ -57,6 +57,15 @@ final class PoolRuntime: Sendable {
         for pool in earlier { directory.inherit(from: pool.directory) }
     }
 
+    /// What endpoints are asked to learn whether they are well, by the certificates and keys that
+    /// requests go by from now on; `nil` until those are read.
+    func healthCheck(on eventLoops: EventLoops) -> HealthCheck? {
+        let encryption = options.withLock { $0.encryption }
+        // What is to be encrypted is never asked in the clear.
+        guard encryption != nil || settings.tls == nil else { return nil }
+        return HealthCheck(settings.health, encryption: encryption, eventLoops: eventLoops)
+    }
+
     /// Whether requests are counted in by ``admit(_:now:)``.
     var isShedding: Bool { concurrency != nil }
 

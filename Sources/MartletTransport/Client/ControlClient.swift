@@ -10,11 +10,23 @@ import NIOSSL
 public struct ControlClient: Sendable {
     let eventLoops: EventLoops
     let tls: NIOSSLContext?
+    /// The name that servers' certificates are for; `nil` for the host's.
+    let serverName: String?
 
     /// Creates a client on the given event loops that speaks in the clear.
     public init(eventLoops: EventLoops) {
+        self.init(eventLoops: eventLoops, encryption: nil)
+    }
+
+    /// Creates a client on the given event loops that speaks as requests to upstreams do.
+    ///
+    /// - Parameters:
+    ///   - eventLoops: where it works.
+    ///   - encryption: certificates and keys that were read before; `nil` to speak in the clear.
+    public init(eventLoops: EventLoops, encryption: UpstreamEncryption?) {
         self.eventLoops = eventLoops
-        tls = nil
+        tls = encryption?.http1
+        serverName = encryption?.serverName
     }
 
     /// Creates a client on the given event loops.
@@ -26,6 +38,7 @@ public struct ControlClient: Sendable {
     public init(eventLoops: EventLoops, tls: ClientTLS?) throws {
         self.eventLoops = eventLoops
         self.tls = try tls?.load()
+        serverName = nil
     }
 
     /// Asks for a path.
@@ -88,7 +101,7 @@ public struct ControlClient: Sendable {
                 channel.eventLoop.makeCompletedFuture {
                     if let tls {
                         try channel.pipeline.syncOperations.addHandler(
-                            ControlClient.encryption(tls, host: host))
+                            ControlClient.encryption(tls, host: serverName ?? host))
                     }
                     try channel.pipeline.syncOperations.addHTTPClientHandlers()
                     try channel.pipeline.syncOperations.addHandler(

@@ -74,11 +74,11 @@ extension ControlClient {
         do {
             connection = try await ClientBootstrap(group: eventLoops.group)
                 .connectTimeout(TimeAmount(timeout))
-                .connect(host: host, port: port) { [tls] channel in
+                .connect(host: host, port: port) { [tls, serverName] channel in
                     channel.eventLoop.makeCompletedFuture {
                         if let tls {
                             try channel.pipeline.syncOperations.addHandler(
-                                ControlClient.encryption(tls, host: host))
+                                ControlClient.encryption(tls, host: serverName ?? host))
                         }
                         try channel.pipeline.syncOperations.addHTTPClientHandlers()
                         let exchange = ControlStreamExchange(host: name, request: request)

@@ -12,18 +12,19 @@ public enum GRPCQuestion {
     ///   - message: the request, encoded.
     ///   - host: name or address of the server.
     ///   - port: the server's port.
-    ///   - tls: how the server is known; `nil` to speak in the clear.
+    ///   - encryption: certificates and keys that were read before; `nil` to speak in the clear.
     ///   - timeout: limit for connecting, and for the answer.
     ///   - eventLoops: where it works.
     /// - Returns: the answer's message, or the server's refusal.
     /// - Throws: `ServingError` (`UNAVAILABLE`) where there is no answer.
     public static func ask(
-        _ path: String, message: [UInt8], host: String, port: Int, tls: ClientTLS?,
-        timeout: Duration, eventLoops: EventLoops
+        _ path: String, message: [UInt8], host: String, port: Int,
+        encryption: UpstreamEncryption?, timeout: Duration, eventLoops: EventLoops
     ) async throws -> Result<[UInt8], ServingError> {
         var target = LoadTarget(
-            host: host, port: port, wire: .grpc, tls: tls,
+            host: host, port: port, wire: .grpc,
             requests: [LoadRequest(method: "POST", path: path, body: message)])
+        target.encryption = encryption
         target.timeout = timeout
         target.keepsAnswers = true
         let lanes = try await LoadLanes.open(target, count: 1, on: eventLoops)

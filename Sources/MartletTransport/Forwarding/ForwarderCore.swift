@@ -54,15 +54,26 @@ public final class UpstreamPools: Sendable {
         }
         self.http1 = http1
         self.http2 = http2
-        upstreams.makeRoom { [weak self] address in self?.closeUnused(to: address) }
+        upstreams.makeRoom { [weak self] address, completion in
+            guard let self else { return completion(.none) }
+            closeUnused(to: address, completion)
+        }
     }
 
-    /// Closes a connection of each event loop that nobody uses.
-    private func closeUnused(to address: UpstreamAddress) {
+    /// Closes a connection that nobody uses, of the first event loop that has one.
+    private func closeUnused(
+        to address: UpstreamAddress,
+        _ completion: @escaping @Sendable (RoomRound.Outcome) -> Void
+    ) {
+        let round = RoomRound(eventLoops: http1.count, completion: completion)
         for eventLoop in eventLoops.group.makeIterator() {
             eventLoop.execute {
-                self.http1[ObjectIdentifier(eventLoop)]?.value.closeUnused(to: address)
-                self.http2[ObjectIdentifier(eventLoop)]?.value.closeUnused(to: address)
+                let id = ObjectIdentifier(eventLoop)
+                let unused =
+                    self.http1[id]?.value.unused(at: address)
+                    ?? self.http2[id]?.value.unused(at: address)
+                guard let unused, round.claim() else { return round.decline() }
+                unused.closeUnused { round.didClose() }
             }
         }
     }

@@ -1,7 +1,7 @@
 import NIOCore
 
 /// One HTTP/1.1 connection to an upstream: serves one attempt at a time, idle in between.
-final class HTTP1UpstreamHandler: ChannelDuplexHandler, UpstreamExchange {
+final class HTTP1UpstreamHandler: ChannelDuplexHandler, UpstreamExchange, UnusedConnection {
     typealias InboundIn = ByteBuffer
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
@@ -58,6 +58,13 @@ final class HTTP1UpstreamHandler: ChannelDuplexHandler, UpstreamExchange {
 
     /// Closes an idle connection.
     func close() { context?.close(promise: nil) }
+
+    func closeUnused(_ completion: @escaping @Sendable () -> Void) {
+        pool.forget(self)
+        guard let context else { return completion() }
+        context.channel.closeFuture.whenComplete { _ in completion() }
+        context.close(promise: nil)
+    }
 
     /// The upstream was found to be dead.
     func upstreamLost() {

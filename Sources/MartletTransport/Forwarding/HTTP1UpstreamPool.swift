@@ -34,42 +34,57 @@ final class HTTP1UpstreamPool: UpstreamConnector {
 
     /// Opens an attempt of a request that came by whichever version.
     func open(_ address: UpstreamAddress, forAttempt exchange: any HTTP1Attempt, attempt: Int) {
+        open(address, forAttempt: exchange, attempt: attempt, wait: nil)
+    }
+
+    private func open(
+        _ address: UpstreamAddress, forAttempt exchange: any HTTP1Attempt, attempt: Int,
+        wait: RoomWait?
+    ) {
         // The one used last is the least likely to have been closed by the upstream meanwhile.
         while let handler = idle[address.connections]?.popLast() {
             guard handler.begin(exchange, attempt: attempt) else { continue }
             exchange.opened(handler, attempt: attempt)
             return
         }
-        connectIfRoom(to: address, for: exchange, attempt: attempt, triesLeft: nil)
+        connectIfRoom(to: address, for: exchange, attempt: attempt, wait: wait)
     }
 
     /// Connects, perhaps once another event loop has given up a connection that it does not use.
     private func connectIfRoom(
         to address: UpstreamAddress, for exchange: any HTTP1Attempt, attempt: Int,
-        triesLeft: Int?
+        wait: RoomWait?
     ) {
         let upstream = upstreams[address]
         if upstream.begin() {
             connect(to: address, upstream, for: exchange, attempt: attempt)
             return
         }
-        guard triesLeft != 0, upstream.options.connectionsMax < .max else {
+        guard upstream.options.connectionsMax < .max else {
             exchange.failed(.full, attempt: attempt)
             return
         }
-        upstreams.makeRoom(at: address)
-        eventLoop.assumeIsolated().scheduleTask(in: SharedUpstream.roomPause) {
+        let wait =
+            wait
+            ?? RoomWait(
+                at: address, of: upstreams,
+                timeout: upstreams.connectTimeout(of: address, limits: limits), on: eventLoop)
+        wait.next { isWorthATry in
             guard exchange.awaits(attempt) else { return }
-            self.connectIfRoom(
-                to: address, for: exchange, attempt: attempt,
-                triesLeft: (triesLeft ?? SharedUpstream.roomTries) - 1)
+            guard isWorthATry else { return exchange.failed(.full, attempt: attempt) }
+            self.open(address, forAttempt: exchange, attempt: attempt, wait: wait)
         }
     }
 
-    /// Makes room for a connection of another event loop.
-    func closeUnused(to address: UpstreamAddress) {
-        guard idle[address.connections]?.isEmpty == false else { return }
-        idle[address.connections]?.removeFirst().close()
+    /// The connection that may make room for one of another event loop; `nil` where all are in
+    /// use.
+    func unused(at address: UpstreamAddress) -> (any UnusedConnection)? {
+        idle[address.connections]?.first
+    }
+
+    /// Sends nothing more over a connection that is to make room.
+    func forget(_ handler: HTTP1UpstreamHandler) {
+        idle[handler.address.connections]?.removeAll { $0 === handler }
     }
 
     private func connect(

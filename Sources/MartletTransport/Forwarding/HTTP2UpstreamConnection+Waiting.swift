@@ -32,6 +32,14 @@ extension HTTP2UpstreamConnection {
     }
 }
 
+extension HTTP2UpstreamConnection: UnusedConnection {
+    func closeUnused(_ completion: @escaping @Sendable () -> Void) {
+        guard let context else { return completion() }
+        context.channel.closeFuture.whenComplete { _ in completion() }
+        closeUnused()
+    }
+}
+
 extension HTTP2Limits {
     /// Those of connections to upstreams: what is trusted with requests is not watched for floods.
     static var upstream: HTTP2Limits {

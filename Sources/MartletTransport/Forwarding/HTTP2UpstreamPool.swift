@@ -35,11 +35,12 @@ final class HTTP2UpstreamPool: UpstreamConnector {
     }
 
     func open(_ address: UpstreamAddress, for exchange: Exchange<HTTP2Wire>, attempt: Int) {
-        open(address, for: exchange, attempt: attempt, triesLeft: SharedUpstream.roomTries)
+        open(address, for: exchange, attempt: attempt, wait: nil)
     }
 
     private func open(
-        _ address: UpstreamAddress, for exchange: Exchange<HTTP2Wire>, attempt: Int, triesLeft: Int
+        _ address: UpstreamAddress, for exchange: Exchange<HTTP2Wire>, attempt: Int,
+        wait: RoomWait?
     ) {
         let open = connections[address.connections, default: []]
         if let connection = open.first(where: { $0.hasRoom }) {
@@ -56,14 +57,15 @@ final class HTTP2UpstreamPool: UpstreamConnector {
             connection.open(for: exchange, attempt: attempt)
             return
         }
-        guard triesLeft > 0 else {
-            exchange.failed(.full, attempt: attempt)
-            return
-        }
-        upstreams.makeRoom(at: address)
-        eventLoop.assumeIsolated().scheduleTask(in: SharedUpstream.roomPause) {
+        let wait =
+            wait
+            ?? RoomWait(
+                at: address, of: upstreams,
+                timeout: upstreams.connectTimeout(of: address, limits: limits), on: eventLoop)
+        wait.next { isWorthATry in
             guard exchange.awaits(attempt) else { return }
-            self.open(address, for: exchange, attempt: attempt, triesLeft: triesLeft - 1)
+            guard isWorthATry else { return exchange.failed(.full, attempt: attempt) }
+            self.open(address, for: exchange, attempt: attempt, wait: wait)
         }
     }
 
@@ -143,9 +145,10 @@ final class HTTP2UpstreamPool: UpstreamConnector {
         return !connections.isEmpty
     }
 
-    /// Makes room for a connection of another event loop.
-    func closeUnused(to address: UpstreamAddress) {
-        connections[address.connections]?.first { $0.idleSince != nil }?.closeUnused()
+    /// The connection that may make room for one of another event loop; `nil` where all are in
+    /// use.
+    func unused(at address: UpstreamAddress) -> (any UnusedConnection)? {
+        connections[address.connections]?.first { $0.idleSince != nil && $0.load == 0 }
     }
 
     /// Sends no more streams over a connection.

@@ -3,11 +3,12 @@ import NIOSSL
 
 /// How upstreams are spoken to by TLS.
 public struct UpstreamEncryption: Sendable {
-    private let http1: NIOSSLContext
+    let http1: NIOSSLContext
     /// Offers both versions: who speaks HTTP/1.1 alone then says so, where another offer would end
     /// the handshake, or begin with what is no HTTP/1.1.
-    private let http2: NIOSSLContext
-    private let serverName: String?
+    let http2: NIOSSLContext
+    /// The name that upstreams' certificates are for; `nil` for the host's.
+    let serverName: String?
 
     /// Reads certificates and keys.
     ///

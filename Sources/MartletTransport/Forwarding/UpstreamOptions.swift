@@ -38,13 +38,28 @@ public struct UpstreamOptions: Sendable {
 /// What the pools of all event loops know of upstreams together.
 final class SharedUpstreams: Sendable {
     private let all = Mutex<[HashedText: SharedUpstream]>([:])
-    private let roomMaker = Mutex<(@Sendable (UpstreamAddress) -> Void)?>(nil)
+    private let roomMaker = Mutex<RoomMaker?>(nil)
+
+    /// Closes an unused connection to an upstream, and calls back once, on any thread.
+    typealias RoomMaker =
+        @Sendable (UpstreamAddress, @escaping @Sendable (RoomRound.Outcome) -> Void) -> Void
 
     /// Closes an unused connection to an upstream, of whichever event loop.
-    func makeRoom(at address: UpstreamAddress) { roomMaker.withLock { $0 }?(address) }
+    ///
+    /// - Parameters:
+    ///   - address: the upstream.
+    ///   - completion: called once, on any thread: when the connection is closed, or all event
+    ///     loops have said that they have none.
+    func makeRoom(
+        at address: UpstreamAddress,
+        completion: @escaping @Sendable (RoomRound.Outcome) -> Void
+    ) {
+        guard let maker = roomMaker.withLock({ $0 }) else { return completion(.none) }
+        maker(address, completion)
+    }
 
     /// Says how room is made.
-    func makeRoom(by maker: @escaping @Sendable (UpstreamAddress) -> Void) {
+    func makeRoom(by maker: @escaping RoomMaker) {
         roomMaker.withLock { $0 = maker }
     }
 
@@ -81,10 +96,6 @@ final class SharedUpstream: Sendable {
         set { settings.withLock { $0 = newValue } }
     }
 
-    /// How often it is looked whether room was made, and the pauses in between.
-    static let roomTries = 25
-    static let roomPause = TimeAmount.milliseconds(2)
-
     /// For how long it is believed that an upstream does not speak HTTP/2: it may be replaced.
     static let http1AloneTime = TimeAmount.seconds(60)
 
@@ -99,6 +110,9 @@ final class SharedUpstream: Sendable {
             $0 = speaksHTTP2 ? nil : now + SharedUpstream.http1AloneTime
         }
     }
+
+    /// Whether it has as many connections as it may.
+    var isFull: Bool { connections.load(ordering: .relaxed) >= options.connectionsMax }
 
     /// Counts in a connection that a request waits for; `false` where there is no room for it.
     func begin() -> Bool {

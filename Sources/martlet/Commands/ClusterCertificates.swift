@@ -12,6 +12,9 @@ struct ClusterCertificates: Sendable, Equatable {
     /// The files of a folder that is complete.
     static let names = ["ca.pem", "node.pem", "node.key", "gateway.pem", "gateway.key"]
 
+    /// How long they are good for; they are renewed before, see ``ClusterRenewal``.
+    static let days = 90
+
     /// The folder.
     let folder: String
 
@@ -60,7 +63,6 @@ struct ClusterCertificates: Sendable, Equatable {
         let certificates = ClusterCertificates(folder: try privateFolder(in: parent))
         do {
             let authority = AuthorityFolder(path: certificates.folder)
-            let days = CertificateProfile.daysOfOwners.upperBound
             let node = try CertificateProfile.node(hosts: [host], days: days, curve: .p256)
             let gateway = try CertificateProfile.client(
                 name: "gateway", tenant: nil, days: days, curve: .p256)

@@ -93,10 +93,14 @@ struct UpCommand: AsyncParsableCommand {
                 successTerminationBehavior: .ignore),
         ]
         if let ownCertificates {
-            services.append(
+            let renewal = ClusterRenewal(
+                certificates: ownCertificates, host: cluster.nodes.certificateHost, logger: logger)
+            services += [
                 .init(
                     service: FilesInUse(certificates: ownCertificates),
-                    successTerminationBehavior: .ignore))
+                    successTerminationBehavior: .ignore),
+                .init(service: renewal, successTerminationBehavior: .ignore),
+            ]
         }
         try await ServiceGroup(
             configuration: ServiceGroupConfiguration(
@@ -158,11 +162,15 @@ extension ClusterConfiguration.Nodes {
         return ClusterCertificates(folder: folder)
     }
 
+    /// The name or address that certificates of nodes are for.
+    fileprivate var certificateHost: String {
+        NetworkAddress(host: host, port: firstPort).reachable.host
+    }
+
     /// The certificates of a cluster with these nodes, made if they are to be its own; nil if it
     /// speaks in the clear.
     fileprivate func certificates() throws -> ClusterCertificates? {
         guard tls == .own else { return givenCertificates }
-        let address = NetworkAddress(host: host, port: firstPort)
-        return try ClusterCertificates.made(for: address.reachable.host)
+        return try ClusterCertificates.made(for: certificateHost)
     }
 }

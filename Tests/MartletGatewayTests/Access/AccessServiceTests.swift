@@ -1,6 +1,7 @@
 import Foundation
 import Logging
 import MartletConfiguration
+import MartletCore
 import Synchronization
 import Testing
 
@@ -27,7 +28,7 @@ struct AccessServiceTests {
     }
 
     private func service(
-        fetch: @escaping AccessService.Fetch = { _ in throw CancellationError() }
+        fetch: @escaping AccessService.Fetch = { _, _ in throw CancellationError() }
     ) async throws -> AccessService {
         var access = try #require(
             try readPolicy("{endpoints: [a:1], access: {api_keys_file: keys.yaml}}").policy.access)
@@ -105,7 +106,7 @@ struct AccessServiceTests {
         let answers = Mutex<[String]>([try issuer.set(["ES256"])])
         let asked = Mutex<[String]>([])
         try write(issuerSettings())
-        let service = try await service { url in
+        let service = try await service { url, _ in
             asked.withLock { $0.append(url) }
             guard let answer = answers.withLock({ $0.popLast() }) else { throw CancellationError() }
             return answer
@@ -117,4 +118,66 @@ struct AccessServiceTests {
         for _ in 0..<5 { await service.look() }
         #expect(asked.withLock { $0 } == ["https://login.example.com/keys"])
     }
+
+    @Test func fetches_areCountedByWhatCameOfThem() async throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let issuer = try await TestIssuer()
+        let answers = Mutex<[String]>([try issuer.set(["ES256"])])
+        try write(issuerSettings())
+        let service = try await service { _, _ in
+            guard let answer = answers.withLock({ $0.popLast() }) else { throw CancellationError() }
+            return answer
+        }
+        #expect(service.keyFetches.map(\.issuer) == ["login"])
+        #expect(service.keyFetches.first?.counts == [.success: 0, .failed: 0])
+        await service.look()
+        #expect(service.keyFetches.first?.counts == [.success: 1, .failed: 0])
+        // The count outlives credentials that are read again.
+        try write("# Read again.\n" + issuerSettings())
+        await service.look()
+        #expect(service.keyFetches.first?.counts == [.success: 1, .failed: 0])
+        try write(key("one"))
+        await service.look()
+        #expect(service.keyFetches.isEmpty)
+    }
+
+    @Test func failedFetches_areCounted() async throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        try write(issuerSettings())
+        let service = try await service()
+        await service.look()
+        #expect(service.keyFetches.first?.counts == [.success: 0, .failed: 1])
+    }
+
+    @Test func authorityOfAURL_isHandedToTheFetch_andCheckedBefore() async throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let asked = Mutex<[String?]>([])
+        try write(Self.authority, "ca.pem")
+        try write(issuerSettings("    jwks_ca_file: ca.pem"))
+        let service = try await service { _, file in
+            asked.withLock { $0.append(file) }
+            throw CancellationError()
+        }
+        await service.look()
+        #expect(asked.withLock { $0 } == [folder.appendingPathComponent("ca.pem").path])
+        try write("no certificate", "ca.pem")
+        let error = await #expect(throws: ServingError.self) {
+            _ = try await self.service()
+        }
+        #expect(error?.message.contains("ca.pem' is not PEM") == true)
+    }
+
+    private static let authority = """
+        -----BEGIN CERTIFICATE-----
+        MIIBbjCCARWgAwIBAgIUCGVLyp2KTB+hFcGq3PAW6OZQOagwCgYIKoZIzj0EAwIw
+        DDEKMAgGA1UEAwwBYTAgFw0yNjExMzAwOTUwMTFaGA8yMTI2MTEwNjA5NTAxMVow
+        DDEKMAgGA1UEAwwBYTBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABCHzlJZ9aI4M
+        yfvbd1V39O9ZbbKjvYkt53yKDrA2qOtgyfM9Si4ikyVGHWe93bV1/bT8fS+1jGyi
+        HkkNKWoBRWOjUzBRMB0GA1UdDgQWBBRDSGAdwh/k5fOIEE3boGDDZ9ryIjAfBgNV
+        HSMEGDAWgBRDSGAdwh/k5fOIEE3boGDDZ9ryIjAPBgNVHRMBAf8EBTADAQH/MAoG
+        CCqGSM49BAMCA0cAMEQCIBURou+7jxAuY4gUDxw4mv1k40GFjAR6W18b1AiPMErY
+        AiBZcM9p84m2nMLQqSFnpUmEsPNqxliF/CCsmuzl/OZG2Q==
+        -----END CERTIFICATE-----
+
+        """
 }

@@ -133,6 +133,15 @@ struct CredentialsFileTests {
         ("certificates: [{name: a, tenant: t, uri: x, dns: y}]", "exclude each other"),
         ("issuers: [{name: a, issuer: b, audiences: [c], jwks_file: missing}]", "there is no file"),
         ("issuers: [{name: a, issuer: b, audiences: [c], jwks_url: http://x}]", "https://"),
+        (
+            "issuers: [{name: a, issuer: b, audiences: [c], jwks_url: https://x, "
+                + "jwks_ca_file: missing}]",
+            "issuers[0].jwks_ca_file: there is no file"
+        ),
+        (
+            "issuers: [{name: a, issuer: b, audiences: [c], jwks_file: x, jwks_ca_file: y}]",
+            "exclude each other"
+        ),
         ("issuers: [{name: a, issuer: b, audiences: [], jwks_file: x}]", "a list of 0 items"),
     ])
     func mistakes_areTold(text: String, fault: String) {
@@ -157,6 +166,10 @@ struct CredentialsFileTests {
         let text = "issuers: [{name: a, issuer: b, audiences: [c], jwks_file: keys/login.json}]"
         #expect(
             try readCredentials(text).issuers.first?.keysFile == "/etc/martlet/keys/login.json")
+        let fetched = text.replacing(
+            "jwks_file: keys/login.json", with: "jwks_url: https://x, jwks_ca_file: keys/ca.pem")
+        #expect(
+            try readCredentials(fetched).issuers.first?.keysCAFile == "/etc/martlet/keys/ca.pem")
     }
 
     @Test func policysIssuer_isAddedToThoseOfTheFile() throws {

@@ -183,6 +183,10 @@ struct TrafficPolicyTests {
             "access: {jwt: {issuer: i, audience: a, jwks_url: 'https://u@x/k'}}",
             "access.jwt.jwks_url: 'https://u@x/k' has no host"
         ),
+        (
+            "access: {jwt: {issuer: i, audience: a, jwks_file: k, jwks_ca_file: c}}",
+            "access.jwt: 'jwks_file', 'jwks_ca_file' exclude each other"
+        ),
         ("cache: {redis: {cluster: true}}", "cache.redis: 'addresses' is missing; add it"),
         ("cache: {redis: {addresses: []}}", "cache.redis.addresses: a list of 0 items"),
         (

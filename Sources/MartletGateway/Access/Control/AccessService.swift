@@ -1,6 +1,7 @@
 internal import Logging
 import MartletConfiguration
 import MartletCore
+import MartletTransport
 internal import ServiceLifecycle
 import Synchronization
 
@@ -9,8 +10,9 @@ import Synchronization
 ///
 /// What cannot be read or holds a mistake changes nothing: what was good before stays so.
 final class AccessService: Service {
-    /// Fetches a text over TLS, within a timeout of its own.
-    typealias Fetch = @Sendable (_ url: String) async throws -> String
+    /// Fetches a text over TLS, within a timeout of its own, from a server that one of the
+    /// authorities in a file vouches for; without a file, one of those that the system trusts.
+    typealias Fetch = @Sendable (_ url: String, _ authorityFile: String?) async throws -> String
 
     private struct State {
         var access: TrafficPolicy.Access?
@@ -19,6 +21,8 @@ final class AccessService: Service {
         /// What was wrong at the last look, by what it was wrong with: it is logged once.
         var complaints: [String: String] = [:]
         var issuers: [Credentials.Issuer] = []
+        /// How fetches of their keys went.
+        var fetches = KeyFetches()
     }
 
     /// What decides.
@@ -56,6 +60,12 @@ final class AccessService: Service {
     /// Whether anybody has to show anything.
     var isInUse: Bool { state.withLock { $0.access != nil } }
 
+    /// How fetches of keys went, of each issuer whose keys are behind a URL.
+    var keyFetches: [KeyFetches.Report] {
+        let now = ContinuousClock.now - origin
+        return state.withLock { $0.fetches.reports(now: now) }
+    }
+
     /// Looks again and again for changes, until shutdown.
     func run() async throws {
         await cancelWhenGracefulShutdown { [self] in
@@ -75,12 +85,18 @@ final class AccessService: Service {
         let credentials = try access.map { try Credentials.load($0) }
         var sets: [(issuer: Credentials.Issuer, keys: TokenKeys)] = []
         for issuer in credentials?.issuers ?? [] {
+            // A mistake is told now, and not by each fetch.
+            if let file = issuer.keysCAFile { try ClientTLS(authorities: .file(file)).check() }
             guard let file = issuer.keysFile else { continue }
             sets.append((issuer, try await AccessService.keys(inFile: file)))
         }
+        let now = ContinuousClock.now - origin
         state.withLock {
+            let issuers = credentials?.issuers ?? []
+            var fetches = $0.fetches
+            fetches.keep(only: issuers.filter { $0.keysURL != nil }.map(\.name), now: now)
             $0 = State(
-                access: access, fingerprint: fingerprint, issuers: credentials?.issuers ?? [])
+                access: access, fingerprint: fingerprint, issuers: issuers, fetches: fetches)
             control.replace(credentials)
         }
         for (issuer, keys) in sets { control.replaceKeys(keys, of: issuer) }
@@ -110,13 +126,21 @@ final class AccessService: Service {
             guard let url = issuer.keysURL else { continue }
             await noting(issuer.name) {
                 do {
-                    control.replaceKeys(try await TokenKeys(json: try await fetch(url)), of: issuer)
+                    let text = try await fetch(url, issuer.keysCAFile)
+                    control.replaceKeys(try await TokenKeys(json: text), of: issuer)
+                    note(.success, issuer)
                 } catch {
+                    note(.failed, issuer)
                     control.keysFailed(of: issuer.name)
                     throw error
                 }
             }
         }
+    }
+
+    private func note(_ outcome: KeyFetches.Outcome, _ issuer: Credentials.Issuer) {
+        let now = ContinuousClock.now - origin
+        state.withLock { $0.fetches.didEnd(issuer.name, outcome, now: now) }
     }
 
     /// Does something, and logs what is wrong with it unless that is what was wrong before.

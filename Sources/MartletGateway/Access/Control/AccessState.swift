@@ -44,11 +44,17 @@ struct AccessState: Sendable {
     /// Takes other credentials.
     mutating func replace(_ index: CredentialIndex?) {
         let issuers = index?.issuers ?? []
-        let known = (self.index?.issuers ?? []).map { ($0.name, $0.keySource) }
-        let sources = Dictionary(known) { first, _ in first }
-        for issuer in issuers where sources[issuer.name] != issuer.keySource {
-            keys[issuer.name] = nil
-            refreshes.want(issuer.name)
+        let known = (self.index?.issuers ?? []).map { ($0.name, $0) }
+        let before = Dictionary(known) { first, _ in first }
+        for issuer in issuers {
+            let old = before[issuer.name]
+            if old?.keySource != issuer.keySource {
+                keys[issuer.name] = nil
+                refreshes.want(issuer.name)
+            } else if old?.keysCAFile != issuer.keysCAFile {
+                // Fetched as the new authorities allow; those of before serve until then.
+                refreshes.want(issuer.name)
+            }
         }
         let names = Set(issuers.map(\.name))
         keys = keys.filter { names.contains($0.key) }

@@ -83,9 +83,7 @@ extension Credentials {
                 file: file, problems: [.init(line: 1, text: "is not a section of keys")])
         }
         for index in credentials.issuers.indices {
-            credentials.issuers[index].keysFile = credentials.issuers[index].keysFile.map {
-                ConfigurationFile.path($0, relativeTo: file)
-            }
+            credentials.issuers[index].resolveFiles(relativeTo: file)
         }
         CredentialsCheck(credentials, isReadable: isReadable).run(&problems)
         try problems.check(file: file)

@@ -56,11 +56,15 @@ struct CredentialsCheck {
     private func checkFiles(_ problems: inout ConfigurationProblems) {
         let keyPaths = problems.keyPaths(of: "issuers", count: credentials.issuers.count)
         for (issuer, keyPath) in zip(credentials.issuers, keyPaths) {
-            guard let file = issuer.keysFile, !isReadable(file) else { continue }
-            problems.add(
-                at: "\(keyPath).jwks_file",
-                "there is no file at '\(file)' that can be read; create it or correct the path, "
-                    + "which is relative to the file of credentials")
+            for (key, file) in [
+                ("jwks_file", issuer.keysFile), ("jwks_ca_file", issuer.keysCAFile),
+            ] {
+                guard let file, !isReadable(file) else { continue }
+                problems.add(
+                    at: "\(keyPath).\(key)",
+                    "there is no file at '\(file)' that can be read; create it or correct the "
+                        + "path, which is relative to the file of credentials")
+            }
         }
     }
 }

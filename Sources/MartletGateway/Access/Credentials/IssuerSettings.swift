@@ -21,6 +21,7 @@ extension Credentials {
         var audiences: [String]
         var keysFile: String?
         var keysURL: String?
+        var keysCAFile: String?
         var refreshInterval = Keys.refreshInterval.standard
         var refreshPause = Keys.refreshPause.standard
         var algorithms = Keys.algorithms.standard
@@ -46,6 +47,10 @@ extension Credentials {
                 "File with the issuer's keys (RFC 7517). Read again when it changes.")
             static let keysURL = ConfigurationKey(
                 "jwks_url", PolicyText.secureURL, "Where the issuer's keys are fetched.")
+            static let keysCAFile = ConfigurationKey(
+                "jwks_ca_file", PolicyText.file,
+                "Authorities that sign the certificate of the URL's host; those that the system "
+                    + "trusts unless named. Read again at each fetch.")
             static let refreshInterval = ConfigurationKey(
                 "refresh_seconds", .seconds(10...86_400), default: .seconds(300),
                 "Seconds after which the keys are fetched again.")
@@ -84,10 +89,13 @@ extension Credentials.Issuer: ConfigurationReadable {
         "issuer", "Whose JSON web tokens are taken.",
         keys: [
             Keys.name, Keys.issuer, Keys.audiences, Keys.keysFile, Keys.keysURL,
-            Keys.refreshInterval, Keys.refreshPause, Keys.algorithms, Keys.clockSkew,
-            Keys.tenantClaim, Keys.scopeClaim, Keys.scopePrefix, Keys.scope, Keys.quotas,
+            Keys.keysCAFile, Keys.refreshInterval, Keys.refreshPause, Keys.algorithms,
+            Keys.clockSkew, Keys.tenantClaim, Keys.scopeClaim, Keys.scopePrefix, Keys.scope,
+            Keys.quotas,
         ],
-        rules: [.exactlyOne(["jwks_file", "jwks_url"])])
+        rules: [
+            .exactlyOne(["jwks_file", "jwks_url"]), .atMostOne(["jwks_file", "jwks_ca_file"]),
+        ])
 
     init?(_ section: ConfigurationSection, _ problems: inout ConfigurationProblems) {
         let name = section.read(Keys.name, &problems)
@@ -95,6 +103,7 @@ extension Credentials.Issuer: ConfigurationReadable {
         let audiences = section.read(Keys.audiences, &problems)
         keysFile = section.read(Keys.keysFile, &problems)
         keysURL = section.read(Keys.keysURL, &problems)
+        keysCAFile = section.read(Keys.keysCAFile, &problems)
         refreshInterval = section.read(Keys.refreshInterval, &problems)
         refreshPause = section.read(Keys.refreshPause, &problems)
         algorithms = section.read(Keys.algorithms, &problems)
@@ -110,6 +119,12 @@ extension Credentials.Issuer: ConfigurationReadable {
         self.audiences = audiences
     }
 
+    /// Makes the paths of its files absolute.
+    mutating func resolveFiles(relativeTo file: String) {
+        keysFile = keysFile.map { ConfigurationFile.path($0, relativeTo: file) }
+        keysCAFile = keysCAFile.map { ConfigurationFile.path($0, relativeTo: file) }
+    }
+
     /// The issuer that a traffic policy names, with all else by default.
     init(_ jwt: TrafficPolicy.JWT) {
         name = "policy"
@@ -117,6 +132,7 @@ extension Credentials.Issuer: ConfigurationReadable {
         audiences = [jwt.audience]
         keysFile = jwt.keysFile
         keysURL = jwt.keysURL
+        keysCAFile = jwt.keysCAFile
         refreshInterval = jwt.refreshInterval
         clockSkew = jwt.clockSkew
         tenantClaim = jwt.tenantClaim

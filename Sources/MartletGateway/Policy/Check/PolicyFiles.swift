@@ -22,6 +22,7 @@ extension TrafficPolicy {
             visit("access.api_keys_file", &access.apiKeysFile)
             if var jwt = access.jwt {
                 visit("access.jwt.jwks_file", &jwt.keysFile)
+                visit("access.jwt.jwks_ca_file", &jwt.keysCAFile)
                 access.jwt = jwt
             }
             if var redis = access.redis {

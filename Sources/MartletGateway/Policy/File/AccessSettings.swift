@@ -26,6 +26,7 @@ extension TrafficPolicy {
         var audience: String
         var keysFile: String?
         var keysURL: String?
+        var keysCAFile: String?
         var refreshInterval = Keys.refreshInterval.standard
         var clockSkew = Keys.clockSkew.standard
         var tenantClaim = Keys.tenantClaim.standard
@@ -41,6 +42,10 @@ extension TrafficPolicy {
                 "jwks_file", PolicyText.file, "File with the issuer's keys (RFC 7517).")
             static let keysURL = ConfigurationKey(
                 "jwks_url", PolicyText.secureURL, "Where the issuer's keys are fetched.")
+            static let keysCAFile = ConfigurationKey(
+                "jwks_ca_file", PolicyText.file,
+                "Authorities that sign the certificate of the URL's host; those that the system "
+                    + "trusts unless named. Read again at each fetch.")
             static let refreshInterval = ConfigurationKey(
                 "refresh_seconds", .seconds(10...86_400), default: .seconds(300),
                 "Seconds after which the keys are read again.")
@@ -70,16 +75,19 @@ extension TrafficPolicy.JWT: ConfigurationReadable {
     static let description = ConfigurationSectionDescription(
         "jwt", "JSON web tokens that are taken.",
         keys: [
-            Keys.issuer, Keys.audience, Keys.keysFile, Keys.keysURL, Keys.refreshInterval,
-            Keys.clockSkew, Keys.tenantClaim,
+            Keys.issuer, Keys.audience, Keys.keysFile, Keys.keysURL, Keys.keysCAFile,
+            Keys.refreshInterval, Keys.clockSkew, Keys.tenantClaim,
         ],
-        rules: [.exactlyOne(["jwks_file", "jwks_url"])])
+        rules: [
+            .exactlyOne(["jwks_file", "jwks_url"]), .atMostOne(["jwks_file", "jwks_ca_file"]),
+        ])
 
     init?(_ section: ConfigurationSection, _ problems: inout ConfigurationProblems) {
         let issuer = section.read(Keys.issuer, &problems)
         let audience = section.read(Keys.audience, &problems)
         keysFile = section.read(Keys.keysFile, &problems)
         keysURL = section.read(Keys.keysURL, &problems)
+        keysCAFile = section.read(Keys.keysCAFile, &problems)
         refreshInterval = section.read(Keys.refreshInterval, &problems)
         clockSkew = section.read(Keys.clockSkew, &problems)
         tenantClaim = section.read(Keys.tenantClaim, &problems)

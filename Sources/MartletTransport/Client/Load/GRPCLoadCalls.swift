@@ -20,7 +20,7 @@ struct GRPCLoadCalls: Sendable {
             throw ServingError.invalidArgument("All calls of a load have to be of one method")
         }
         var fields = [
-            (":method", "POST"), (":scheme", target.tls == nil ? "http" : "https"),
+            (":method", "POST"), (":scheme", target.isEncrypted ? "https" : "http"),
             (":path", first.path), (":authority", target.authority),
             ("content-type", GRPCFields.contentType), ("te", "trailers"),
             ("user-agent", "martlet-bench"), ("grpc-timeout", GRPCFields.text(target.timeout)),

@@ -18,13 +18,14 @@ struct LoadConnector: Sendable {
         self.target = target
         switch target.wire {
         case .http1:
-            context = try target.tls?.load()
+            context = try target.encryption?.http1 ?? target.tls?.load()
             calls = nil
             requests = try target.requests.map {
                 try HTTP1LoadRequest.bytes($0, authority: target.authority)
             }
         case .grpc:
-            context = try target.tls?.load(applicationProtocols: ["h2"])
+            context =
+                try target.encryption?.http2 ?? target.tls?.load(applicationProtocols: ["h2"])
             calls = try GRPCLoadCalls(target)
             requests = []
         }
@@ -34,6 +35,7 @@ struct LoadConnector: Sendable {
     func connect(on eventLoop: any EventLoop, lane: LoadLane) -> EventLoopFuture<Void> {
         let bound = NIOLoopBound(lane, eventLoop: eventLoop)
         let name = target.authority
+        let serverName = target.encryption?.serverName ?? target.host
         return ClientBootstrap(group: eventLoop)
             .connectTimeout(TimeAmount(target.timeout))
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
@@ -47,7 +49,7 @@ struct LoadConnector: Sendable {
                 channel.eventLoop.makeCompletedFuture {
                     if let context {
                         try channel.pipeline.syncOperations.addHandler(
-                            ControlClient.encryption(context, host: target.host))
+                            ControlClient.encryption(context, host: serverName))
                     }
                     let handler = self.handler(bound.value, channel: channel)
                     try channel.pipeline.syncOperations.addHandler(handler)

@@ -45,6 +45,9 @@ public struct LoadTarget: Sendable {
     /// How the server is known; `nil` to speak in the clear.
     public var tls: ClientTLS?
 
+    /// Certificates and keys that were read before, in place of ``tls``.
+    var encryption: UpstreamEncryption?
+
     /// What is sent; lanes name a request by its place here.
     public var requests: [LoadRequest]
 
@@ -70,6 +73,9 @@ public struct LoadTarget: Sendable {
         self.tls = tls
         self.requests = requests
     }
+
+    /// Whether nothing is said in the clear.
+    var isEncrypted: Bool { tls != nil || encryption != nil }
 
     /// The target as `Host` and `:authority` name it.
     var authority: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
