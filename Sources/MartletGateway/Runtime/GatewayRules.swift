@@ -38,9 +38,8 @@ final class GatewayRules: Sendable {
         let byName = Dictionary(pools.map { ($0.settings.name, $0) }) { first, _ in first }
         routes = policy.routes.map { settings in
             let kept = earlier?.routes.first { route in
-                let used = route.pools + route.fallbacks.compactMap(\.pool)
-                return route.settings == settings
-                    && used.allSatisfy { pool in pools.contains { $0 === pool } }
+                route.settings == settings
+                    && route.allPools.allSatisfy { pool in pools.contains { $0 === pool } }
             }
             return kept ?? RouteRuntime(settings, pools: byName, now: now)
         }

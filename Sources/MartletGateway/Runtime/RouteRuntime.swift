@@ -72,6 +72,11 @@ final class RouteRuntime: Sendable {
         pools.count == 1 ? pools.first : choice.index(of: random).map { pools[$0] }
     }
 
+    /// All pools that it may ask for something.
+    var allPools: [PoolRuntime] {
+        pools + fallbacks.compactMap(\.pool) + [shadow?.pool].compactMap(\.self)
+    }
+
     // MARK: Limits
 
     private static let quotaKey = QuotaKey(key: "")
