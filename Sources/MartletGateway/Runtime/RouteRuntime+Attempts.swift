@@ -1,5 +1,4 @@
 import MartletTransport
-import Synchronization
 
 /// How many attempts requests of a route get.
 extension RouteRuntime {

@@ -25,6 +25,45 @@ struct RulesReloadTests {
         #expect(shadow.pool != nil && shadow.pool === after.pools.last)
     }
 
+    /// A candidate that was worse must not come back since a node was added.
+    @Test func routeOfAPoolThatChanges_keepsItsCanaryAndItsLimits() throws {
+        let text = """
+            pools: [{name: p, endpoints: [a:1]}]
+            routes:
+              - name: r
+                pool: p
+                limits: {concurrent_requests: 1}
+                canary: {model: m, baseline: {version: 1}, candidate: {version: 2}}
+
+            """
+        let (before, after) = try rules(text, then: text.replacing("a:1", with: "a:1, b:1"))
+        let old = try #require(before.routes.first)
+        let new = try #require(after.routes.first)
+        #expect(old !== new && new.pools.first === after.pools.first)
+        #expect(old.rollBack() == .rolledBack(.byOperator, answers: 0))
+        #expect(new.canaryState?.state == .rolledBack(.byOperator))
+        #expect(new.canaryState?.weight == 0)
+        // What is under way by the old rules counts.
+        #expect(old.admit(now: .zero) == nil)
+        #expect(new.admit(now: .zero) != nil)
+        old.release()
+        #expect(new.admit(now: .zero) == nil)
+    }
+
+    @Test func routeThatChanges_beginsItsCanaryAnew() throws {
+        let text = """
+            endpoints: [a:1]
+            routes:
+              - name: r
+                canary: {model: m, baseline: {version: 1}, candidate: {version: 2}}
+
+            """
+        let other = text.replacing("version: 2", with: "version: 3")
+        let (before, after) = try rules(text, then: other)
+        _ = try #require(before.routes.first).rollBack()
+        #expect(after.routes.first?.canaryState?.state == .progressing)
+    }
+
     @Test func routeOfPoolsThatStay_staysItself() throws {
         let text = "endpoints: [a:1]\nroutes: [{name: s, match: {path_prefix: /s}}, {name: r}]\n"
         let (before, after) = try rules(text, then: text.replacing("/s", with: "/t"))
