@@ -102,11 +102,20 @@ extension GatewayPolicy {
         if let observer = plan.observer { charge(observer, state, outcome) }
         release(state, outcome)
         if let arm = state.arm { record(arm, outcome, state.route) }
+        land(state, outcome, plan)
+    }
+
+    /// Ends a request's place in the cache's flights.
+    private func land(_ state: RequestState, _ outcome: ForwardedOutcome, _ plan: ForwardingPlan) {
         let flight = state.flight.withLock { flight in
             defer { flight = nil }
             return flight
         }
         guard let flight, let caching = state.caching else { return }
+        guard outcome.responseBytes <= plan.keptAnswerBytes ?? .max else {
+            caching.cache.parted(flight)
+            return
+        }
         guard let answer = outcome.answer,
             caching.isForAll(status: answer.status, grpcStatus: outcome.grpcStatus)
         else {
