@@ -228,6 +228,9 @@ extension Exchange {
     private func promoteLast(after result: AttemptResult) -> Bool {
         guard let rival = rivals.popLast() else { return false }
         replaceCurrent(by: rival, after: result)
+        // The time of an attempt is its own: this one may have had it by now.
+        attemptTimeout = plan.attemptTimeout.map { rival.start + $0 }
+        if attemptDeadline != nil { client?.didBegin() }
         return true
     }
 

@@ -65,6 +65,17 @@ struct HedgedExchangeTests {
         #expect(policy.ended.count == 2)
     }
 
+    /// Else two that hang would keep a third from being asked.
+    @Test func eachOfBoth_hasItsTime() throws {
+        let policy = HedgingPolicy(upstreams: 3, attemptTimeout: .zero)
+        let exchange = try hedged(policy)
+        for _ in 0..<3 { exchange.attemptTimedOut() }
+        #expect(connector.upstreams.map(\.isCancelled) == [true, true, false])
+        #expect(policy.ended == [1: .failed(.attemptTimedOut), 2: .failed(.attemptTimedOut)])
+        exchange.receive(answer("200", "c"), attempt: 3)
+        #expect(client.text == "<200>c.")
+    }
+
     @Test func failureOfBoth_isTheAnswer() throws {
         let policy = HedgingPolicy(upstreams: 2)
         let exchange = try hedged(policy)
@@ -83,9 +94,14 @@ private final class HedgingPolicy: ForwardingPolicy {
     /// By upstream, how the attempts ended that are over.
     var ended: [Int: AttemptResult] { results.withLock { $0 } }
 
-    /// - Parameter upstreams: how many there are; they have the ports 1, 2...
-    init(upstreams: Int) {
+    private let attemptTimeout: Duration?
+
+    /// - Parameters:
+    ///   - upstreams: how many there are; they have the ports 1, 2...
+    ///   - attemptTimeout: how long an attempt may take while there are others.
+    init(upstreams: Int, attemptTimeout: Duration? = nil) {
         self.upstreams = upstreams
+        self.attemptTimeout = attemptTimeout
     }
 
     private func upstream(_ port: Int) -> UpstreamAddress {
@@ -95,6 +111,7 @@ private final class HedgingPolicy: ForwardingPolicy {
     func plan(for request: ForwardedRequest) -> ForwardingPlan {
         var plan = ForwardingPlan(isIdempotent: true, holdsResponse: true)
         plan.hedgingDelay = .zero
+        plan.attemptTimeout = attemptTimeout
         return plan
     }
 
