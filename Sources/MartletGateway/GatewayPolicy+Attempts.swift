@@ -76,10 +76,23 @@ extension GatewayPolicy {
 
     func didEnd(_ attempt: EndedAttempt, _ plan: ForwardingPlan) {
         guard let state = plan.state as? RequestState, state.original == nil else { return }
-        if state.route.hedging != nil, case .answered = attempt.result {
+        if state.route.hedging != nil, GatewayPolicy.tellsLatency(attempt, plan) {
             state.route.didAnswer(latency: attempt.duration, now: time(of: attempt.end))
         }
         for change in state.pool.directory.didEnd(attempt) { journal.note(change, logger) }
+    }
+
+    /// Whether how long an attempt took tells how long answers take.
+    ///
+    /// One that was given up when it was late already, for its hedge or by its client, would have
+    /// taken longer still: without those the slow ones would be missing, and what counts as late
+    /// would creep down.
+    private static func tellsLatency(_ attempt: EndedAttempt, _ plan: ForwardingPlan) -> Bool {
+        switch attempt.result {
+        case .answered: true
+        case .abandoned: plan.hedgingDelay.map { attempt.duration >= $0 } ?? false
+        case .failed: false
+        }
     }
 
     // MARK: The end
