@@ -52,7 +52,11 @@ extension GatewayPolicy {
         }
         guard state.route.allowsRetry(after: failed, now: now) else { return nil }
         let next = directory.pickNext(after: failed, state.pick, model: state.model)
-        if next != nil { journal.didRetry(failed.failure.asAttemptFailure) }
+        if next != nil {
+            journal.didRetry(failed.failure.asAttemptFailure)
+        } else {
+            state.route.didNotRetry(after: failed.failure, now: now)
+        }
         return next
     }
 

@@ -24,6 +24,12 @@ extension RouteRuntime {
         return false
     }
 
+    /// Nobody could be asked for another attempt that was allowed: it costs nothing.
+    func didNotRetry(after failure: ForwardingFailure, now: Duration) {
+        guard !failure.asAttemptFailure.isFree else { return }
+        budget.withLock { $0.giveBack(now: now) }
+    }
+
     /// After how long a request is looked at that may be hedged; `nil` for never.
     func hedgingDelay(now: Duration) -> Duration? { hedging?.withLock { $0.delay(now: now) } }
 
