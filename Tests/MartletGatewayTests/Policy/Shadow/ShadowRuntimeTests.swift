@@ -63,7 +63,9 @@ struct ShadowRuntimeTests {
 
     @Test func whatCannotBeCompared_isUnanswered() {
         let good = answer("[1]")
-        let pairs = [(nil, good), (good, nil), (good, answer("[1]", coding: "gzip"))]
+        let pairs: [(HTTPResponse?, HTTPResponse?)] = [
+            (nil, good), (good, nil), (good, answer("[1]", coding: "gzip")),
+        ]
         for (count, pair) in pairs.enumerated() {
             #expect(runtime.begin())
             end(pair.0, pair.1)
