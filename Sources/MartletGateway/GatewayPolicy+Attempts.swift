@@ -160,10 +160,8 @@ extension GatewayPolicy {
     private func release(_ state: RequestState, _ outcome: ForwardedOutcome) {
         if state.isCounted { state.route.release() }
         if state.isAdmitted {
-            // What no endpoint answered, or its client did not wait for, tells nothing of them.
-            let tells = !outcome.tried.isEmpty && outcome.httpStatus != 0
             let latency = ContinuousClock.now - (state.begun ?? outcome.context.start)
-            state.pool.release(latency: tells ? latency : nil, now: now)
+            state.pool.release(latency: outcome.tellsOfLoad ? latency : nil, now: now)
         }
         release(state.grant)
     }
@@ -195,5 +193,19 @@ extension GatewayPolicy {
             original: ShadowOriginal(
                 runtime: shadow, name: "\(outcome.method) \(outcome.path)", answer: outcome.answer))
         return copy
+    }
+}
+
+extension ForwardedOutcome {
+    /// Whether how long it took tells how much endpoints have to do.
+    ///
+    /// What no endpoint answered, or its client did not wait for, tells nothing of that; nor does a
+    /// failure or a refusal, which may come at once: it would pass for light use, beside which good
+    /// answers look like overload. What took too long by our own limits does.
+    var tellsOfLoad: Bool {
+        guard !tried.isEmpty, httpStatus != 0 else { return false }
+        let isLate = httpStatus == 504 || grpcStatus == .deadlineExceeded
+        guard !isLate else { return !context.deadline.hasPassed() }
+        return httpStatus < 400 && (grpcStatus ?? .ok) == .ok
     }
 }
