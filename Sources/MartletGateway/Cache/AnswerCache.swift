@@ -163,8 +163,8 @@ final class AnswerCache: Sendable {
         next?.completion(.lead)
     }
 
-    /// The answer of who leads cannot be given to others, nor could that of anybody else who asks the
-    /// same, such as one that is too long to be kept: all who wait ask for themselves.
+    /// The answer of who leads cannot be given to others, nor could that of anybody else who asks
+    /// the same, such as one that is too long to be kept: all who wait ask for themselves.
     ///
     /// One after the other, each would hold up those behind it only to find out the same.
     func parted(_ ticket: FlightTicket) {
