@@ -50,11 +50,13 @@ extension GatewayPolicy {
     ///
     /// - Throws: `ServingError` where it asks for more than the credential allows of that model.
     func limitedBody(
-        _ body: [UInt8], asking model: String, _ grant: AccessGrant?
+        _ body: [UInt8], of call: OpenAICall, asking model: String, _ grant: AccessGrant?
     ) throws(ServingError) -> [UInt8]? {
         let asked = GatewayPolicy.asked(model, current)
-        guard let most = grant?.identity.outputTokensMax(of: asked) else { return nil }
-        return try OutputTokenLimit(most: most).applied(to: body, of: .chatCompletions)
+        guard call.hasChosenLength, let most = grant?.identity.outputTokensMax(of: asked) else {
+            return nil
+        }
+        return try OutputTokenLimit(most: most).applied(to: body, of: call)
     }
 
     private static func call(of request: ForwardedRequest, _ path: RequestPath) -> OpenAICall? {

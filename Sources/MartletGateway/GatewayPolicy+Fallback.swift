@@ -19,10 +19,13 @@ extension GatewayPolicy {
                 model == last ? unanswered.body : request.body(unanswered.body, asking: model)
             let limited: [UInt8]?
             do {
-                limited = try limitedBody(other, asking: model, state.grant)
+                limited = try limitedBody(
+                    other, of: fallbacks.call, asking: model, state.grant)
             } catch { continue }
             let body = limited ?? other
-            var next = Fallbacks(targets: left, pool: fallbacks.pool, priority: fallbacks.priority)
+            var next = Fallbacks(
+                targets: left, pool: fallbacks.pool, priority: fallbacks.priority,
+                call: fallbacks.call)
             next.asked = asked
             let question = FallbackQuestion(
                 model: model, last: last, pool: pool, body: body,

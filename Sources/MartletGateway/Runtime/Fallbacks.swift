@@ -16,6 +16,8 @@ struct Fallbacks: Sendable {
     let pool: PoolRuntime
     /// How much the request matters to the pools.
     let priority: RequestPriority
+    /// What is asked, of whichever model.
+    let call: OpenAICall
     /// The model that was asked first; nil as long as nothing else was asked.
     var asked: String?
     /// Why the first pool does not take the request; nil where it does.
@@ -41,7 +43,8 @@ extension RouteRuntime {
         else { return nil }
         let targets = fallbacks.filter { call.allows($0.settings) }
         guard !targets.isEmpty else { return nil }
-        return Fallbacks(targets: targets[...], pool: pool, priority: priority, shed: shed)
+        return Fallbacks(
+            targets: targets[...], pool: pool, priority: priority, call: call, shed: shed)
     }
 
     /// How the time of a request is limited by its tokens; nil for not at all.
