@@ -177,6 +177,20 @@ struct ResponseCacheTests {
         #expect(cache.fulfil(ticket, with: 2, bytes: 1, now: .seconds(16)) == [follower])
     }
 
+    /// Whoever waits for a leader that hangs must not wait as long as that.
+    @Test func answerInPlaceOfOneThatHangs_isForAllWhoWait() throws {
+        var cache = cache()
+        let key = CacheKey.predicting("x")
+        let hanging = try #require(cache.lookup(key, now: .zero).lead)
+        let early = try #require(cache.lookup(key, now: .seconds(9)).follow)
+        let next = try #require(cache.lookup(key, now: .seconds(10)).lead)
+        let late = try #require(cache.lookup(key, now: .seconds(11)).follow)
+        #expect(cache.fulfil(next, with: 2, bytes: 1, now: .seconds(12)) == [late, early])
+        // Nobody is answered twice, and what comes last is of the past.
+        #expect(cache.fulfil(hanging, with: 1, bytes: 1, now: .seconds(13)) == [])
+        #expect(cache.lookup(key, now: .seconds(13)).answer?.value == 2)
+    }
+
     // MARK: Changes and removal
 
     @Test func modelThatChanges_losesItsAnswersAtOnce() {
