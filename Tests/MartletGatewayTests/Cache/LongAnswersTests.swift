@@ -9,7 +9,7 @@ struct LongAnswersTests {
     private static let text = """
         endpoints: [a:1]
         routes: [{name: r, cache: true}]
-        cache: {entry_bytes_max: 1KiB}
+        cache: {entry_bytes_max: 1KiB, ttl_seconds_min: 60, ttl_seconds_max: 60}
         """
 
     /// A request ends; nil where its answer was too long to be told of.
