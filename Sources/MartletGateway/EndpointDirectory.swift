@@ -244,18 +244,18 @@ extension UpstreamAddress {
 
 extension BalancedAttempt {
     /// The end of an attempt as balancers judge it: one that is full has failed, too, though it is
-    /// not ejected for it.
+    /// not ejected for it; and how fast one is declined for other reasons tells nothing.
     init(_ attempt: EndedAttempt) {
         let isFull =
             switch attempt.result {
-            case .answered(_, .resourceExhausted?), .answered(429, nil): true
+            case .answered(_, .resourceExhausted?), .answered(429, nil), .failed(.full): true
             default: false
             }
         let outcome = EndpointOutcome(attempt)
         let isBroken = if case .failed = outcome { true } else { false }
         self.init(
-            latency: attempt.duration, hasFailed: isFull || isBroken,
-            wasAbandoned: outcome == nil)
+            latency: attempt.duration, hasFailed: isFull || isBroken, wasAbandoned: outcome == nil,
+            wasDeclined: outcome == .declined && !isFull)
     }
 }
 

@@ -52,7 +52,11 @@ extension GatewayPolicy {
         }
         guard state.route.allowsRetry(after: failed, now: now) else { return nil }
         let next = directory.pickNext(after: failed, state.pick, model: state.model)
-        if next != nil { journal.didRetry(failed.failure.asAttemptFailure) }
+        if next != nil {
+            journal.didRetry(failed.failure.asAttemptFailure)
+        } else {
+            state.route.didNotRetry(after: failed.failure, now: now)
+        }
         return next
     }
 
@@ -76,10 +80,23 @@ extension GatewayPolicy {
 
     func didEnd(_ attempt: EndedAttempt, _ plan: ForwardingPlan) {
         guard let state = plan.state as? RequestState, state.original == nil else { return }
-        if state.route.hedging != nil, case .answered = attempt.result {
+        if state.route.hedging != nil, GatewayPolicy.tellsLatency(attempt, plan) {
             state.route.didAnswer(latency: attempt.duration, now: time(of: attempt.end))
         }
         for change in state.pool.directory.didEnd(attempt) { journal.note(change, logger) }
+    }
+
+    /// Whether how long an attempt took tells how long answers take.
+    ///
+    /// One that was given up when it was late already, for its hedge or by its client, would have
+    /// taken longer still: without those the slow ones would be missing, and what counts as late
+    /// would creep down.
+    private static func tellsLatency(_ attempt: EndedAttempt, _ plan: ForwardingPlan) -> Bool {
+        switch attempt.result {
+        case .answered: true
+        case .abandoned: plan.hedgingDelay.map { attempt.duration >= $0 } ?? false
+        case .failed: false
+        }
     }
 
     // MARK: The end
@@ -102,11 +119,20 @@ extension GatewayPolicy {
         if let observer = plan.observer { charge(observer, state, outcome) }
         release(state, outcome)
         if let arm = state.arm { record(arm, outcome, state.route) }
+        land(state, outcome, plan)
+    }
+
+    /// Ends a request's place in the cache's flights.
+    private func land(_ state: RequestState, _ outcome: ForwardedOutcome, _ plan: ForwardingPlan) {
         let flight = state.flight.withLock { flight in
             defer { flight = nil }
             return flight
         }
         guard let flight, let caching = state.caching else { return }
+        guard outcome.responseBytes <= plan.keptAnswerBytes ?? .max else {
+            caching.cache.parted(flight)
+            return
+        }
         guard let answer = outcome.answer,
             caching.isForAll(status: answer.status, grpcStatus: outcome.grpcStatus)
         else {
@@ -134,10 +160,8 @@ extension GatewayPolicy {
     private func release(_ state: RequestState, _ outcome: ForwardedOutcome) {
         if state.isCounted { state.route.release() }
         if state.isAdmitted {
-            // What no endpoint answered, or its client did not wait for, tells nothing of them.
-            let tells = !outcome.tried.isEmpty && outcome.httpStatus != 0
             let latency = ContinuousClock.now - (state.begun ?? outcome.context.start)
-            state.pool.release(latency: tells ? latency : nil, now: now)
+            state.pool.release(latency: outcome.tellsOfLoad ? latency : nil, now: now)
         }
         release(state.grant)
     }
@@ -169,5 +193,19 @@ extension GatewayPolicy {
             original: ShadowOriginal(
                 runtime: shadow, name: "\(outcome.method) \(outcome.path)", answer: outcome.answer))
         return copy
+    }
+}
+
+extension ForwardedOutcome {
+    /// Whether how long it took tells how much endpoints have to do.
+    ///
+    /// What no endpoint answered, or its client did not wait for, tells nothing of that; nor does a
+    /// failure or a refusal, which may come at once: it would pass for light use, beside which good
+    /// answers look like overload. What took too long by our own limits does.
+    var tellsOfLoad: Bool {
+        guard !tried.isEmpty, httpStatus != 0 else { return false }
+        let isLate = httpStatus == 504 || grpcStatus == .deadlineExceeded
+        guard !isLate else { return !context.deadline.hasPassed() }
+        return httpStatus < 400 && (grpcStatus ?? .ok) == .ok
     }
 }

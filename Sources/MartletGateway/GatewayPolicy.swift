@@ -204,8 +204,7 @@ final class GatewayPolicy: ForwardingPolicy {
             plan.hedgingDelay = route.hedgingDelay(now: now)
         }
         let caching = rules.caching(
-            of: request, route: route, pool: pool, path: plan.changes?.path ?? request.path,
-            tenant: grant?.tenant ?? AccessIdentity.anonymous.tenant)
+            of: request, route: route, pool: pool, plan.changes, tenant: grant?.tenant)
         if let caching {
             plan.awaitedBodyBytes = caching.policy.requestBytesMax
             plan.keptAnswerBytes = caching.policy.answerBytesMax

@@ -123,6 +123,18 @@ struct GatewayPolicyTests {
         #expect(again == nil)
     }
 
+    /// Nodes that are full must not use up what is there for connections that close.
+    @Test func failuresThatNobodyElseCanMend_leaveTheBudgetAsItIs() {
+        for _ in 0..<100 {
+            let next = policy.nextUpstream(
+                after: FailedForwarding(
+                    tried: [a, b], plan: plan, isReplayable: true, responseStarted: false,
+                    failure: .refused))
+            #expect(next == nil)
+        }
+        #expect(next(.connectionClosed) == b)
+    }
+
     /// One that has just had no room gets only what no other takes.
     @Test func endpointWithoutRoom_isSparedForAWhile() throws {
         #expect(next(.refused) == b)

@@ -60,6 +60,18 @@ struct RouteAttemptsTests {
         #expect(granted == 10)
     }
 
+    @Test func retryThatNobodyIsAskedFor_costsNothing() {
+        let route = route { $0.retries.budgetMin = 1 }
+        for _ in 0..<3 {
+            #expect(route.allowsRetry(after: failed([a], .refused), now: .zero))
+            route.didNotRetry(after: .refused, now: .zero)
+        }
+        #expect(route.allowsRetry(after: failed([a], .refused), now: .zero))
+        // What costs nothing gives nothing back.
+        route.didNotRetry(after: .upstreamLost, now: .zero)
+        #expect(!route.allowsRetry(after: failed([a], .refused), now: .zero))
+    }
+
     @Test func failureThatIsNotNamed_isNotRepeated() {
         let route = route { $0.retries.failures = [.connectFailed] }
         #expect(route.allowsRetry(after: failed([a], .connectFailed), now: .zero))

@@ -152,13 +152,22 @@ public struct BalancedAttempt: Sendable, Equatable {
     /// Whether the attempt was given up for reasons of the client's, so that nobody knows how it
     /// would have ended (default false).
     public var wasAbandoned: Bool
+    /// Whether the endpoint, which is well, said no for a reason of the request's or of the
+    /// connection's: how fast it did tells nothing of how long an answer takes (default false).
+    public var wasDeclined: Bool
 
     /// An attempt that ended so.
-    public init(latency: Duration, hasFailed: Bool, wasAbandoned: Bool = false) {
+    public init(
+        latency: Duration, hasFailed: Bool, wasAbandoned: Bool = false, wasDeclined: Bool = false
+    ) {
         self.latency = latency
         self.hasFailed = hasFailed
         self.wasAbandoned = wasAbandoned
+        self.wasDeclined = wasDeclined
     }
+
+    /// Whether it came to an end without an answer, so that what is known stays as it is.
+    var isWithoutAnswer: Bool { hasFailed || wasDeclined }
 
     /// The latency in seconds; 0 where it is negative.
     var seconds: Double { max(latency.seconds, 0) }

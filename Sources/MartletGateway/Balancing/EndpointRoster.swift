@@ -137,7 +137,7 @@ struct EndpointRoster<Notes: Sendable>: Sendable {
         members[place].inFlight = max(members[place].inFlight - 1, 0)
         if result.hasFailed {
             members[place].debt.didFail(now: now, penalty)
-        } else if !result.wasAbandoned {
+        } else if !result.wasAbandoned, !result.wasDeclined {
             members[place].debt.didSucceed(now: now, penalty)
         }
         return place

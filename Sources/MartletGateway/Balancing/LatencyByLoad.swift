@@ -75,19 +75,19 @@ struct LatencyByLoad: Sendable {
 
     /// An attempt ended.
     ///
-    /// The latency of one that failed or was given up says only that an answer would have taken
-    /// longer, so it counts only where it is above what is known. After a failure what is known is
-    /// as it was at the last answer: if it went on falling, an endpoint that fails for long would
-    /// look fast in the end.
+    /// The latency of one that failed, was declined or was given up says only that an answer would
+    /// have taken longer, so it counts only where it is above what is known. After a failure, or a
+    /// no, what is known is as it was at the last answer: if it went on falling, an endpoint that
+    /// fails for long would look fast in the end.
     mutating func didEnd(_ result: BalancedAttempt, now: Duration, decayTime: Duration) {
         let level = found(by: result, now: now)
-        let age = result.hasFailed ? .zero : now - lastAnswer
+        let age = result.isWithoutAnswer ? .zero : now - lastAnswer
         let isLonger =
             levels[level].count > 0
             && result.seconds > levels[level].median * age.decay(within: decayTime)
-        let isAnswer = !result.hasFailed && !result.wasAbandoned
+        let isAnswer = !result.isWithoutAnswer && !result.wasAbandoned
         if isAnswer || isLonger { levels[level].add(result.seconds) }
-        if isAnswer || isLonger || result.hasFailed { lastAnswer = max(now, lastAnswer) }
+        if isAnswer || isLonger || result.isWithoutAnswer { lastAnswer = max(now, lastAnswer) }
     }
 
     /// The level that the attempt found which ends now: by its latency, the one that began then.

@@ -54,7 +54,7 @@ public struct PeakEWMA: Balancer {
     /// An attempt ended at an endpoint.
     public mutating func didEnd(_ id: EndpointID, _ result: BalancedAttempt, now: Duration) {
         guard let place = roster.didEnd(id, result, now: now) else { return }
-        if result.hasFailed {
+        if result.isWithoutAnswer {
             roster.notes[place].observeFailure(result.seconds, now: now)
         } else if result.wasAbandoned {
             roster.notes[place].observeAbandoned(result.seconds, now: now, decayTime: decayTime)

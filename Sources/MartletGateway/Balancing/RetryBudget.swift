@@ -39,6 +39,12 @@ public struct RetryBudget: Sendable {
         return true
     }
 
+    /// Gives back what was taken for a retry that nobody could be asked for.
+    public mutating func giveBack(now: Duration) {
+        advance(to: now)
+        retries[part] = max(0, retries[part] - 1)
+    }
+
     private var part: Int { Int(currentSecond % Int64(Self.parts)) }
 
     /// Drops the parts that are older than the window.

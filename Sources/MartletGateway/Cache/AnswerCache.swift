@@ -163,6 +163,18 @@ final class AnswerCache: Sendable {
         next?.completion(.lead)
     }
 
+    /// The answer of who leads cannot be given to others, nor could that of anybody else who asks
+    /// the same, such as one that is too long to be kept: all who wait ask for themselves.
+    ///
+    /// One after the other, each would hold up those behind it only to find out the same.
+    func parted(_ ticket: FlightTicket) {
+        let waiting = state.withLock { state in
+            _ = state.leave(ticket)
+            return state.cache.share(ticket).compactMap { state.leave($0) }
+        }
+        for waiter in waiting { waiter.completion(.lead) }
+    }
+
     /// How scarce the machine's memory is, from 0 to 1.
     var memoryPressure: Double {
         get { state.withLock { $0.cache.memoryPressure } }

@@ -14,8 +14,9 @@ struct CacheConfiguration: Sendable, Equatable {
     var followersMax: Int
     /// Answers that may be waited for at once; further requests go their own way (default 16,384).
     var flightsMax: Int
-    /// How long a leader keeps newcomers waiting: after that the next one leads anew, so that a
-    /// node that hangs does not hold up all who ask the same (default 10 s).
+    /// How long a leader keeps newcomers waiting: after that the next one leads anew, for those who
+    /// wait already too, so that a node that hangs does not hold up all who ask the same (default
+    /// 10 s).
     var leadershipMax: Duration
     /// Models remembered without an answer or request of theirs being here (default 4096).
     var idleModelsMax: Int

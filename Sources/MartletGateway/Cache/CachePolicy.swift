@@ -2,7 +2,8 @@
 ///
 /// A route has to opt in: only its owner knows whether its models answer the same each time. Source
 /// of the rules on fields: RFC 9111, sections 3 and 5.2. Its rule on `authorization` (section 3.5)
-/// is kept by other means: the tenant that the credentials speak for is part of the key.
+/// is kept by other means: the tenant that the credentials speak for is part of the key, or what
+/// nodes are shown where the gateway asks for none.
 struct CachePolicy: Sendable, Equatable {
     /// Whether the route has opted in (default no).
     var isEnabled = false

@@ -26,6 +26,8 @@ struct FlightTable: Sendable {
         fileprivate(set) var ledSince: Duration
         /// Who waits, in order of arrival.
         fileprivate(set) var followers: [UInt64] = []
+        /// The flight whose leader kept others waiting for too long when this one began.
+        fileprivate(set) var earlier: UInt64?
     }
 
     /// A flight that has ended.
@@ -33,7 +35,7 @@ struct FlightTable: Sendable {
         let flight: Flight
         /// Whether newcomers would still have joined it.
         let wasOpen: Bool
-        /// Who waited for it, in order of arrival.
+        /// Who waited for it, in order of arrival; then those of flights that it took over from.
         let followers: [FlightTicket]
     }
 
@@ -68,12 +70,15 @@ struct FlightTable: Sendable {
     }
 
     /// Begins a flight; one that was open for the same key is detached.
+    ///
+    /// Where it takes over from that one, its answer is for those who wait there, too.
     mutating func lead(
-        _ key: CacheKey, model: Int, generation: UInt64, now: Duration
+        _ key: CacheKey, model: Int, generation: UInt64, takesOver: Bool = false, now: Duration
     ) -> FlightTicket {
         let ticket = FlightTicket(flight: nextNumber(), asker: nextNumber())
         flights[ticket.flight] = Flight(
-            key: key, model: model, generation: generation, leader: ticket.asker, ledSince: now)
+            key: key, model: model, generation: generation, leader: ticket.asker, ledSince: now,
+            earlier: takesOver ? open[key] : nil)
         open[key] = ticket.flight
         return ticket
     }
@@ -91,7 +96,13 @@ struct FlightTable: Sendable {
         guard let flight = flights[ticket.flight], flight.leader == ticket.asker else { return nil }
         flights[ticket.flight] = nil
         let wasOpen = close(ticket.flight, of: flight.key)
-        let followers = flight.followers.map { FlightTicket(flight: ticket.flight, asker: $0) }
+        var followers = flight.followers.map { FlightTicket(flight: ticket.flight, asker: $0) }
+        var earlier = flight.earlier
+        while let number = earlier, let older = flights[number] {
+            followers += older.followers.map { FlightTicket(flight: number, asker: $0) }
+            flights[number]?.followers = []
+            earlier = older.earlier
+        }
         return Ended(flight: flight, wasOpen: wasOpen, followers: followers)
     }
 

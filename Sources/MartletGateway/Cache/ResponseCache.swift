@@ -123,8 +123,13 @@ struct ResponseCache<Value: Sendable>: Sendable {
         guard flights.count < configuration.flightsMax else { return nil }
         let model = models.hold(key.model, now: now)
         models.record(model, isHit: false)
+        // Of the same model as it is now there is none but one that hangs.
+        let isHanging = flights.openFlight(for: key).map {
+            $0.generation == models.generation(of: $0.model)
+        }
         return flights.lead(
-            key, model: model, generation: models.generation(of: model), now: now)
+            key, model: model, generation: models.generation(of: model),
+            takesOver: isHanging ?? false, now: now)
     }
 
     // MARK: Answers

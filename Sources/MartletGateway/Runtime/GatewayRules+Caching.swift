@@ -9,14 +9,15 @@ extension GatewayRules {
     ///   - request: the request.
     ///   - route: its route.
     ///   - pool: the pool that it goes to.
-    ///   - path: the path that its node is asked for.
-    ///   - tenant: whose request it is.
+    ///   - changes: what is changed in it on its way to a node.
+    ///   - tenant: whose request it is; `nil` where the gateway asks for no credentials.
     /// - Returns: what the cache has to know of it.
     func caching(
-        of request: ForwardedRequest, route: RouteRuntime, pool: PoolRuntime, path: String,
-        tenant: String
+        of request: ForwardedRequest, route: RouteRuntime, pool: PoolRuntime,
+        _ changes: ForwardingChanges?, tenant: String?
     ) -> RequestState.Caching? {
-        guard let cache, route.settings.usesCache, let call = PredictionCall(request, path: path)
+        guard let cache, route.settings.usesCache,
+            let call = PredictionCall(request, path: changes?.path ?? request.path)
         else { return nil }
         let policy = CachePolicy(isEnabled: true, answerBytesMax: self.policy.cache.entryBytesMax)
         // A call seldom tells its length, and no more of it is awaited than the limit.
@@ -30,8 +31,28 @@ extension GatewayRules {
                 isEncoded: request.fields.first("content-encoding") != nil))
         guard case .full(let ageMax) = use else { return nil }
         return RequestState.Caching(
-            call: call, tenant: tenant, source: route.source(of: pool),
+            call: call, tenant: tenant ?? request.caller(without: changes?.request.removed ?? []),
+            source: route.source(of: pool),
             coding: call.coding(of: request), ageMax: ageMax, policy: policy, cache: cache)
+    }
+}
+
+extension ForwardedRequest {
+    /// Where nodes look for credentials.
+    private static let credentials = ["authorization", "x-api-key"]
+
+    /// Whose answers a request may get of which the gateway asks for no credentials: nodes may ask
+    /// for them, so only those of who shows them the same (RFC 9111, section 3.5).
+    ///
+    /// - Parameter removed: the fields that nodes do not get.
+    fileprivate func caller(without removed: Set<String>) -> String {
+        let shown = ForwardedRequest.credentials
+            .filter { !removed.contains($0) && fields.first($0) != nil }
+            .flatMap { name in fields.all(name).map { "\(name):\($0)" } }
+        let anonymous = AccessIdentity.anonymous.tenant
+        guard !shown.isEmpty else { return anonymous }
+        // Behind a byte that no name of a tenant has; secrets themselves are not kept.
+        return "\(anonymous)\0\(SecretDigest(of: shown.joined(separator: "\n")).hex)"
     }
 }
 

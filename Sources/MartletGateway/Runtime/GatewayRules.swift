@@ -37,12 +37,10 @@ final class GatewayRules: Sendable {
         self.pools = pools
         let byName = Dictionary(pools.map { ($0.settings.name, $0) }) { first, _ in first }
         routes = policy.routes.map { settings in
-            let kept = earlier?.routes.first { route in
-                let used = route.pools + route.fallbacks.compactMap(\.pool)
-                return route.settings == settings
-                    && used.allSatisfy { pool in pools.contains { $0 === pool } }
-            }
-            return kept ?? RouteRuntime(settings, pools: byName, now: now)
+            let same = earlier?.routes.first { $0.settings == settings }
+            let isAsItWas = same?.allPools.allSatisfy { pool in pools.contains { $0 === pool } }
+            if let same, isAsItWas == true { return same }
+            return RouteRuntime(settings, pools: byName, after: same, now: now)
         }
         table = RouteTable(policy.routes)
         let usesCache = policy.routes.contains(where: \.usesCache)

@@ -25,6 +25,8 @@ final class PolicyReloader: Service {
         /// Reloads that began, and the last that was taken in: they may overtake each other.
         var begun = 0
         var taken = 0
+        /// The latest whose credentials are being read.
+        var latest = 0
     }
 
     /// What the gateway was started with.
@@ -93,7 +95,11 @@ final class PolicyReloader: Service {
         _ reading: TrafficPolicy.Reading, _ text: String?, _ turn: Int
     ) async throws -> [String] {
         let options = try reading.policy.upstreamOptions()
-        try await policy.access?.reload(reading.policy.access)
+        state.withLock { $0.latest = max($0.latest, turn) }
+        // Else credentials of before could come back after those of one that began later.
+        try await policy.access?.reload(reading.policy.access) {
+            state.withLock { $0.latest == turn }
+        }
         let late = reading.policy.changesThatNeedRestart(from: started)
         // One that began later has read what is newer.
         let isOvertaken = state.withLock { state in

@@ -1,5 +1,4 @@
 import MartletTransport
-import Synchronization
 
 /// How many attempts requests of a route get.
 extension RouteRuntime {
@@ -23,6 +22,12 @@ extension RouteRuntime {
         }
         if case .retry = decision { return true }
         return false
+    }
+
+    /// Nobody could be asked for another attempt that was allowed: it costs nothing.
+    func didNotRetry(after failure: ForwardingFailure, now: Duration) {
+        guard !failure.asAttemptFailure.isFree else { return }
+        budget.withLock { $0.giveBack(now: now) }
     }
 
     /// After how long a request is looked at that may be hedged; `nil` for never.

@@ -2,7 +2,6 @@ import MartletConfiguration
 import MartletCore
 import MartletTelemetry
 import MartletTransport
-import Synchronization
 
 /// A route at work.
 final class RouteRuntime: Sendable {
@@ -19,9 +18,9 @@ final class RouteRuntime: Sendable {
     private let responseChanges: FieldChanges
     private let writtenChanges: [UInt8]
     private let limits: QuotaLimits
-    private let quota = Mutex(QuotaTable())
+    private let quota: Shared<QuotaTable>
     private let canary: Shared<CanaryController>?
-    let budget: Mutex<RetryBudget>
+    let budget: Shared<RetryBudget>
     let hedging: Shared<Hedging>?
     /// Where copies go; `nil` for nowhere.
     let shadow: ShadowRuntime?
@@ -33,8 +32,13 @@ final class RouteRuntime: Sendable {
     /// - Parameters:
     ///   - settings: what the policy says.
     ///   - pools: all pools by name.
+    ///   - earlier: the same route to what its pools were before: where its canary stands is kept,
+    ///     and what was used of its limits.
     ///   - now: the time, since the gateway's origin.
-    init(_ settings: TrafficPolicy.Route, pools: [String: PoolRuntime], now: Duration) {
+    init(
+        _ settings: TrafficPolicy.Route, pools: [String: PoolRuntime],
+        after earlier: RouteRuntime? = nil, now: Duration
+    ) {
         self.settings = settings
         let targets =
             settings.split.isEmpty
@@ -52,13 +56,20 @@ final class RouteRuntime: Sendable {
                 TokenRate(perSecond: $0, burst: settings.limits.burst)
             },
             concurrent: settings.limits.concurrentRequests)
-        canary = settings.canary.map {
-            Shared(CanaryController($0, seed: StableHash.hash(settings.name), now: now))
-        }
-        budget = Mutex(
-            RetryBudget(
-                ratio: settings.retries.budgetShare, retriesMin: settings.retries.budgetMin))
-        hedging = settings.hedging.map { Shared(Hedging(configuration: $0.configuration)) }
+        quota = earlier?.quota ?? Shared(QuotaTable())
+        canary =
+            earlier?.canary
+            ?? settings.canary.map {
+                Shared(CanaryController($0, seed: StableHash.hash(settings.name), now: now))
+            }
+        budget =
+            earlier?.budget
+            ?? Shared(
+                RetryBudget(
+                    ratio: settings.retries.budgetShare, retriesMin: settings.retries.budgetMin))
+        hedging =
+            earlier?.hedging
+            ?? settings.hedging.map { Shared(Hedging(configuration: $0.configuration)) }
         fallbacks = settings.fallbacks.map { fallback in
             FallbackTarget(settings: fallback, pool: fallback.pool.flatMap { pools[$0] })
         }
@@ -70,6 +81,11 @@ final class RouteRuntime: Sendable {
     /// The pool of a request.
     func pool(_ random: UInt64) -> PoolRuntime? {
         pools.count == 1 ? pools.first : choice.index(of: random).map { pools[$0] }
+    }
+
+    /// All pools that it may ask for something.
+    var allPools: [PoolRuntime] {
+        pools + fallbacks.compactMap(\.pool) + [shadow?.pool].compactMap(\.self)
     }
 
     // MARK: Limits

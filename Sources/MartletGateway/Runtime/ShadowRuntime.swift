@@ -1,3 +1,4 @@
+internal import Dispatch
 import MartletCore
 import MartletTransport
 import Synchronization
@@ -8,6 +9,10 @@ final class ShadowRuntime: Sendable {
     /// The pool that copies go to; `nil` for that of the request.
     let pool: PoolRuntime?
 
+    /// Has something done by another thread, one thing after the other.
+    typealias Later = @Sendable (@escaping @Sendable () -> Void) -> Void
+
+    private let later: Later
     private let sampler: ShadowSampler
     private let comparison: ShadowComparison?
     private let underWay = Atomic(0)
@@ -22,8 +27,19 @@ final class ShadowRuntime: Sendable {
         var dropped = 0
     }
 
-    init(_ settings: TrafficPolicy.Shadow, pools: [String: PoolRuntime], seed: UInt64) {
+    /// Copies of a route's requests.
+    ///
+    /// - Parameters:
+    ///   - settings: what the policy says.
+    ///   - pools: all pools by name.
+    ///   - seed: sets apart what different routes choose.
+    ///   - later: has answers compared; nil for a queue of its own.
+    init(
+        _ settings: TrafficPolicy.Shadow, pools: [String: PoolRuntime], seed: UInt64,
+        later: Later? = nil
+    ) {
         self.settings = settings
+        self.later = later ?? ShadowRuntime.queue()
         pool = if case .pool(let name) = settings.target { pools[name] } else { nil }
         sampler = ShadowSampler(share: settings.share, seed: seed)
         comparison = settings.compare.map { ShadowComparison(tolerance: $0) }
@@ -54,18 +70,52 @@ final class ShadowRuntime: Sendable {
     }
 
     /// Takes in the answer to a copy, or that there is none.
+    ///
+    /// Whoever tells of it is an event loop, and has clients to serve: to compare two answers of a
+    /// megabyte takes longer than most requests do. So that is done later, and until then the copy
+    /// counts as under way, which bounds how much waits.
     func end(_ original: ShadowOriginal, _ answer: HTTPResponse?) {
-        underWay.subtract(1, ordering: .relaxed)
-        guard let comparison else { return }
-        let bytesMax = settings.bodyBytesMax
-        guard let primary = original.answer.flatMap({ ShadowAnswer($0, bytesMax: bytesMax) }),
-            let copy = answer.flatMap({ ShadowAnswer($0, bytesMax: bytesMax) })
-        else {
-            counts.withLock { $0.report.addUnanswered() }
+        guard let comparison else {
+            underWay.subtract(1, ordering: .relaxed)
             return
         }
-        let verdict = comparison.compare(primary, copy)
-        counts.withLock { $0.report.add(verdict, request: original.name) }
+        guard let primary = original.answer, let answer else {
+            take(nil, of: original.name)
+            return
+        }
+        later { [self] in
+            take(comparison.verdict(primary, answer, settings.bodyBytesMax), of: original.name)
+        }
+    }
+
+    /// Takes in what came of a copy; nil where there is nothing to compare.
+    private func take(_ verdict: ShadowVerdict?, of name: String) {
+        counts.withLock { counts in
+            if let verdict {
+                counts.report.add(verdict, request: name)
+            } else {
+                counts.report.addUnanswered()
+            }
+        }
+        underWay.subtract(1, ordering: .relaxed)
+    }
+
+    private static func queue() -> Later {
+        let queue = DispatchQueue(
+            label: "martlet.shadow", target: DispatchQueue.global(qos: .utility))
+        return { work in queue.async { work() } }
+    }
+}
+
+extension ShadowComparison {
+    /// What comes of comparing two answers; nil where one of them cannot be compared.
+    fileprivate func verdict(
+        _ primary: HTTPResponse, _ copy: HTTPResponse, _ bytesMax: Int
+    ) -> ShadowVerdict? {
+        guard let primary = ShadowAnswer(primary, bytesMax: bytesMax),
+            let copy = ShadowAnswer(copy, bytesMax: bytesMax)
+        else { return nil }
+        return compare(primary, copy)
     }
 }
 

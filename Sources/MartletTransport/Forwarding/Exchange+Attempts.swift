@@ -207,11 +207,20 @@ extension Exchange {
     }
 
     /// Lets an earlier attempt take the place of the last one, as it has answered first.
+    ///
+    /// Until its head has said that the answer is good, the last one may still be needed.
     func promote(_ attempt: Int) -> Bool {
         guard let index = rivals.firstIndex(where: { $0.number == attempt }) else { return false }
-        let slower = current?.upstream
-        replaceCurrent(by: rivals.remove(at: index), after: .abandoned)
-        slower?.cancel()
+        let faster = rivals.remove(at: index)
+        let slower = current
+        if let slower, slower.upstream != nil, httpStatus == 0 {
+            rivals.append(slower)
+            goOn(with: faster)
+        } else {
+            // It has no connection yet, or has answered that it cannot.
+            replaceCurrent(by: faster, after: .abandoned)
+            slower?.upstream?.cancel()
+        }
         return true
     }
 
@@ -219,11 +228,18 @@ extension Exchange {
     private func promoteLast(after result: AttemptResult) -> Bool {
         guard let rival = rivals.popLast() else { return false }
         replaceCurrent(by: rival, after: result)
+        // The time of an attempt is its own: this one may have had it by now.
+        attemptTimeout = plan.attemptTimeout.map { rival.start + $0 }
+        if attemptDeadline != nil { client?.didBegin() }
         return true
     }
 
     private func replaceCurrent(by rival: Attempt, after result: AttemptResult) {
         endAttempt(result)
+        goOn(with: rival)
+    }
+
+    private func goOn(with rival: Attempt) {
         forgetAnswer()
         machine.goOn()
         current = rival

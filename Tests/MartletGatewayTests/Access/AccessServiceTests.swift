@@ -72,6 +72,16 @@ struct AccessServiceTests {
         await #expect(throws: ConfigurationError.self) { try await service() }
     }
 
+    /// Of two readings the one that began last counts, whichever ends last.
+    @Test func readingThatWasOvertaken_changesNothing() async throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        try write(key("one"))
+        let service = try await service()
+        try await service.reload(nil) { false }
+        #expect(service.control.ask(nil).grant == nil)
+        #expect(service.control.ask("one").grant != nil)
+    }
+
     @Test func policyWithoutAccess_letsEverybodyIn() async throws {
         defer { try? FileManager.default.removeItem(at: folder) }
         try write(key("one"))

@@ -59,6 +59,8 @@ private struct World {
         let epoch: Int
         var ledSince: Duration
         var followers: [FlightTicket] = []
+        /// The one that it took over from.
+        var earlier: UInt64?
     }
 
     private static let keys: [CacheKey] = ["t", "u"].flatMap { tenant in
@@ -178,7 +180,8 @@ private struct World {
             return "two lead at a time"
         }
         if flights.count >= cache.configuration.flightsMax { return "too many flights" }
-        flights[ticket.flight] = Flight(key: key, epoch: epochs[key] ?? 0, ledSince: now)
+        flights[ticket.flight] = Flight(
+            key: key, epoch: epochs[key] ?? 0, ledSince: now, earlier: current[key])
         leaders[ticket.flight] = ticket
         current[key] = ticket.flight
         return nil
@@ -205,18 +208,28 @@ private struct World {
         return endFlight(ticket, cache.share(ticket))
     }
 
-    private mutating func endFlight(_ ticket: FlightTicket, _ others: [FlightTicket]) -> String? {
+    private mutating func endFlight(
+        _ ticket: FlightTicket, _ others: [FlightTicket], isAnswered: Bool = true
+    ) -> String? {
         guard let flight = flights.removeValue(forKey: ticket.flight) else { return "unknown" }
         leaders[ticket.flight] = nil
         if current[flight.key] == ticket.flight { current[flight.key] = nil }
-        return others == flight.followers ? nil : "answers \(others), not \(flight.followers)"
+        var waiting = flight.followers
+        // Those who wait for one that hangs get the answer too.
+        var earlier = isAnswered ? flight.earlier : nil
+        while let number = earlier, let older = flights[number] {
+            waiting += older.followers
+            flights[number]?.followers = []
+            earlier = older.earlier
+        }
+        return others == waiting ? nil : "answers \(others), not \(waiting)"
     }
 
     private mutating func fail() -> String? {
         guard let ticket = randomLeader(), let flight = flights[ticket.flight] else { return nil }
         let next = cache.fail(ticket, now: now)
         if next != flight.followers.first { return "hands over to \(String(describing: next))" }
-        guard let next else { return endFlight(ticket, []) }
+        guard let next else { return endFlight(ticket, [], isAnswered: false) }
         flights[ticket.flight]?.followers.removeFirst()
         flights[ticket.flight]?.ledSince = now
         leaders[ticket.flight] = next

@@ -120,6 +120,26 @@ struct FallbackTests {
         #expect(fallback(policy, other.plan, .refused, #"{"model":"small"}"#) == nil)
     }
 
+    /// Vectors have no length, and nodes may refuse what they do not know.
+    @Test func embeddingsElsewhere_areHeldToNoLength() async throws {
+        let policy = try await policy(
+            "fallbacks: [{pool: q}]", key: "quotas: {output_tokens_per_request: 9}")
+        let plan = try plan(policy, path: "/v1/embeddings")
+        #expect(try policy.firstUpstream(plan) == a)
+        let other = try #require(fallback(policy, plan))
+        #expect(other.upstream == b && other.plan.newBody == nil)
+    }
+
+    @Test func completionElsewhere_hasItsUsualLength() async throws {
+        let policy = try await policy(
+            "fallbacks: [{model: small, pool: q}]",
+            key: "quotas: {models: {small: {output_tokens_per_request: 100}}}")
+        let plan = try plan(policy, path: "/v1/completions")
+        #expect(try policy.firstUpstream(plan) == a)
+        let other = try #require(fallback(policy, plan))
+        #expect(text(other.plan.newBody) == #"{"max_tokens":16,"model":"small"}"#)
+    }
+
     @Test(arguments: [
         (ForwardingFailure.refused, "refused"), (.full, "full"), (.unprocessed, "full"),
         (.connectFailed, "unreachable"), (.upstreamLost, "unreachable"),

@@ -78,9 +78,20 @@ final class AccessService: Service {
 
     /// Reads everything that is in files, changed or not, in place of what was read before.
     ///
-    /// - Parameter access: what the traffic policy says now, with absolute paths.
+    /// - Parameters:
+    ///   - access: what the traffic policy says now, with absolute paths.
+    ///   - isWanted: asked when all is read: whether it is to be used still, or was overtaken.
     /// - Throws: `ConfigurationError` or `ServingError`; then nothing has changed.
-    func reload(_ access: TrafficPolicy.Access?) async throws {
+    func reload(
+        _ access: TrafficPolicy.Access?, ifStill isWanted: @Sendable () -> Bool = { true }
+    ) async throws {
+        try await read(access) { _ in isWanted() }
+    }
+
+    /// Reads everything, and uses it if that is wanted still, by what is used at that moment.
+    private func read(
+        _ access: TrafficPolicy.Access?, ifStill isWanted: @Sendable (State) -> Bool
+    ) async throws {
         let fingerprint = try AccessService.fingerprint(of: access)
         let credentials = try access.map { try Credentials.load($0) }
         var sets: [(issuer: Credentials.Issuer, keys: TokenKeys)] = []
@@ -91,14 +102,17 @@ final class AccessService: Service {
             sets.append((issuer, try await AccessService.keys(inFile: file)))
         }
         let now = ContinuousClock.now - origin
-        state.withLock {
+        let isTaken = state.withLock { state in
+            guard isWanted(state) else { return false }
             let issuers = credentials?.issuers ?? []
-            var fetches = $0.fetches
+            var fetches = state.fetches
             fetches.keep(only: issuers.filter { $0.keysURL != nil }.map(\.name), now: now)
-            $0 = State(
+            state = State(
                 access: access, fingerprint: fingerprint, issuers: issuers, fetches: fetches)
             control.replace(credentials)
+            return true
         }
+        guard isTaken else { return }
         for (issuer, keys) in sets { control.replaceKeys(keys, of: issuer) }
         logger.info(
             "Credentials read",
@@ -114,7 +128,8 @@ final class AccessService: Service {
         let (access, known) = state.withLock { ($0.access, $0.fingerprint) }
         await noting("credentials") {
             guard try AccessService.fingerprint(of: access) != known else { return }
-            try await reload(access)
+            // The policy may have come to name another file meanwhile.
+            try await read(access) { $0.access == access }
         }
         for issuer in state.withLock({ $0.issuers }) {
             guard let file = issuer.keysFile else { continue }

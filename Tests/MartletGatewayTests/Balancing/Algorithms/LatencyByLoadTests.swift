@@ -92,4 +92,17 @@ struct LatencyByLoadTests {
             BalancedAttempt(latency: .zero, hasFailed: true), now: .seconds(20), decayTime: decay)
         #expect(seconds(latency, inFlight: 0, now: 20) == 1)
     }
+
+    /// An endpoint that says no at once is not fast.
+    @Test func attemptsThatAreDeclined_leaveWhatIsKnown() {
+        var latency = LatencyByLoad()
+        observe([1], inFlight: 0, in: &latency)
+        for _ in 0..<40 {
+            latency.didBegin(inFlight: 0, now: .seconds(20))
+            latency.didEnd(
+                BalancedAttempt(latency: .zero, hasFailed: false, wasDeclined: true),
+                now: .seconds(20), decayTime: decay)
+        }
+        #expect(seconds(latency, inFlight: 0, now: 20) == 1)
+    }
 }
