@@ -28,6 +28,7 @@ extension SimulationSeeds {
     ///   - count: how many worlds.
     ///   - acts: how much happens in each before it settles.
     ///   - world: begins the world of a seed.
+    /// - Returns: a complaint with the seed's environment, or nil.
     public static func complaint(
         first count: UInt64, acts: Int, in world: (UInt64) -> some SimulatedWorld
     ) -> String? {

@@ -30,7 +30,7 @@ extension GatewayPolicy {
             rules: GatewayRules(try readPolicy(text).policy, now: .zero),
             journal: GatewayJournal(metrics: MetricsRegistry(), accessLog: .disabled),
             access: try await AccessService(
-                settings, fetch: { _ in throw CancellationError() }, logger: logger),
+                settings, fetch: { _, _ in throw CancellationError() }, logger: logger),
             logger: logger)
     }
 

@@ -24,7 +24,7 @@ struct TenantForwardingTests {
         var settings = try #require(try readPolicy(text).policy.access)
         settings.apiKeysFile = file.path
         let access = try await AccessService(
-            settings, fetch: { _ in throw CancellationError() }, logger: logger)
+            settings, fetch: { _, _ in throw CancellationError() }, logger: logger)
         return GatewayPolicy(
             rules: GatewayRules(try readPolicy(text).policy, now: .zero),
             journal: GatewayJournal(metrics: MetricsRegistry(), accessLog: .disabled),

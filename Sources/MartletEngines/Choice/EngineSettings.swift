@@ -89,6 +89,7 @@ public struct EngineSettings: Sendable, Hashable {
     /// - Parameters:
     ///   - model: its name.
     ///   - files: the version's; `nil` for one that is no language model.
+    /// - Returns: false where one is enough.
     public func mayKeepBoth(of model: String, _ files: LanguageModelFiles?) -> Bool {
         preference(of: model) == .both && files.map(OpenVINOGenAIEngine.mayLoad) ?? false
     }

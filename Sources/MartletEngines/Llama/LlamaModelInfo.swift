@@ -70,6 +70,23 @@ public struct LlamaModelInfo: Sendable, Equatable {
     }
 }
 
+extension LlamaModelInfo {
+    /// How many times as long an operation of attention takes as one of a layer's matrices, about:
+    /// eight on a processor was measured, one on a good GPU.
+    private static let attentionSlowness = 4.0
+
+    /// What a position adds to a token's cost by the number of operations: two matrix products over
+    /// all heads, beside one product with each weight but the embeddings (Kaplan et al., "Scaling
+    /// Laws for Neural Language Models", 2020, table 1).
+    var expectedCost: TokenCost {
+        let width = Double(embeddingSize)
+        let weights = Double(parameterCount) - Double(vocabularySize) * width
+        guard !isRecurrent, weights > 0 else { return TokenCost() }
+        let perPosition = 2 * Double(layers) * width / weights
+        return TokenCost(perPosition: min(1, perPosition * LlamaModelInfo.attentionSlowness))
+    }
+}
+
 /// Tokens of a vocabulary with a meaning of their own; `nil` where it has none.
 public struct LlamaSpecialTokens: Sendable, Equatable {
     /// Begins a sequence.

@@ -45,6 +45,7 @@ extension ForwardedRequest {
     /// for them, so only those of who shows them the same (RFC 9111, section 3.5).
     ///
     /// - Parameter removed: the fields that nodes do not get.
+    /// - Returns: a tenant for all who show the same; the anonymous one for who shows nothing.
     fileprivate func caller(without removed: Set<String>) -> String {
         let shown = ForwardedRequest.credentials
             .filter { !removed.contains($0) && fields.first($0) != nil }

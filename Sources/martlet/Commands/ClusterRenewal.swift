@@ -98,7 +98,10 @@ extension ClusterCertificates {
 
     /// Has everybody trust these authorities, and no others.
     ///
-    /// - Parameter staging: a folder beside, from where files come here whole.
+    /// - Parameters:
+    ///   - authorities: their certificates in PEM.
+    ///   - staging: a folder beside, from where files come here whole.
+    /// - Throws: `ServingError` if a file cannot be written.
     fileprivate func trust(_ authorities: [String], by staging: ClusterCertificates) throws {
         let name = "ca.pem"
         let staged = "\(staging.folder)/\(name)"

@@ -80,14 +80,11 @@ struct GenerationSchedulerTests {
 
     /// How long each step takes in which others decode beside a prompt of 2,000 tokens, where a token
     /// takes 1 ms and 1/360 ms for each position before it.
-    private func stepsBesideALongPrompt(
-        of fixture: inout SchedulerFixture
+    private func steps(
+        ofAPromptFrom first: TokenID, beside others: [GenerationID],
+        in fixture: inout SchedulerFixture
     ) throws -> [Duration] {
-        let others = try (0..<4).map { other in
-            try fixture.submit(TokenID(other)..<TokenID(other + 4), new: 1000)
-        }
-        fixture.step()
-        let long = try fixture.submit(10_000..<12_000, new: 2)
+        let long = try fixture.submit(first..<first + 2000, new: 2)
         var times: [Duration] = []
         while fixture.heard[long] == nil {
             let plan = fixture.begin()
@@ -107,10 +104,15 @@ struct GenerationSchedulerTests {
     func stepsOfALongPrompt_takeNoLonger_whereItsTokensCostMore() throws {
         var fixture = SchedulerFixture(cells: 8000, context: 4000, step: 512) {
             $0.prefillShare = 0.25
+            $0.expectedCost = TokenCost(perPosition: 1.0 / 800)
         }
-        _ = try stepsBesideALongPrompt(of: &fixture)
+        let others = try (0..<4).map { other in
+            try fixture.submit(other * 10..<other * 10 + 4, new: 3000)
+        }
+        fixture.step()
+        _ = try steps(ofAPromptFrom: 10_000, beside: others, in: &fixture)
         // It has learned: 128 tokens' time for the prompt, and twice that where it ends.
-        let times = try stepsBesideALongPrompt(of: &fixture)
+        let times = try steps(ofAPromptFrom: 20_000, beside: others, in: &fixture)
         #expect(times.count > 40)
         #expect(times.dropLast().allSatisfy { $0 < .milliseconds(190) }, "\(times)")
         #expect(times.allSatisfy { $0 < .milliseconds(340) }, "\(times)")

@@ -73,6 +73,8 @@ struct GenerationWorld: SimulatedWorld {
             runningMax: Int.random(in: 1...8, using: &random))
         settings.contextTokensMax = min(settings.contextTokensMax, cells)
         settings.prefillShare = [0, 0.25, 0.5, 1].randomElement(using: &random) ?? 1
+        let perPosition: Double = [0, 0.01, 1].randomElement(using: &random) ?? 0
+        settings.expectedCost = TokenCost(perPosition: perPosition)
         settings.reserveCells = Int.random(in: 0...6, using: &random)
         settings.sharing = traits.sharing
         settings.deferralTokensMin = Int.random(in: 1...16, using: &random)

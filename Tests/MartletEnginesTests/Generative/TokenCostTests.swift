@@ -25,15 +25,17 @@ struct TokenCostTests {
         #expect(TokenCost().tokens(within: .infinity, from: 0) > 0)
     }
 
-    /// Steps of prompts at many positions, on a machine that is now and then busy with other things.
-    private func learned(perPosition: Double, secondsPerToken: Double, disturbs: Bool) -> Double {
+    /// What is learned of steps on a machine that is now and then busy with other things.
+    private func learned(
+        truth: Double, expected: Double, secondsPerToken: Double = 1e-3, disturbs: Bool = false,
+        tokens: ClosedRange<Int> = 16...512, starts: ClosedRange<Int> = 0...2000
+    ) -> Double {
         var random = SeededGenerator(seed: 7)
-        var cost = StepCost()
+        var cost = StepCost(expected: TokenCost(perPosition: expected))
         for step in 0..<200 {
-            let tokens = Int.random(in: 8...512, using: &random)
-            let start = Int.random(in: 0...2000, using: &random)
-            let positions = TokenCost.positions(tokens, from: start)
-            var seconds = (5 + Double(tokens) + perPosition * positions) * secondsPerToken
+            let tokens = Int.random(in: tokens, using: &random)
+            let positions = TokenCost.positions(tokens, from: .random(in: starts, using: &random))
+            var seconds = (10 + Double(tokens) + truth * positions) * secondsPerToken
             seconds *= Double.random(in: 0.9...1.2, using: &random)
             if disturbs, step % 20 == 19 { seconds *= 30 }
             cost.observe(tokens: tokens, positions: positions, seconds: seconds)
@@ -43,20 +45,36 @@ struct TokenCostTests {
 
     @Test(arguments: [1e-6, 1e-3, 1], [false, true])
     func steps_tellWhatPositionsCost(secondsPerToken: Double, disturbs: Bool) {
-        for truth in [1.0 / 2000, 1.0 / 360, 1.0 / 50] {
-            let found = learned(
-                perPosition: truth, secondsPerToken: secondsPerToken, disturbs: disturbs)
-            #expect(found > truth * 0.6 && found < truth * 1.6, "\(found) instead of \(truth)")
+        for truth in [1.0 / 2000, 1.0 / 360] {
+            for expected in [truth / 3, truth, truth * 4] {
+                let found = learned(
+                    truth: truth, expected: expected, secondsPerToken: secondsPerToken,
+                    disturbs: disturbs)
+                #expect(found > truth * 0.6 && found < truth * 1.7, "\(found) instead of \(truth)")
+            }
         }
-        #expect(learned(perPosition: 0, secondsPerToken: secondsPerToken, disturbs: disturbs) < 2e-4)
+    }
+
+    /// Else a step would have few tokens, and the next one no more to learn from.
+    @Test(arguments: [1.0 / 1000, 1.0 / 360, 1.0 / 100])
+    func stepsThatResembleEachOther_leaveItNearWhatWasExpected(expected: Double) {
+        let found = learned(
+            truth: 1.0 / 360, expected: expected, tokens: 18...22, starts: 550...600)
+        #expect(found > expected / 4 && found < expected * 3, "\(found), expected \(expected)")
+    }
+
+    @Test func wherePositionsCostNothing_itIsLearned_orKnown() {
+        #expect(learned(truth: 0, expected: 1.0 / 1000) < 1.0 / 4000)
+        #expect(learned(truth: 0.01, expected: 0) == 0)
     }
 
     @Test func timesThatMeanNothing_teachNothing() {
-        var cost = StepCost()
+        let new = StepCost(expected: TokenCost(perPosition: 0.01))
+        var cost = new
         for seconds in [0, -1, .nan, .infinity] {
             cost.observe(tokens: 10, positions: 100, seconds: seconds)
         }
         cost.observe(tokens: 0, positions: 0, seconds: 1)
-        #expect(cost == StepCost())
+        #expect(cost == new)
     }
 }

@@ -37,7 +37,7 @@ struct FallbackTests {
             var settings = try #require(try readPolicy(text).policy.access)
             settings.apiKeysFile = file.path
             access = try await AccessService(
-                settings, fetch: { _ in throw CancellationError() }, logger: logger)
+                settings, fetch: { _, _ in throw CancellationError() }, logger: logger)
         }
         let rules = GatewayRules(try readPolicy(text).policy, now: .zero)
         let ready = HealthCheckOutcome(isReady: true, isDegraded: false, load: nil, models: [])

@@ -33,7 +33,7 @@ struct TokenChargingTests {
             var settings = try #require(try readPolicy(text).policy.access)
             settings.apiKeysFile = file.path
             access = try await AccessService(
-                settings, fetch: { _ in throw CancellationError() }, logger: logger)
+                settings, fetch: { _, _ in throw CancellationError() }, logger: logger)
         }
         return GatewayPolicy(
             rules: GatewayRules(try readPolicy(text).policy, now: .zero),

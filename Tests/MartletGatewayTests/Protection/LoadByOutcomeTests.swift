@@ -1,4 +1,5 @@
 import MartletCore
+import MartletTelemetry
 import Testing
 
 @testable import MartletGateway

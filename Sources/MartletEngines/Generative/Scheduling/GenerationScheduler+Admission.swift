@@ -38,10 +38,9 @@ extension GenerationScheduler {
         _ candidate: ScheduledSequence, _ budget: PromptBudget, in draft: inout StepDraft
     ) -> Verdict {
         var match = match(candidate)
-        let due = candidate.tokens.count - match.length
-        guard budget.allowance(for: due, at: match.length, beside: draft) > 0 else {
-            return .blocked
-        }
+        let rest = PromptRest(
+            due: candidate.tokens.count - match.length, start: match.length, hasBegun: false)
+        guard budget.allowance(for: rest, beside: draft) > 0 else { return .blocked }
         if isWorthWaiting(candidate, beyond: match.length) { return .deferred }
         while !hasRoom(for: candidate, match) {
             guard let victim = leastStanding(),
@@ -103,6 +102,7 @@ extension GenerationScheduler {
         let request = sequence.request
         sequence.slot = slot
         sequence.computed = match.length
+        sequence.matched = match.length
         sequence.shared = match.length
         tenants.didBegin(request.tenant)
         counters.recomputedTokens += max(0, sequence.computedMax - match.length)

@@ -118,7 +118,7 @@ extension GenerationScheduler {
         }
         let oldest = begun.min { $0.standing < $1.standing }
         let place = begun.firstIndex { $0.id == oldest?.id } ?? 0
-        budget.keep(for: oldest?.due ?? 0, at: oldest?.computed ?? 0, beside: draft)
+        if let oldest { budget.keep(for: oldest.rest, beside: draft) }
         for sequence in begun[..<place] { prefill(sequence, &budget, in: &draft) }
         if groups[index].queue.count > 0 { admit(from: index, &budget, in: &draft) }
         budget.giveKept()
@@ -130,9 +130,8 @@ extension GenerationScheduler {
         _ sequence: ScheduledSequence, _ budget: inout PromptBudget, in draft: inout StepDraft
     ) {
         guard let slot = slotsByID[sequence.id] else { return }
-        let (due, start) = (sequence.due, sequence.computed)
-        let tokens = budget.allowance(for: due, at: start, beside: draft)
-        budget.take(plan(slot, budget: tokens, in: &draft), of: due, at: start)
+        let tokens = budget.allowance(for: sequence.rest, beside: draft)
+        budget.take(plan(slot, budget: tokens, in: &draft), of: sequence.rest)
     }
 
     /// Plans as many of a sequence's tokens as there are budget and cells for.

@@ -50,7 +50,7 @@ struct GenerationScheduler: Sendable {
     /// When it was planned.
     var stepBegan = Duration.zero
     /// What prompts' tokens cost.
-    var stepCost = StepCost()
+    var stepCost: StepCost
 
     /// After a step of several failed: those of them that have not been tried alone.
     var suspects: [GenerationID] = []
@@ -76,6 +76,7 @@ struct GenerationScheduler: Sendable {
     /// A scheduler of an engine whose KV memory is empty.
     init(_ settings: SchedulerSettings) {
         self.settings = settings.consistent
+        stepCost = StepCost(expected: self.settings.expectedCost)
         let slots = self.settings.slots
         sequences = Array(repeating: nil, count: slots)
         freeSlots = (0..<SlotID(slots)).reversed()

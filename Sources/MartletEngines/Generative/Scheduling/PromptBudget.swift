@@ -1,3 +1,13 @@
+/// What is left of a prompt.
+struct PromptRest: Sendable {
+    /// Tokens that have no cell yet.
+    let due: Int
+    /// The position of the first of them.
+    let start: Int
+    /// Whether steps have had some of it already.
+    let hasBegun: Bool
+}
+
 /// What prompts may take of a step, beside the sequences that decode.
 ///
 /// A step's length delays the next token of each sequence that decodes. So long prompts have a part
@@ -6,7 +16,7 @@
 /// counts is the time that tokens take (``TokenCost``), as far as it is known.
 struct PromptBudget: Sendable {
     /// So many tokens are planned of the first prompt at least, however dear they are.
-    private static let floor = 8
+    private static let floor = StepCost.promptTokensMin
 
     /// Most tokens of the step.
     private let stepTokensMax: Int
@@ -18,7 +28,9 @@ struct PromptBudget: Sendable {
     /// Tokens of the step that are kept for it.
     private var keptTokens = 0
     /// A prompt that costs so much is let in whole.
-    let wholeMax: Double
+    private let wholeMax: Double
+    /// The rest of a longer one that costs so much is.
+    private let endMax: Double
     /// So little of a longer one is not worth a pass over the model's weights.
     private let fragment: Double
     private let floor: Int
@@ -35,21 +47,17 @@ struct PromptBudget: Sendable {
         stepTokensMax = settings.stepTokensMax
         self.cost = cost
         self.share = Double(min(share, max(0, stepTokensMax - draft.tokens)))
-        wholeMax = Double(share * 2)
+        wholeMax = Double(share * 4)
+        endMax = Double(share * 2)
         fragment = Double(share / 4)
         floor = min(Self.floor, share)
     }
 
     /// Keeps half of it for a prompt that does not end in this step, or what one needs that does.
-    ///
-    /// - Parameters:
-    ///   - due: its tokens that have no cell yet.
-    ///   - start: the position of the first of them.
-    ///   - draft: what the step has already.
-    mutating func keep(for due: Int, at start: Int, beside draft: StepDraft) {
-        let whole = cost.units(due, from: start)
-        kept = whole <= wholeMax ? whole : (share / 2).rounded(.down)
-        keptTokens = min(cost.tokens(within: kept, from: start), due, room(beside: draft))
+    mutating func keep(for rest: PromptRest, beside draft: StepDraft) {
+        kept = isWhole(rest) ? units(rest.due, of: rest) : (share / 2).rounded(.down)
+        let tokens = cost.tokens(within: kept, from: rest.start)
+        keptTokens = min(tokens, rest.due, room(beside: draft))
     }
 
     /// What was kept is for all.
@@ -58,20 +66,31 @@ struct PromptBudget: Sendable {
     /// Tokens of the step that nobody has; preempted sequences give theirs back.
     private func room(beside draft: StepDraft) -> Int { max(0, stepTokensMax - draft.tokens) }
 
-    /// How many tokens of a prompt may be planned, of so many that are due.
-    func allowance(for due: Int, at start: Int, beside draft: StepDraft) -> Int {
-        let room = room(beside: draft) - keptTokens
-        if due <= room, cost.units(due, from: start) <= wholeMax { return due }
-        let tokens = min(due, cost.tokens(within: share - kept, from: start), room)
-        guard hasAny else { return max(0, min(max(tokens, floor), due, room)) }
-        return cost.units(tokens, from: start) <= fragment && tokens < due ? 0 : max(0, tokens)
+    private func units(_ tokens: Int, of rest: PromptRest) -> Double {
+        cost.units(tokens, from: rest.start)
     }
 
-    /// So many tokens were planned of a prompt of which so many were due; one that ends takes
-    /// nothing of the share.
-    mutating func take(_ tokens: Int, of due: Int, at start: Int) {
-        let units = cost.units(tokens, from: start)
-        if units > wholeMax || tokens < due { share = max(0, share - units) }
+    /// Whether it is short enough to be let in whole.
+    private func isWhole(_ rest: PromptRest) -> Bool {
+        units(rest.due, of: rest) <= (rest.hasBegun ? endMax : wholeMax)
+    }
+
+    /// How many tokens may be planned of what is left of a prompt.
+    func allowance(for rest: PromptRest, beside draft: StepDraft) -> Int {
+        let room = room(beside: draft) - keptTokens
+        if rest.due <= room, isWhole(rest) { return rest.due }
+        let share = share - kept
+        let tokens = min(rest.due, cost.tokens(within: share, from: rest.start), room)
+        guard hasAny else {
+            return max(0, min(max(tokens, min(floor, Int(share))), rest.due, room))
+        }
+        let isFragment = tokens < rest.due && units(tokens, of: rest) <= fragment
+        return isFragment ? 0 : max(0, tokens)
+    }
+
+    /// So many tokens were planned; a prompt that ends takes nothing of the share.
+    mutating func take(_ tokens: Int, of rest: PromptRest) {
+        if tokens < rest.due || !isWhole(rest) { share = max(0, share - units(tokens, of: rest)) }
         hasAny = hasAny || tokens > 0
     }
 }

@@ -41,6 +41,8 @@ struct ScheduledSequence: Sendable {
     var slot: SlotID = -1
     /// How many of ``tokens`` have a cell in the slot.
     var computed = 0
+    /// How many of these it was given when it was let in.
+    var matched = 0
     /// How many of these the prefix tree knows of.
     var shared = 0
     /// Most that were ever computed: less than that is computed again.
@@ -68,6 +70,9 @@ struct ScheduledSequence: Sendable {
 
     /// Tokens that have no cell yet; one in a sequence that decodes.
     var due: Int { tokens.count - computed }
+
+    /// What is left of its prompt.
+    var rest: PromptRest { PromptRest(due: due, start: computed, hasBegun: computed > matched) }
 
     /// Whether the next step gives it a token, and needs but one to be decoded.
     var isDecoding: Bool { due == 1 }

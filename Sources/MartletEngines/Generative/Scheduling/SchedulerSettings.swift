@@ -38,6 +38,10 @@ struct SchedulerSettings: Sendable, Equatable {
     /// Where nothing is said of ``prefillShare``.
     static let prefillShareUsual = 0.25
 
+    /// What positions of a prompt are expected to cost, until steps have told; if nothing, it is not
+    /// learned either.
+    var expectedCost = TokenCost()
+
     /// Cells to be free for each running sequence when another is let in, so that it need not be
     /// preempted soon.
     var reserveCells = 16

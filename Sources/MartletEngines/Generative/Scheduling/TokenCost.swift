@@ -37,32 +37,39 @@ struct TokenCost: Sendable, Equatable {
 /// Learns from the time of steps what a position costs beside a token.
 ///
 /// Recursive least squares (Ljung, "System Identification", 1999, chapter 11) of
-/// `seconds = base + a * tokens + b * positions`, with errors in proportion to the time, and without
-/// forgetting: the ratio of `b` to `a` belongs to the model and the machine. What else the machine
-/// does makes a step longer, never shorter, so one that took several times as long as it should
-/// counts as little more than that.
+/// `seconds = base + a * (tokens + expected * positions) + b * positions`, with errors in proportion
+/// to the time, and without forgetting: what positions cost belongs to the model and the machine.
+/// It begins with what the model's sizes let expect, and stays near it, as steps that resemble each
+/// other do not tell the one from the other. What else the machine does makes a step longer, never
+/// shorter, so one that took several times as long as it should counts as little more than that.
 struct StepCost: Sendable, Equatable {
     /// Steps of fewer prompt tokens say little of what prompts cost.
-    static let promptTokensMin = 8
+    static let promptTokensMin = 16
 
-    /// More than this is no attention.
-    static let perPositionMax = 1.0 / 16
+    /// How many times less or more than expected a position may come to cost.
+    private static let range = 1.0 / 8...4.0
 
     private static let tokenScale = 64.0
-    private static let positionScale = 65_536.0
     private static let noise = 0.2
     private static let surpriseMax = 2.0
     /// Steps before a surprise is told from what is not yet known.
     private static let stepsMin = 8
 
-    private var weights = SIMD4<Double>.zero
-    private var covariance: [SIMD4<Double>] = [[4, 0, 0, 0], [0, 4, 0, 0], [0, 0, 16, 0]]
-    /// The first step's time for 64 tokens: the unit of time.
+    private let expected: TokenCost
+    private var weights = SIMD4<Double>(0.1, 0.9, 0, 0)
+    private var covariance: [SIMD4<Double>] = [[0.05, 0, 0, 0], [0, 0.25, 0, 0], [0, 0, 1, 0]]
+    /// The first step's time for what 64 tokens at the beginning cost: the unit of time.
     private var scale: Double?
     private var steps = 0
 
     /// What was learned.
-    private(set) var cost = TokenCost()
+    private(set) var cost: TokenCost
+
+    /// Knows nothing but what is expected; where that is no cost of positions, it stays so.
+    init(expected: TokenCost = TokenCost()) {
+        self.expected = expected
+        cost = expected
+    }
 
     /// A step has ended.
     ///
@@ -71,30 +78,30 @@ struct StepCost: Sendable, Equatable {
     ///   - positions: the sum of where they stand.
     ///   - seconds: that it took.
     mutating func observe(tokens: Int, positions: Double, seconds: Double) {
-        guard seconds > 0, seconds.isFinite, tokens > 0 else { return }
-        let unit = scale ?? seconds / Double(tokens) * Self.tokenScale
+        guard seconds > 0, seconds.isFinite, tokens > 0, expected.perPosition > 0 else { return }
+        let extra = expected.perPosition * positions / Self.tokenScale
+        let units = Double(tokens) / Self.tokenScale + extra
+        let unit = scale ?? seconds / units
         scale = unit
-        let step = SIMD4(
-            1, Double(tokens) / Self.tokenScale, positions / Self.positionScale, 0)
-        let expected = (weights * step).sum()
+        let step = SIMD4(1, units, extra, 0)
+        let guess = (weights * step).sum()
         var time = seconds / unit
-        if steps >= Self.stepsMin, expected > 0 {
-            time = min(time, expected * Self.surpriseMax)
-        }
-        learn(step, time: time, expected: expected)
+        if steps >= Self.stepsMin, guess > 0 { time = min(time, guess * Self.surpriseMax) }
+        learn(step, time: time, guess: guess)
         steps += 1
         guard weights[1] > 0 else { return }
-        let ratio = weights[2] / weights[1] * Self.tokenScale / Self.positionScale
-        cost.perPosition = min(max(0, ratio), Self.perPositionMax)
+        let times = 1 + weights[2] / weights[1]
+        cost.perPosition =
+            expected.perPosition * min(max(Self.range.lowerBound, times), Self.range.upperBound)
     }
 
-    private mutating func learn(_ step: SIMD4<Double>, time: Double, expected: Double) {
+    private mutating func learn(_ step: SIMD4<Double>, time: Double, guess: Double) {
         var gain = SIMD4<Double>.zero
         for row in covariance.indices { gain[row] = (covariance[row] * step).sum() }
-        let spread = Self.noise * max(time, expected)
+        let spread = Self.noise * max(time, guess)
         let total = spread * spread + (gain * step).sum()
         guard total > 0, total.isFinite else { return }
-        weights += gain * ((time - expected) / total)
+        weights += gain * ((time - guess) / total)
         for row in covariance.indices { covariance[row] -= gain * (gain[row] / total) }
     }
 }

@@ -69,6 +69,7 @@ final class LlamaLoop: Sendable {
         let model = context.model
         var settings = layout.scheduler(
             options, limits: context.limits, isRecurrent: model.info.isRecurrent)
+        settings.expectedCost = model.info.expectedCost
         settings.vocabularySize = model.info.vocabularySize
         settings.endTokens = model.endTokens
         return settings

@@ -15,6 +15,7 @@ struct KeyFetcher: Sendable {
     ///   - url: where the keys are.
     ///   - authorityFile: authorities of which one vouches for the URL's host, read anew; `nil`
     ///     for those that the system trusts.
+    /// - Returns: the body, as text.
     /// - Throws: `ServingError`.
     func text(at url: String, authorityFile: String?) async throws -> String {
         guard let parts = URLComponents(string: url), let host = parts.host else {

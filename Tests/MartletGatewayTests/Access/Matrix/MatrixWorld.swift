@@ -32,7 +32,7 @@ struct MatrixWorld {
             rules: rules,
             journal: GatewayJournal(metrics: MetricsRegistry(), accessLog: .disabled),
             access: try await AccessService(
-                access, fetch: { _ in throw CancellationError() }, logger: logger),
+                access, fetch: { _, _ in throw CancellationError() }, logger: logger),
             logger: logger)
         let models = ["small", "big", "a1", "tag:b"]
         let outcome = HealthCheckOutcome(

@@ -7,6 +7,7 @@ extension ModelManager {
     /// answer, and those that are loaded as soon as somebody asks.
     ///
     /// - Parameter created: what is said of when they were made, in seconds since 1970.
+    /// - Returns: each once, sorted.
     func listedLanguageModels(created: Int) -> [ListedModel] {
         let owners = adapterOwners
         var names: [String: (contextTokens: Int?, adapters: Set<String>)] = [:]

@@ -16,7 +16,9 @@ extension ModelManager {
     var languageModels: [any GenerativeModel] { loadedLanguageModels.answering }
 
     /// The versions of language models that may have sequences: those that answer, and those that
-    /// end what they have begun. Two may be of one name and version, where its folder was moved.
+    /// end what they have begun.
+    ///
+    /// Two may be of one name and version, where its folder was moved.
     var languageModelsAtWork: [any GenerativeModel] {
         let loaded = loadedLanguageModels
         return loaded.answering + loaded.retiring
