@@ -139,7 +139,9 @@ extension GatewayPolicy {
             caching.cache.failed(flight)
             return
         }
-        caching.cache.answered(flight, answer, isKept: caching.keeps(answer))
+        caching.cache.answered(
+            flight, answer, isKept: caching.keeps(answer),
+            lifeMax: CacheControl(answer.headers.all("cache-control")).ageMax)
     }
 
     /// Charges whoever has asked with the tokens that the answer has cost.
@@ -172,7 +174,8 @@ extension GatewayPolicy {
         // What a client did not wait for, or no endpoint was asked, tells nothing.
         guard outcome.httpStatus != 0, !outcome.tried.isEmpty else { return }
         let latency = ContinuousClock.now - outcome.context.start
-        let isError = outcome.httpStatus >= 400 || (outcome.grpcStatus ?? .ok) != .ok
+        let isError =
+            outcome.isBroken || outcome.httpStatus >= 400 || (outcome.grpcStatus ?? .ok) != .ok
         journal.note(
             route.record(arm, isError: isError, latency: latency, now: now),
             of: route.settings.name, logger)
@@ -203,7 +206,7 @@ extension ForwardedOutcome {
     /// failure or a refusal, which may come at once: it would pass for light use, beside which good
     /// answers look like overload. What took too long by our own limits does.
     var tellsOfLoad: Bool {
-        guard !tried.isEmpty, httpStatus != 0 else { return false }
+        guard !tried.isEmpty, httpStatus != 0, !isBroken else { return false }
         let isLate = httpStatus == 504 || grpcStatus == .deadlineExceeded
         guard !isLate else { return !context.deadline.hasPassed() }
         return httpStatus < 400 && (grpcStatus ?? .ok) == .ok

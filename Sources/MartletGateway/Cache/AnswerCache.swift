@@ -134,7 +134,15 @@ final class AnswerCache: Sendable {
 
     /// The answer of who leads: kept if it may be, here and for other gateways, and given to those
     /// who wait if it is good.
-    func answered(_ ticket: FlightTicket, _ answer: HTTPResponse, isKept: Bool) {
+    ///
+    /// - Parameters:
+    ///   - ticket: of who leads.
+    ///   - answer: what a node gave now.
+    ///   - isKept: whether it may be kept.
+    ///   - lifeMax: for how long the node allows it to be given; `nil` for no bound.
+    func answered(
+        _ ticket: FlightTicket, _ answer: HTTPResponse, isKept: Bool, lifeMax: Duration? = nil
+    ) {
         let now = now
         let bytes = AnswerCache.bytes(of: answer)
         let (waiting, sharing) = state.withLock { state in
@@ -142,13 +150,15 @@ final class AnswerCache: Sendable {
             let sharing = isKept ? state.sharing(ticket, begun: begun, now: now) : nil
             let followers =
                 isKept
-                ? state.cache.fulfil(ticket, with: answer, bytes: bytes, now: now)
+                ? state.cache.fulfil(
+                    ticket, with: answer, bytes: bytes, lifeMax: lifeMax, now: now)
                 : state.cache.share(ticket)
             return (followers.compactMap { state.leave($0) }, sharing)
         }
         for waiter in waiting { waiter.completion(.answer(answer, age: nil)) }
         guard let sharing, let shared else { return }
-        shared.keep(answer, for: sharing.key, versions: sharing.versions, life: sharing.life)
+        let life = lifeMax.map { min($0, sharing.life) } ?? sharing.life
+        shared.keep(answer, for: sharing.key, versions: sharing.versions, life: life)
     }
 
     /// Who leads has no answer, or who waits does not wait any more.

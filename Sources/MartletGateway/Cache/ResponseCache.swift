@@ -141,16 +141,17 @@ struct ResponseCache<Value: Sendable>: Sendable {
     ///   - value: the answer.
     ///   - bytes: the memory that it takes.
     ///   - past: what it has lived through elsewhere; `nil` for an answer that a node gave now.
+    ///   - lifeMax: for how long the node allows it to be given; `nil` for no bound.
     ///   - now: the time.
     /// - Returns: the followers, who get the answer too.
     mutating func fulfil(
         _ ticket: FlightTicket, with value: Value, bytes: Int, past: CachedPast? = nil,
-        now: Duration
+        lifeMax: Duration? = nil, now: Duration
     ) -> [FlightTicket] {
         guard let ended = flights.end(ticket) else { return [] }
         let flight = ended.flight
         if ended.wasOpen, flight.generation == models.generation(of: flight.model),
-            let terms = terms(of: flight, past, now: now)
+            let terms = terms(of: flight, past, lifeMax: lifeMax, now: now)
         {
             store(value, bytes: bytes, of: flight, terms)
         }
@@ -193,9 +194,10 @@ struct ResponseCache<Value: Sendable>: Sendable {
 
     /// Until when an answer may be given; nil if it may not.
     private func terms(
-        of flight: FlightTable.Flight, _ past: CachedPast?, now: Duration
+        of flight: FlightTable.Flight, _ past: CachedPast?, lifeMax: Duration?, now: Duration
     ) -> CacheTerms? {
         var (age, life) = (Duration.zero, timeToLive(of: flight.model, now: now))
+        if let lifeMax { life = min(life, lifeMax) }
         if let past {
             age = max(past.age, .zero)
             // The bound is that of all its life, wherever it was.

@@ -74,6 +74,8 @@ extension Exchange {
     /// why, where one may stand there, and all else by breaking it off.
     func breakOff(telling error: ServingError) {
         machine.giveUp()
+        // What its client had no more time for is no fault of the endpoint.
+        isBroken = !subject.context.deadline.hasPassed()
         guard let stream, stream.takesMore, stream.progress.isBetweenEvents,
             let event = policy.event(telling: error, status: error.code.httpStatus, to: subject)
         else {

@@ -35,6 +35,8 @@ final class Exchange<Wire: ForwardingWire> {
     /// Bytes of an answer that no upstream gave.
     var ownBytes = 0
     var isAnswered = false
+    /// Whether the answer was broken off, and not by its client.
+    var isBroken = false
     /// The answer as it is told of in the end; `nil` where it is not, or no longer.
     var answer: HTTPResponse?
     private var isReadingPaused = false
@@ -269,7 +271,7 @@ final class Exchange<Wire: ForwardingWire> {
             httpStatus: httpStatus, grpcStatus: grpcStatus, tried: tried,
             requestBytes: machine.requestBytes,
             responseBytes: machine.responseBytes + ownBytes,
-            context: subject.context, answer: isAnswered ? answer : nil)
+            context: subject.context, answer: isAnswered ? answer : nil, isBroken: isBroken)
         policy.didFinish(outcome, plan)
         if plan.keepsRequest { sendCopy(of: outcome) }
     }

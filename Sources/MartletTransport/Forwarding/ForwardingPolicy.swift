@@ -113,6 +113,10 @@ public struct ForwardedOutcome: Sendable {
 
     /// The answer of an upstream, where the plan asked for it, it is complete and not too long.
     public let answer: HTTPResponse?
+
+    /// Whether the answer broke off after it had begun, though its client waited for more: the
+    /// status is then no success.
+    public var isBroken = false
 }
 
 /// A request without an answer, for the decision whether it is sent once more.

@@ -14,6 +14,19 @@ struct ResponseCacheTests {
         #expect(cache.counters.hits == 1 && cache.counters.expirations == 1)
     }
 
+    /// RFC 9111, section 5.2.2.1.
+    @Test func answerThatItsNodeBounds_isFoundNoLongerThanThat() throws {
+        for (bound, life) in [(Duration.seconds(3), Duration.seconds(3)), (.seconds(3600), .seconds(10))]
+        {
+            var cache = cache(life: .seconds(10), stale: .zero)
+            let ticket = try #require(cache.lookup(.predicting("x"), now: .zero).lead)
+            _ = cache.fulfil(ticket, with: 1, bytes: 10, lifeMax: bound, now: .zero)
+            let last = life - .milliseconds(1)
+            #expect(cache.lookup(.predicting("x"), now: last).answer?.value == 1)
+            #expect(cache.lookup(.predicting("x"), now: life).lead != nil)
+        }
+    }
+
     @Test func answerOfAnother_isNotFound() {
         var cache = cache()
         cache.store(1, for: .predicting("x", version: .number(1)), now: .zero)

@@ -36,6 +36,12 @@ struct LoadByOutcomeTests {
         #expect(!outcome(httpStatus, grpcStatus).tellsOfLoad)
     }
 
+    @Test func whatBrokeOff_tellsNothing() {
+        var broken = outcome(200)
+        broken.isBroken = true
+        #expect(!broken.tellsOfLoad)
+    }
+
     @Test func whatNobodyAnsweredOrWaitedFor_tellsNothing() {
         #expect(!outcome(0).tellsOfLoad)
         #expect(!outcome(200, isTried: false).tellsOfLoad)

@@ -8,8 +8,11 @@ final class FixedPolicy: ForwardingPolicy {
     let upstreams: [UpstreamAddress]
     let plan: ForwardingPlan
     private let results = Mutex<[AttemptResult]>([])
+    private let told = Mutex<[ForwardedOutcome]>([])
 
     var ended: [AttemptResult] { results.withLock { $0 } }
+
+    var outcomes: [ForwardedOutcome] { told.withLock { $0 } }
 
     init(_ ports: [Int], plan: ForwardingPlan, isEncrypted: Bool) {
         upstreams = ports.map {
@@ -46,7 +49,9 @@ final class FixedPolicy: ForwardingPolicy {
         results.withLock { $0.append(attempt.result) }
     }
 
-    func didFinish(_ outcome: ForwardedOutcome, _ plan: ForwardingPlan) {}
+    func didFinish(_ outcome: ForwardedOutcome, _ plan: ForwardingPlan) {
+        told.withLock { $0.append(outcome) }
+    }
 }
 
 /// A gateway before a server, and a client of the gateway.

@@ -1,0 +1,59 @@
+import MartletCore
+
+@testable import MartletTransport
+
+/// Opens attempts at once.
+final class OpeningConnector: UpstreamConnector {
+    typealias Wire = TestWire
+
+    private(set) var upstreams: [OpenUpstream] = []
+
+    func open(_ address: UpstreamAddress, for exchange: Exchange<TestWire>, attempt: Int) {
+        let upstream = OpenUpstream()
+        upstreams.append(upstream)
+        exchange.opened(upstream, attempt: attempt)
+    }
+}
+
+final class OpenUpstream: UpstreamExchange {
+    typealias Wire = TestWire
+
+    private(set) var isCancelled = false
+
+    var isWritable: Bool { true }
+
+    func send(_ part: TestRequestPart) {}
+
+    func flush() {}
+
+    func cancel() { isCancelled = true }
+
+    func setReading(_ isReading: Bool) {}
+
+    func didFinish(isReusable: Bool) {}
+}
+
+/// Notes what it is sent.
+final class NotingClient: ExchangeClient {
+    typealias Wire = TestWire
+
+    private(set) var text = ""
+
+    func send(_ part: TestResponsePart) { text += part.text }
+
+    func flush() {}
+
+    func sendError(_ error: ServingError, fields: HeaderFields) { text += "\(error.code)" }
+
+    func sendAnswer(_ answer: HTTPResponse) {}
+
+    func didDecide() {}
+
+    func didBegin() {}
+
+    func abort() {}
+
+    func setReading(_ isReading: Bool) {}
+
+    func didFinish(requestEnded: Bool) {}
+}
