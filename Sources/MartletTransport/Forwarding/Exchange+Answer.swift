@@ -41,9 +41,10 @@ extension Exchange {
         guard let isReusable = delivery.isReusable else { return }
         let upstream = current?.upstream
         isAnswered = true
+        // A connection that ends with its answer may be closed by the flush, which ends the exchange.
+        endAttempt(.answered(httpStatus: httpStatus, grpcStatus: grpcStatus))
         client?.flush()
         if let memory = memoryOfAnswer() { client?.keepUntilSent(memory) }
-        endAttempt(.answered(httpStatus: httpStatus, grpcStatus: grpcStatus))
         upstream?.didFinish(isReusable: isReusable)
         client?.didFinish(requestEnded: isReusable)
         finish()
