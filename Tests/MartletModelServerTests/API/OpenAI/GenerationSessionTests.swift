@@ -119,6 +119,24 @@ struct GenerationSessionTests {
         }
     }
 
+    @Test func clientWithoutRoomForTheUsage_isCutOff() throws {
+        func stream(_ bytesMax: Int) throws -> (bytes: Int, end: ContentStream.End?) {
+            let run = try GenerationSessionRun(
+                Self.chat + #","stream":true,"stream_options":{"include_usage":true}}"#,
+                streamBytesMax: bytesMax)
+            run.model.say("a")
+            run.model.finish()
+            let response = try #require(run.outcome).get()
+            let (pieces, end) = try #require(response.stream).take()
+            return (pieces.reduce(0) { $0 + $1.count }, end)
+        }
+        let whole = try stream(1 << 16)
+        #expect(whole.end == .complete)
+        let cut = try stream(whole.bytes - 1)
+        #expect(cut.bytes < whole.bytes)
+        #expect(cut.end == .aborted)
+    }
+
     @Test func modelThatIsUnloaded_andDeadline_areErrors() throws {
         var run = try GenerationSessionRun(Self.chat + "}")
         run.model.finish(0, .cancelled)

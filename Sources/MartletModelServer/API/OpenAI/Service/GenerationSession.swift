@@ -215,8 +215,12 @@ final class GenerationSession: Sendable {
             state.isOver = true
             let usage = self.usage(of: state.choices)
             if let writer = state.writer {
-                _ = writer.write(state.encoder.ending(usage))
-                writer.finish()
+                // Without its last event a stream must not look whole.
+                if writer.write(state.encoder.ending(usage)) == .full {
+                    writer.abort()
+                } else {
+                    writer.finish()
+                }
                 return nil
             }
             guard let completion = state.completion else { return nil }
