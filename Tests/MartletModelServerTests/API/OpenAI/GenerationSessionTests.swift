@@ -60,6 +60,18 @@ struct GenerationSessionTests {
         #expect(json.at("choices.0.finish_reason") == .text("stop"))
     }
 
+    @Test func stopSequence_isWhyItEnds_whateverTheModelSaysThen() throws {
+        for reason in [FinishReason.length, .deadline, .cancelled] {
+            let run = try GenerationSessionRun(Self.chat + #","stop":["END"]}"#)
+            run.model.say("ab")
+            run.model.say("END")
+            run.model.finish(0, reason)
+            let json = try run.json()
+            #expect(json.at("choices.0.message.content") == .text("ab"))
+            #expect(json.at("choices.0.finish_reason") == .text("stop"))
+        }
+    }
+
     @Test func failureBeforeTheFirstToken_hasAStatusOfItsOwn() throws {
         let run = try GenerationSessionRun(Self.chat + #","stream":true,"n":2}"#)
         run.model.fail(0, ServingError(.internal, "broken"))

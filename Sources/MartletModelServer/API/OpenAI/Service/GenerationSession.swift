@@ -132,7 +132,9 @@ final class GenerationSession: Sendable {
         .resourceExhausted, "The client reads the stream more slowly than it is written")
 
     private func take(_ reason: FinishReason, _ usage: GenerationUsage, choice: Int) {
-        switch reason {
+        // A text that a stop sequence ended is whole, whatever came before the model knew of it.
+        let isStopped = state.withLock { $0.choices[choice].isStopped }
+        switch isStopped ? .stop : reason {
         case .cancelled:
             fail(ServingError(.unavailable, "The model is being unloaded; try again"))
             return
