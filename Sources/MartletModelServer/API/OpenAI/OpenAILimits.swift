@@ -27,6 +27,10 @@ public struct OpenAILimits: Sendable, Equatable {
     /// Most places of a schema's pattern at which a text may stand at once (see ``PatternWidth``).
     public var patternWidth = 24
 
+    /// Most properties of one object that a schema lets an answer leave out (see
+    /// ``OptionalProperties``).
+    public var optionalProperties = 256
+
     /// Most answers that one request may ask for: prompts times `n`.
     public var choices = 128
 

@@ -119,8 +119,8 @@ struct ChatTool: Sendable, Equatable {
 }
 
 extension RequestFields {
-    /// A member that is a JSON schema: an object of a bounded number of values, whose patterns are
-    /// of a bounded width.
+    /// A member that is a JSON schema: an object of a bounded number of values, and of properties
+    /// that may be left out, whose patterns are of a bounded width.
     func schema(_ name: String, bounds: OpenAILimits) throws -> JSONValue? {
         guard let value = try value(name) else { return nil }
         guard case .object = value else {
@@ -131,6 +131,14 @@ extension RequestFields {
             throw ServingError.invalidField(
                 path(of: name), .tooMany,
                 "'\(path(of: name))' has \(count) values; at most \(bounds.schemaValues) are taken")
+        }
+        let optional = OptionalProperties(value).most
+        guard optional <= bounds.optionalProperties else {
+            throw ServingError.invalidField(
+                path(of: name), .tooMany,
+                "'\(path(of: name))' has an object of which \(optional) properties may be left "
+                    + "out; at most \(bounds.optionalProperties) are taken, so name others in "
+                    + "'required'")
         }
         try checkPatterns(of: value, in: name, bounds: bounds)
         return value
