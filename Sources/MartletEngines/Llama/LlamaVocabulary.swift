@@ -10,15 +10,28 @@ extension LlamaModel {
     ///   - readsSpecial: whether names of special tokens become these tokens; `false` for what
     ///     users write.
     /// - Returns: the tokens, in order.
-    /// - Throws: `ServingError` (`INVALID_ARGUMENT`) for a text that is too long.
+    /// - Throws: `ServingError` (`INVALID_ARGUMENT`) for a text that is too long, or that the
+    ///   engine cannot divide into words.
     public func tokenize(
         _ text: String, addsSpecial: Bool, readsSpecial: Bool
     ) throws -> [Int32] {
+        guard !CharacterRuns.areLong(in: text) || !recursesAlongWords else {
+            throw ServingError.invalidArgument(
+                "The text has more than \(CharacterRuns.most) letters, spaces or other characters "
+                    + "of one kind in a row, which the engine cannot read for this model; shorten "
+                    + "them")
+        }
         var text = text
         return try text.withUTF8 { utf8 in
             // A token is at least a byte, but for those added.
             try tokens(utf8, capacity: utf8.count + 4, addsSpecial, readsSpecial)
         }
+    }
+
+    /// See ``CharacterRuns``.
+    private var recursesAlongWords: Bool {
+        guard metadata("tokenizer.ggml.model") == "gpt2" else { return false }
+        return !CharacterRuns.safeVocabularies.contains(metadata("tokenizer.ggml.pre") ?? "")
     }
 
     private func tokens(

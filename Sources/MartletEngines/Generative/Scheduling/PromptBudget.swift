@@ -27,6 +27,8 @@ struct PromptBudget: Sendable {
     private(set) var kept: Double = 0
     /// Tokens of the step that are kept for it.
     private var keptTokens = 0
+    /// So many it has at least, now that it is its turn, whatever the share has become.
+    private var owedTokens = 0
     /// A prompt that costs so much is let in whole.
     private let wholeMax: Double
     /// The rest of a longer one that costs so much is.
@@ -54,14 +56,17 @@ struct PromptBudget: Sendable {
     }
 
     /// Keeps half of it for a prompt that does not end in this step, or what one needs that does.
+    ///
+    /// At least a few tokens, as others may take more than the rest of the share: far into a text a
+    /// few cost more than all of it.
     mutating func keep(for rest: PromptRest, beside draft: StepDraft) {
-        kept = isWhole(rest) ? units(rest.due, of: rest) : (share / 2).rounded(.down)
-        let tokens = cost.tokens(within: kept, from: rest.start)
+        kept = isWhole(rest) ? units(rest.due, of: rest) : max(1, (share / 2).rounded(.down))
+        let tokens = max(cost.tokens(within: kept, from: rest.start), min(floor, Int(kept)))
         keptTokens = min(tokens, rest.due, room(beside: draft))
     }
 
-    /// What was kept is for all.
-    mutating func giveKept() { (kept, keptTokens) = (0, 0) }
+    /// What was kept is for all, beginning with the prompt that it was kept for.
+    mutating func giveKept() { (kept, keptTokens, owedTokens) = (0, 0, keptTokens) }
 
     /// Tokens of the step that nobody has; preempted sequences give theirs back.
     private func room(beside draft: StepDraft) -> Int { max(0, stepTokensMax - draft.tokens) }
@@ -81,16 +86,15 @@ struct PromptBudget: Sendable {
         if rest.due <= room, isWhole(rest) { return rest.due }
         let share = share - kept
         let tokens = min(rest.due, cost.tokens(within: share, from: rest.start), room)
-        guard hasAny else {
-            return max(0, min(max(tokens, min(floor, Int(share))), rest.due, room))
-        }
-        let isFragment = tokens < rest.due && units(tokens, of: rest) <= fragment
-        return isFragment ? 0 : max(0, tokens)
+        let least = max(owedTokens, hasAny ? 0 : min(floor, Int(share)))
+        let isFragment = hasAny && tokens < rest.due && units(tokens, of: rest) <= fragment
+        return max(0, min(max(isFragment ? 0 : tokens, least), rest.due, room))
     }
 
     /// So many tokens were planned; a prompt that ends takes nothing of the share.
     mutating func take(_ tokens: Int, of rest: PromptRest) {
         if tokens < rest.due || !isWhole(rest) { share = max(0, share - units(tokens, of: rest)) }
         hasAny = hasAny || tokens > 0
+        owedTokens = 0
     }
 }

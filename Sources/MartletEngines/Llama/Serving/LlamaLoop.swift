@@ -23,6 +23,7 @@ final class LlamaLoop: Sendable {
     private let wake = DispatchSemaphore(value: 0)
     private let ended = DispatchGroup()
     private let adapters: Set<String>
+    private let contextTokens: Int
     private let origin = ContinuousClock.now
 
     /// Begins to wait for requests.
@@ -41,6 +42,7 @@ final class LlamaLoop: Sendable {
     ) throws {
         state = Mutex(State(scheduler: GenerationScheduler(settings)))
         self.adapters = Set(adapters.keys)
+        contextTokens = settings.contextTokensMax
         ended.enter()
         let stepper = LlamaStepper(context: context, adapters: adapters)
         let trial = Mutex<Result<Void, any Error>>(.success(()))
@@ -96,7 +98,8 @@ final class LlamaLoop: Sendable {
         if let adapter = request.adapter, !adapters.contains(adapter) {
             throw ServingError.notFound("The model has no adapter '\(adapter.prefix(64))'")
         }
-        let task = try LlamaTask(request, of: model, onEvent: onEvent)
+        let task = try LlamaTask(
+            request, of: model, contextTokens: contextTokens, onEvent: onEvent)
         let deadline = request.deadline.instant.map { $0 - origin }
         let (id, isToWake) = try state.withLock { state in
             guard !state.isClosed else {

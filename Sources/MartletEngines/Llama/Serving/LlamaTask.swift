@@ -18,10 +18,15 @@ struct LlamaTask: Sendable {
 
     /// Makes what chooses the tokens of a request.
     ///
+    /// - Parameters:
+    ///   - request: what is asked for.
+    ///   - model: whose tokens they are.
+    ///   - contextTokens: most tokens of a sequence.
+    ///   - onEvent: told what happens.
     /// - Throws: `ServingError` (`INVALID_ARGUMENT`) for a grammar that is wrong, and numbers out of
     ///   range.
     init(
-        _ request: GenerationRequest, of model: LlamaModel,
+        _ request: GenerationRequest, of model: LlamaModel, contextTokens: Int,
         onEvent: @escaping @Sendable (GenerationEvent) -> Void
     ) throws {
         let sampling = request.sampling
@@ -35,12 +40,10 @@ struct LlamaTask: Sendable {
             sampler = nil
             return
         }
-        let sampler = try LlamaSampler(
-            model: model, options: LlamaSamplerOptions(sampling), chat: chat)
+        let options = LlamaSamplerOptions(sampling, contextTokens: contextTokens)
+        let sampler = try LlamaSampler(model: model, options: options, chat: chat)
         if sampling.hasPenalties {
-            let window =
-                sampling.penaltyWindow < 0 ? request.prompt.count : sampling.penaltyWindow
-            for token in request.prompt.suffix(window) {
+            for token in request.prompt.suffix(options.penaltyWindow) {
                 try sampler.accept(token, isGenerated: false)
             }
         }
@@ -59,8 +62,15 @@ extension SamplingParameters {
 }
 
 extension LlamaSamplerOptions {
+    /// The library takes no wider window.
+    private static let penaltyWindowMax = 1 << 20
+
     /// llama.cpp's form of what a client asked for.
-    init(_ sampling: SamplingParameters) {
+    ///
+    /// - Parameters:
+    ///   - sampling: what it asked for.
+    ///   - contextTokens: most tokens of a sequence: the window that holds all of it.
+    init(_ sampling: SamplingParameters, contextTokens: Int) {
         self.init()
         temperature = Float(sampling.temperature)
         topK = sampling.topK
@@ -68,7 +78,9 @@ extension LlamaSamplerOptions {
         minP = Float(sampling.minP)
         let seed = sampling.seed ?? .random(in: 0...UInt64.max)
         self.seed = UInt32(truncatingIfNeeded: seed ^ (seed >> 32))
-        penaltyWindow = sampling.penaltyWindow
+        penaltyWindow =
+            sampling.penaltyWindow < 0
+            ? min(max(1, contextTokens), Self.penaltyWindowMax) : sampling.penaltyWindow
         repeatPenalty = Float(sampling.repetitionPenalty)
         frequencyPenalty = Float(sampling.frequencyPenalty)
         presencePenalty = Float(sampling.presencePenalty)

@@ -24,8 +24,18 @@ public struct OpenAILimits: Sendable, Equatable {
     /// What a grammar made of it may cost is bounded where it is made.
     public var schemaValues = 4096
 
+    /// Longest name and reference (`$ref`) in a JSON schema, in bytes of UTF-8.
+    ///
+    /// llama.cpp makes a grammar by functions that recurse once for each character of them: some
+    /// 20,000 end the process.
+    public var schemaNameBytes = 512
+
     /// Most places of a schema's pattern at which a text may stand at once (see ``PatternWidth``).
     public var patternWidth = 24
+
+    /// Most properties of one object that a schema lets an answer leave out (see
+    /// ``OptionalProperties``).
+    public var optionalProperties = 256
 
     /// Most answers that one request may ask for: prompts times `n`.
     public var choices = 128

@@ -97,6 +97,22 @@ struct ChatToolTests {
                     + "[\(list)]}}}") == "response_format.json_schema.schema")
     }
 
+    /// A longer one would end the process: the making of a grammar recurses along it.
+    @Test func namesAndReferencesOfASchema_areBounded() {
+        for (count, isTaken) in [(512, true), (513, false), (100_000, false)] {
+            let name = String(repeating: "$", count: count)
+            let parameters = #"{"type": "object", "properties": {"a": {"\#(name)": {}}}}"#
+            #expect(
+                param(#""tools": [{"function": {"name": "f", "parameters": \#(parameters)}}]"#)
+                    == (isTaken ? nil : "tools[0].function.parameters"))
+            let schema = #"{"anyOf": [{"$ref": "\#(name)"}]}"#
+            #expect(
+                param(
+                    #""response_format": {"type": "json_schema", "json_schema": {"schema": "#
+                        + "\(schema)}}") == (isTaken ? nil : "response_format.json_schema.schema"))
+        }
+    }
+
     @Test func formOfTheAnswer_isRead() throws {
         func format(_ json: String) throws -> ResponseFormat {
             try decode(#""response_format": \#(json)"#).responseFormat

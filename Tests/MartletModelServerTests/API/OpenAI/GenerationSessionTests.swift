@@ -60,6 +60,18 @@ struct GenerationSessionTests {
         #expect(json.at("choices.0.finish_reason") == .text("stop"))
     }
 
+    @Test func stopSequence_isWhyItEnds_whateverTheModelSaysThen() throws {
+        for reason in [FinishReason.length, .deadline, .cancelled] {
+            let run = try GenerationSessionRun(Self.chat + #","stop":["END"]}"#)
+            run.model.say("ab")
+            run.model.say("END")
+            run.model.finish(0, reason)
+            let json = try run.json()
+            #expect(json.at("choices.0.message.content") == .text("ab"))
+            #expect(json.at("choices.0.finish_reason") == .text("stop"))
+        }
+    }
+
     @Test func failureBeforeTheFirstToken_hasAStatusOfItsOwn() throws {
         let run = try GenerationSessionRun(Self.chat + #","stream":true,"n":2}"#)
         run.model.fail(0, ServingError(.internal, "broken"))
@@ -117,6 +129,24 @@ struct GenerationSessionTests {
             #expect(isTold == (end == .complete))
             #expect(!events.contains(.text("[DONE]")))
         }
+    }
+
+    @Test func clientWithoutRoomForTheUsage_isCutOff() throws {
+        func stream(_ bytesMax: Int) throws -> (bytes: Int, end: ContentStream.End?) {
+            let run = try GenerationSessionRun(
+                Self.chat + #","stream":true,"stream_options":{"include_usage":true}}"#,
+                streamBytesMax: bytesMax)
+            run.model.say("a")
+            run.model.finish()
+            let response = try #require(run.outcome).get()
+            let (pieces, end) = try #require(response.stream).take()
+            return (pieces.reduce(0) { $0 + $1.count }, end)
+        }
+        let whole = try stream(1 << 16)
+        #expect(whole.end == .complete)
+        let cut = try stream(whole.bytes - 1)
+        #expect(cut.bytes < whole.bytes)
+        #expect(cut.end == .aborted)
     }
 
     @Test func modelThatIsUnloaded_andDeadline_areErrors() throws {

@@ -51,6 +51,29 @@ struct ToolCallFormTests {
         #expect(schema.at("anyOf.1.properties.name.const") == .text("time"))
     }
 
+    @Test func referencesOfATool_areToItsOwnParts_inTheWholeSchema() throws {
+        let tools = #"""
+            "tools": [{"type": "function", "function": {"name": "time"}}, {"type": "function",
+            "function": {"name": "send", "parameters": {"type": "object",
+            "$defs": {"Place": {"type": "object", "properties": {"in": {"$ref": "#/$defs/Place"}}}},
+            "properties": {"to": {"anyOf": [{"$ref": "#/$defs/Place"}, {"type": "null"}]},
+            "$ref": {"type": "string"}}}}}]
+            """#
+        let request = try ChatRequest(
+            decoding: OpenAISupport.body(
+                #""model": "m", "messages": [{"role": "user", "content": "Hi"}]"#,
+                #"\#(tools), "tool_choice": "required""#),
+            limits: Limits())
+        let form = try #require(ToolCallForm(request, templateTakesTools: false))
+        let schema = try parsed(form.prompt(request).schema)
+        let place = "anyOf.1.properties.arguments"
+        let target = JSONValue.text("#/anyOf/1/properties/arguments/$defs/Place")
+        #expect(schema.at("\(place).properties.to.anyOf.0.$ref") == target)
+        #expect(schema.at("\(place).$defs.Place.properties.in.$ref") == target)
+        #expect(schema.at("\(place).$defs.Place.type") == .text("object"))
+        #expect(schema.at("\(place).properties.$ref.type") == .text("string"))
+    }
+
     @Test func prompt_ofANamedTool_holdsToThatOne() throws {
         let (form, request) = try form(#"{"type": "function", "function": {"name": "time"}}"#)
         let schema = try parsed(form.prompt(request).schema)

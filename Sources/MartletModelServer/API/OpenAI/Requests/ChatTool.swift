@@ -119,8 +119,9 @@ struct ChatTool: Sendable, Equatable {
 }
 
 extension RequestFields {
-    /// A member that is a JSON schema: an object of a bounded number of values, whose patterns are
-    /// of a bounded width.
+    /// A member that is a JSON schema: an object of a bounded number of values, and of properties
+    /// that may be left out, whose names are of a bounded length and its patterns of a bounded
+    /// width.
     func schema(_ name: String, bounds: OpenAILimits) throws -> JSONValue? {
         guard let value = try value(name) else { return nil }
         guard case .object = value else {
@@ -132,8 +133,42 @@ extension RequestFields {
                 path(of: name), .tooMany,
                 "'\(path(of: name))' has \(count) values; at most \(bounds.schemaValues) are taken")
         }
+        try checkNames(of: value, in: name, bounds: bounds)
+        let optional = OptionalProperties(value).most
+        guard optional <= bounds.optionalProperties else {
+            throw ServingError.invalidField(
+                path(of: name), .tooMany,
+                "'\(path(of: name))' has an object of which \(optional) properties may be left "
+                    + "out; at most \(bounds.optionalProperties) are taken, so name others in "
+                    + "'required'")
+        }
         try checkPatterns(of: value, in: name, bounds: bounds)
         return value
+    }
+
+    private func checkNames(of value: JSONValue, in name: String, bounds: OpenAILimits) throws {
+        switch value {
+        case .list(let elements):
+            for element in elements { try checkNames(of: element, in: name, bounds: bounds) }
+        case .object(let members):
+            for member in members {
+                try checkName(member.name, in: name, bounds: bounds)
+                try checkNames(of: member.value, in: name, bounds: bounds)
+                guard member.name == "$ref", case .text(let place) = member.value else { continue }
+                try checkName(place, in: name, bounds: bounds)
+            }
+        default: break
+        }
+    }
+
+    private func checkName(_ text: String, in name: String, bounds: OpenAILimits) throws {
+        let count = text.utf8.count
+        guard count <= bounds.schemaNameBytes else {
+            throw ServingError.invalidField(
+                path(of: name), .tooLong,
+                "'\(path(of: name))' has the name or reference '\(text.prefix(64))...' of \(count) "
+                    + "bytes; at most \(bounds.schemaNameBytes) are taken")
+        }
     }
 
     /// Values are nested no deeper than the JSON reader allows.

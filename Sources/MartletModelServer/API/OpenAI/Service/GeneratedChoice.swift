@@ -81,6 +81,8 @@ struct GeneratedChoice: Sendable {
         var delta = ChoiceText.Delta()
         assembler.finish(into: &delta)
         let news = take(delta)
+        // The last token that was allowed may have ended the text itself.
+        let reason = isStopped ? .stop : reason
         if readable == nil { finish = reason == .length ? .length : .stop } else { ending = reason }
         return news
     }

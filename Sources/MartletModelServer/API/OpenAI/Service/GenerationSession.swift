@@ -132,7 +132,9 @@ final class GenerationSession: Sendable {
         .resourceExhausted, "The client reads the stream more slowly than it is written")
 
     private func take(_ reason: FinishReason, _ usage: GenerationUsage, choice: Int) {
-        switch reason {
+        // A text that a stop sequence ended is whole, whatever came before the model knew of it.
+        let isStopped = state.withLock { $0.choices[choice].isStopped }
+        switch isStopped ? .stop : reason {
         case .cancelled:
             fail(ServingError(.unavailable, "The model is being unloaded; try again"))
             return
@@ -215,8 +217,12 @@ final class GenerationSession: Sendable {
             state.isOver = true
             let usage = self.usage(of: state.choices)
             if let writer = state.writer {
-                _ = writer.write(state.encoder.ending(usage))
-                writer.finish()
+                // Without its last event a stream must not look whole.
+                if writer.write(state.encoder.ending(usage)) == .full {
+                    writer.abort()
+                } else {
+                    writer.finish()
+                }
                 return nil
             }
             guard let completion = state.completion else { return nil }

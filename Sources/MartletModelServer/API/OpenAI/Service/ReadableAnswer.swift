@@ -35,11 +35,12 @@ struct ReadableAnswer: Sendable {
     private var logprobs: [AnswerToken] = []
     /// How many of them belong to what was taken out.
     private var takenLogprobs = 0
-    private var message = GeneratedMessage(content: "")
+    private var calls: [GeneratedToolCall] = []
     private var callIDs: [String] = []
-    /// What was told of the thoughts, and of the content.
+    /// What was told of the thoughts, of the content, and of each call's arguments.
     private var thoughts: [UInt8] = []
     private var content: [UInt8] = []
+    private var arguments: [[UInt8]] = []
 
     /// Whether a reading is on its way.
     var isAwaited = false
@@ -48,7 +49,7 @@ struct ReadableAnswer: Sendable {
 
     /// The tools that it calls.
     var toolCalls: [ToolCall] {
-        zip(message.calls, callIDs).map { call, id in
+        zip(calls, callIDs).map { call, id in
             ToolCall(id: id, name: call.name, arguments: call.arguments)
         }
     }
@@ -91,9 +92,9 @@ struct ReadableAnswer: Sendable {
         if let message {
             news.thoughts = ReadableAnswer.fresh(message.thoughts, behind: thoughts)
             news.text = ReadableAnswer.fresh(message.content, behind: content)
-            news.calls = newCalls(message.calls)
-            self.message = message
-        } else if isWhole, self.message.calls.isEmpty, thoughts.isEmpty {
+            calls = ReadableAnswer.named(message.calls, isWhole: isWhole)
+            news.calls = newCalls(calls)
+        } else if isWhole, calls.isEmpty, thoughts.isEmpty {
             // What is not of the form is shown as it is, once it is clear that it will not be.
             news.text = Array(raw.dropFirst(content.count))
         }
@@ -108,25 +109,29 @@ struct ReadableAnswer: Sendable {
         return text.count > told.count && text.starts(with: told) ? Array(text[told.count...]) : []
     }
 
+    /// Those that have a name; of a text that goes on, those before the first without, as its name
+    /// may still come.
+    private static func named(
+        _ calls: [GeneratedToolCall], isWhole: Bool
+    ) -> [GeneratedToolCall] {
+        isWhole ? calls.filter { !$0.name.isEmpty } : Array(calls.prefix { !$0.name.isEmpty })
+    }
+
     private mutating func newCalls(
         _ calls: [GeneratedToolCall]
     ) -> [ChatChunkEncoder.ToolCallDelta] {
         var random = SystemRandomNumberGenerator()
         return calls.enumerated().compactMap { index, call in
-            guard !call.name.isEmpty else { return nil }
-            let known =
-                index < message.calls.count ? Array(message.calls[index].arguments.utf8) : []
-            let arguments = Array(call.arguments.utf8)
             let isNew = index >= callIDs.count
             if isNew {
                 callIDs.append(
                     call.id.isEmpty ? AnswerIdentity.toolCallID(using: &random) : call.id)
+                arguments.append([])
             }
-            guard isNew || arguments.count > known.count else { return nil }
-            var delta = ChatChunkEncoder.ToolCallDelta(
-                index: index,
-                arguments: arguments.starts(with: known)
-                    ? Array(arguments[known.count...]) : [])
+            let fresh = ReadableAnswer.fresh(call.arguments, behind: arguments[index])
+            guard isNew || !fresh.isEmpty else { return nil }
+            arguments[index] += fresh
+            var delta = ChatChunkEncoder.ToolCallDelta(index: index, arguments: fresh)
             if isNew { delta.opening = .init(id: callIDs[index], name: call.name) }
             return delta
         }

@@ -89,12 +89,13 @@ struct ToolCallForm: Sendable {
     /// A JSON schema of one call of one of the tools.
     private var schema: String {
         var bytes = Array(#"{"anyOf":"#.utf8)
-        bytes.appendJSON(list: tools) { bytes, tool in
+        bytes.appendJSON(list: tools.enumerated()) { bytes, tool in
             bytes += Array(#"{"type":"object","properties":{"name":{"const":"#.utf8)
-            bytes.appendJSON(tool.name)
+            bytes.appendJSON(tool.element.name)
             bytes += Array(#"},"arguments":"#.utf8)
-            if let parameters = tool.parameters {
-                bytes.appendJSON(parameters)
+            if let parameters = tool.element.parameters {
+                let place = "/anyOf/\(tool.offset)/properties/arguments"
+                ToolCallForm.append(parameters, at: place, to: &bytes)
             } else {
                 bytes += Array(#"{"type":"object","additionalProperties":false}"#.utf8)
             }
@@ -103,6 +104,29 @@ struct ToolCallForm: Sendable {
         }
         bytes.append(UInt8(ascii: "}"))
         return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// Writes a schema as a part of another: its references to its own parts, such as
+    /// `#/$defs/NAME`, begin at the whole.
+    private static func append(_ schema: JSONValue, at place: String, to bytes: inout [UInt8]) {
+        switch schema {
+        case .list(let elements):
+            bytes.appendJSON(list: elements) { append($1, at: place, to: &$0) }
+        case .object(let members):
+            bytes.append(UInt8(ascii: "{"))
+            for (index, member) in members.enumerated() {
+                if index > 0 { bytes.append(UInt8(ascii: ",")) }
+                bytes.appendJSON(member.name)
+                bytes.append(UInt8(ascii: ":"))
+                if member.name == "$ref", case .text(let path) = member.value, path.hasPrefix("#") {
+                    bytes.appendJSON("#\(place)\(path.dropFirst())")
+                } else {
+                    append(member.value, at: place, to: &bytes)
+                }
+            }
+            bytes.append(UInt8(ascii: "}"))
+        default: bytes.appendJSON(schema)
+        }
     }
 
     // MARK: Reading
