@@ -22,14 +22,18 @@ extension EndpointDirectory {
                 state.setModels(
                     models, listed: outcome.listed, parents: outcome.parents, of: address.id)
             }
-            if !outcome.hasAnswered { state.setModels([], listed: [], of: address.id) }
-            isUneven = !state.served.isEven
             if let sample = outcome.load { state.balancer.report(address.id, sample, now: now) }
             state.take(outcome.memory, of: address.id, now: now)
             // Weights follow the reports also while no request comes to make them.
             state.balancer.updateWeights(now: now)
-            return state.handle(
+            let change = state.handle(
                 outcome.isReady ? .checkSucceeded : .checkFailed, at: address, now: now)
+            // One lost check is no news of what a healthy one serves.
+            if !outcome.hasAnswered, state.endpoints[address.id]?.health.state != .healthy {
+                state.setModels([], listed: [], of: address.id)
+            }
+            isUneven = !state.served.isEven
+            return change
         }
     }
 

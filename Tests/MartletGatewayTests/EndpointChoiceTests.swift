@@ -106,6 +106,21 @@ struct EndpointChoiceTests {
         #expect(picks(directory, 2, model: "x") == ["c": 2])
     }
 
+    /// Else one busy moment of a node would send requests where they are answered by 404.
+    @Test func oneCheckThatIsLost_leavesWhatTheEndpointServes() {
+        let directory = directory(endpoints(a, b))
+        check(directory, a, models: ["x"])
+        check(directory, b, models: ["y"])
+        _ = directory.checkEnded(b, .unreachable, begunAt: directory.checkBegins(b))
+        #expect(directory.isUneven)
+        #expect(picks(directory, 10, model: "x") == ["a": 10])
+        #expect(picks(directory, 10, model: "y") == ["b": 10])
+        // The second in a row makes it unhealthy, and what it serves is forgotten.
+        _ = directory.checkEnded(b, .unreachable, begunAt: directory.checkBegins(b))
+        #expect(!directory.isUneven)
+        #expect(picks(directory, 10, model: "y") == ["a": 10])
+    }
+
     @Test func endpointsWithTheSameModels_areAllEven() {
         let directory = directory(endpoints(a, b))
         for address in [a, b] { check(directory, address, models: ["x"]) }
