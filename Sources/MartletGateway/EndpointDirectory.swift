@@ -124,6 +124,8 @@ final class EndpointDirectory: Sendable {
 
     /// Begins another attempt at a request, at an endpoint that was not tried.
     ///
+    /// Never at one that lacks the model: its 404 would pass for the answer.
+    ///
     /// - Returns: the endpoint; `nil` when there is none.
     func pickNext(
         after failed: FailedForwarding, _ request: PickRequest = PickRequest(),
@@ -136,14 +138,17 @@ final class EndpointDirectory: Sendable {
             }
             // What an endpoint leaves that is lost is asked once more, however much it is.
             guard failed.failure == .upstreamLost || state.hasRoomForRetry() else { return nil }
-            let tried = Set(failed.tried.map(\.id))
+            let without = state.lacking(model)
             let pick = state.pick(
-                request, model: model, excluding: tried, as: .retry, now: now)
+                request, model: model, excluding: without.union(failed.tried.map(\.id)),
+                as: .retry, now: now)
             if let address = pick.address { return address }
             // With every healthy endpoint tried, one that closed a connection may still answer on
             // another; one that could not be connected to, or has answered, would not.
             if [.connectionClosed, .unprocessed].contains(failed.failure),
-                let address = state.pick(request, model: model, as: .retry, now: now).address
+                let address = state.pick(
+                    request, model: model, excluding: without, as: .retry, now: now
+                ).address
             {
                 return address
             }
@@ -154,7 +159,8 @@ final class EndpointDirectory: Sendable {
         }
     }
 
-    /// Begins another attempt at a request beside those that are under way.
+    /// Begins another attempt at a request beside those that are under way; never at an endpoint
+    /// that lacks the model.
     func pickBeside(
         _ tried: [UpstreamAddress], _ request: PickRequest = PickRequest(), model: String? = nil
     ) -> UpstreamAddress? {
@@ -162,7 +168,8 @@ final class EndpointDirectory: Sendable {
         return state.withLock { state in
             guard state.hasRoomForRetry() else { return nil }
             return state.pick(
-                request, model: model, excluding: Set(tried.map(\.id)), as: .retry, now: now
+                request, model: model, excluding: state.lacking(model).union(tried.map(\.id)),
+                as: .retry, now: now
             ).address
         }
     }
@@ -176,9 +183,10 @@ final class EndpointDirectory: Sendable {
     }
 
     /// How many endpoints could be asked that were not.
-    func alternatives(to tried: [UpstreamAddress]) -> Int {
+    func alternatives(to tried: [UpstreamAddress], model: String? = nil) -> Int {
         state.withLock { state in
-            state.balancer.healthyEndpoints.count { id in !tried.contains { $0.id == id } }
+            let others = state.lacking(model).union(tried.map(\.id))
+            return state.balancer.healthyEndpoints.count { !others.contains($0) }
         }
     }
 

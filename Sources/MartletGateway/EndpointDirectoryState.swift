@@ -152,6 +152,9 @@ struct EndpointDirectoryState: Sendable {
             })
     }
 
+    /// The endpoints that lack a model, where others serve it.
+    func lacking(_ model: String?) -> Set<EndpointID> { model.flatMap { served.lacking($0) } ?? [] }
+
     // MARK: Picking
 
     /// How long an endpoint that had no room gets only what no other takes.

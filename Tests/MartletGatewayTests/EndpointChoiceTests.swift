@@ -56,10 +56,12 @@ struct EndpointChoiceTests {
                 duration: .milliseconds(1), isRetry: isRetry))
     }
 
-    private func failed(_ tried: UpstreamAddress...) -> FailedForwarding {
+    private func failed(
+        _ tried: UpstreamAddress..., failure: ForwardingFailure = .connectionClosed
+    ) -> FailedForwarding {
         FailedForwarding(
             tried: tried, plan: ForwardingPlan(isIdempotent: true, holdsResponse: true),
-            isReplayable: true, responseStarted: false, failure: .connectionClosed)
+            isReplayable: true, responseStarted: false, failure: failure)
     }
 
     // MARK: Limits
@@ -104,6 +106,29 @@ struct EndpointChoiceTests {
         _ = directory.connectionFailed(a)
         _ = directory.connectionFailed(b)
         #expect(picks(directory, 2, model: "x") == ["c": 2])
+    }
+
+    /// Its 404 would count as the answer, before that of the one which is asked already.
+    @Test func furtherAttempts_areNotMadeAtEndpointsWithoutTheModel() {
+        let directory = directory(endpoints(a, b, c))
+        check(directory, a, models: ["x"])
+        check(directory, b, models: ["x", "y"])
+        check(directory, c, models: ["y"])
+        for _ in 0..<5 {
+            #expect(directory.pickBeside([a], model: "x") == b)
+            #expect(directory.pickNext(after: failed(a), model: "x") == b)
+            #expect(directory.pickNext(after: failed(c, failure: .refused), model: "y") == b)
+        }
+        #expect(directory.alternatives(to: [a], model: "x") == 1)
+        #expect(directory.pickBeside([a, b], model: "x") == nil)
+        #expect(directory.pickNext(after: failed(a, b, failure: .refused), model: "x") == nil)
+        // Who closed a connection may answer on another.
+        for _ in 0..<5 {
+            let next = directory.pickNext(after: failed(a, b), model: "x")
+            #expect(next == a || next == b)
+        }
+        #expect(directory.alternatives(to: [a, b], model: "x") == 0)
+        #expect(directory.alternatives(to: [a, b]) == 1)
     }
 
     /// Else one busy moment of a node would send requests where they are answered by 404.
