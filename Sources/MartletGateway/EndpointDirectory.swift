@@ -114,10 +114,12 @@ final class EndpointDirectory: Sendable {
     ) -> Pick {
         let now = instant - origin
         return state.withLock { state in
-            let pick = state.pick(request, model: model, as: .first, now: now)
-            guard pick.address == nil, !state.hasHealthy, let last = state.nextDegraded() else {
-                return pick
+            if let only = state.nextServing(model) {
+                return state.begin(only.id, as: .first, now: now)
             }
+            let pick = state.pick(request, model: model, as: .first, now: now)
+            guard pick.address == nil, !state.hasHealthy, let last = state.nextDegraded(model)
+            else { return pick }
             return state.begin(last.id, as: .first, now: now)
         }
     }
@@ -153,7 +155,7 @@ final class EndpointDirectory: Sendable {
                 return address
             }
             let isAnswered = failed.failure == .refused || failed.failure == .serverError
-            guard !isAnswered, failed.failure != .upstreamLost, let last = state.nextDegraded()
+            guard !isAnswered, failed.failure != .upstreamLost, let last = state.nextDegraded(model)
             else { return nil }
             return state.begin(last.id, as: .retry, now: now).address
         }

@@ -51,7 +51,7 @@ struct EndpointDirectoryState: Sendable {
     /// Endpoints that had no room for a request lately.
     private var refusedUntil: [EndpointID: Duration] = [:]
     /// Endpoints with as many requests as they may have.
-    private var full: Set<EndpointID> = []
+    private(set) var full: Set<EndpointID> = []
     private var retries = 0
     /// What is still under way at endpoints that were removed, and may come back.
     private var leaving: [EndpointID: Int] = [:]
@@ -218,29 +218,11 @@ struct EndpointDirectoryState: Sendable {
         return next(of: panicked.filter { !closed.contains($0) })
     }
 
-    private mutating func next(of ids: [EndpointID]) -> EndpointID? {
+    /// One of these after the other.
+    mutating func next(of ids: [EndpointID]) -> EndpointID? {
         guard !ids.isEmpty else { return nil }
         turn = (turn + 1) % ids.count
         return ids[turn]
-    }
-
-    /// With no endpoint fully ready, one that serves some of its models is better than none.
-    mutating func nextDegraded() -> UpstreamAddress? {
-        let degraded = endpoints.filter { $0.value.isDegraded && !full.contains($0.key) }.keys
-            .sorted()
-        guard let id = next(of: degraded) else { return nextSuspect() }
-        return endpoints[id]?.address
-    }
-
-    /// With no endpoint at all, one that answered before, or was never asked, is tried.
-    ///
-    /// Checks are then perhaps misjudged, or still to come.
-    /// Source: Envoy's panic threshold, at no healthy endpoint.
-    private mutating func nextSuspect() -> UpstreamAddress? {
-        let suspects = endpoints.filter { id, endpoint in
-            (endpoint.isSuspect || endpoint.health.state == .unknown) && !full.contains(id)
-        }
-        return next(of: suspects.keys.sorted()).flatMap { endpoints[$0]?.address }
     }
 
     // MARK: Attempts

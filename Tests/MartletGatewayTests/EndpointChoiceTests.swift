@@ -28,12 +28,12 @@ struct EndpointChoiceTests {
 
     private func check(
         _ directory: EndpointDirectory, _ address: UpstreamAddress, isReady: Bool = true,
-        models: [String] = []
+        isDegraded: Bool = false, models: [String] = []
     ) {
         let version = ModelVersionStatus(
             version: "1", state: "AVAILABLE", errorCode: "OK", errorMessage: "")
         let outcome = HealthCheckOutcome(
-            isReady: isReady, isDegraded: false, load: nil,
+            isReady: isReady, isDegraded: isDegraded, load: nil,
             models: models.map { ModelStatus(name: $0, versions: [version]) })
         _ = directory.checkEnded(address, outcome, begunAt: directory.checkBegins(address))
     }
@@ -129,6 +129,24 @@ struct EndpointChoiceTests {
         }
         #expect(directory.alternatives(to: [a, b], model: "x") == 0)
         #expect(directory.alternatives(to: [a, b]) == 1)
+    }
+
+    /// Each is not fully ready for a model of its own that is broken.
+    @Test func requestForAModel_goesToTheOnesThatServeIt_thoughTheyServeNotAll() {
+        let directory = directory(endpoints(a, b, c))
+        for _ in 0..<2 {
+            check(directory, b, isReady: false, isDegraded: true, models: ["y"])
+            check(directory, c, isReady: false, isDegraded: true, models: ["x", "y"])
+        }
+        check(directory, a, models: ["x"])
+        #expect(picks(directory, 10, model: "y") == ["b": 5, "c": 5])
+        // Those that are fully ready come first.
+        #expect(picks(directory, 10, model: "x") == ["a": 10])
+        #expect(picks(directory, 10) == ["a": 10])
+        _ = directory.connectionFailed(a)
+        #expect(picks(directory, 10, model: "x") == ["c": 10])
+        #expect(picks(directory, 10, model: "y") == ["b": 5, "c": 5])
+        #expect(picks(directory, 10, model: "z") == ["b": 5, "c": 5])
     }
 
     /// Else one busy moment of a node would send requests where they are answered by 404.

@@ -1,0 +1,40 @@
+import MartletTransport
+
+/// Endpoints that are used only where no healthy one is for a request.
+extension EndpointDirectoryState {
+    /// With no endpoint fully ready, one that serves some of its models is better than none: the
+    /// model that is asked for, where that is known.
+    mutating func nextDegraded(_ model: String?) -> UpstreamAddress? {
+        let degraded = endpoints.filter { $0.value.isDegraded && !full.contains($0.key) }.keys
+            .sorted()
+        let without = lacking(model)
+        let serving = degraded.filter { !without.contains($0) }
+        guard let id = next(of: serving.isEmpty ? degraded : serving) else { return nextSuspect() }
+        return endpoints[id]?.address
+    }
+
+    /// An endpoint that is not fully ready, for a model that none serves which is.
+    mutating func nextServing(_ model: String?) -> UpstreamAddress? {
+        let without = lacking(model)
+        guard !without.isEmpty else { return nil }
+        var degraded: [EndpointID] = []
+        for (id, endpoint) in endpoints where endpoint.isDegraded {
+            if !without.contains(id), !full.contains(id) { degraded.append(id) }
+        }
+        guard !degraded.isEmpty,
+            !endpoints.keys.contains(where: { isUsable($0) && !without.contains($0) })
+        else { return nil }
+        return next(of: degraded.sorted()).flatMap { endpoints[$0]?.address }
+    }
+
+    /// With no endpoint at all, one that answered before, or was never asked, is tried.
+    ///
+    /// Checks are then perhaps misjudged, or still to come.
+    /// Source: Envoy's panic threshold, at no healthy endpoint.
+    private mutating func nextSuspect() -> UpstreamAddress? {
+        let suspects = endpoints.filter { id, endpoint in
+            (endpoint.isSuspect || endpoint.health.state == .unknown) && !full.contains(id)
+        }
+        return next(of: suspects.keys.sorted()).flatMap { endpoints[$0]?.address }
+    }
+}
