@@ -2,6 +2,16 @@ import MartletTransport
 
 /// Endpoints that are used only where no healthy one is for a request.
 extension EndpointDirectoryState {
+    /// One of all that could be used, while those that can be are too few to be believed: one that
+    /// serves the model, where that is known.
+    mutating func nextPanicked(_ model: String?, excluding closed: Set<EndpointID>) -> EndpointID? {
+        guard !panicked.isEmpty else { return nil }
+        let open = panicked.filter { !closed.contains($0) }
+        let without = lacking(model)
+        let serving = open.filter { !without.contains($0) }
+        return next(of: serving.isEmpty ? open : serving)
+    }
+
     /// With no endpoint fully ready, one that serves some of its models is better than none: the
     /// model that is asked for, where that is known.
     mutating func nextDegraded(_ model: String?) -> UpstreamAddress? {

@@ -56,7 +56,7 @@ struct EndpointDirectoryState: Sendable {
     /// What is still under way at endpoints that were removed, and may come back.
     private var leaving: [EndpointID: Int] = [:]
     /// All that could be used, if those that can be are too few to be believed.
-    private var panicked: [EndpointID] = []
+    private(set) var panicked: [EndpointID] = []
     private var levels: NearnessLevels?
     /// Which endpoints do not serve what others do.
     private(set) var served = ServedNames()
@@ -180,7 +180,7 @@ struct EndpointDirectoryState: Sendable {
         as kind: AttemptKind, now: Duration
     ) -> EndpointDirectory.Pick {
         let closed = full.isEmpty ? excluded : excluded.union(full)
-        if let id = nextPanicked(excluding: closed) {
+        if let id = nextPanicked(model, excluding: closed) {
             return begin(id, as: kind, now: now)
         }
         var shunned = shunned(model: model, now: now)
@@ -211,11 +211,6 @@ struct EndpointDirectoryState: Sendable {
             shunned.append(far)
         }
         return shunned
-    }
-
-    private mutating func nextPanicked(excluding closed: Set<EndpointID>) -> EndpointID? {
-        guard !panicked.isEmpty else { return nil }
-        return next(of: panicked.filter { !closed.contains($0) })
     }
 
     /// One of these after the other.

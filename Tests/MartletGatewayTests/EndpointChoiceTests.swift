@@ -221,6 +221,20 @@ struct EndpointChoiceTests {
         #expect(picks(directory, 8) == ["b": 4, "c": 4])
     }
 
+    @Test func withTooFewUsable_theModelStillCounts() {
+        let directory = directory(endpoints(a, b, c)) {
+            $0.panic = PanicThreshold(healthyShareMin: 0.5)
+        }
+        for _ in 0..<2 {
+            check(directory, a, isReady: false, models: ["x"])
+            check(directory, b, isReady: false, models: ["y"])
+        }
+        check(directory, c, models: ["x"])
+        #expect(picks(directory, 8, model: "x") == ["a": 4, "c": 4])
+        #expect(picks(directory, 8, model: "y") == ["b": 8])
+        #expect(picks(directory, 9, model: "z").count == 3)
+    }
+
     // MARK: Discovery
 
     @Test func endpointsThatComeAndGo_areUsedAccordingly() {
