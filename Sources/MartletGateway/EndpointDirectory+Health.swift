@@ -47,18 +47,23 @@ extension EndpointDirectory {
         }
     }
 
+    /// When endpoints are taken to have become healthy that another directory found to be: so long
+    /// ago that none starts slowly.
+    private static let longAgo = Duration.seconds(-86_400)
+
     /// Uses the endpoints that another directory has found to be healthy, before they are checked.
+    ///
+    /// They are no newcomers. Would they start slowly, those that are would have as much as they.
     func inherit(from other: EndpointDirectory) {
         let healthy = other.state.withLock { state in
             state.endpoints.values.filter { $0.health.state == .healthy }
                 .map { ($0.address, $0.models, $0.listed, $0.parents) }
         }
-        let now = now
         state.withLock { state in
             for (address, models, listed, parents) in healthy
             where state.endpoints[address.id] != nil {
                 state.setModels(models, listed: listed, parents: parents, of: address.id)
-                _ = state.handle(.checkSucceeded, at: address, now: now)
+                _ = state.handle(.checkSucceeded, at: address, now: Self.longAgo)
             }
             isUneven = !state.served.isEven
         }

@@ -237,6 +237,20 @@ struct EndpointChoiceTests {
 
     // MARK: Discovery
 
+    /// As a policy that names one endpoint more is read: those of before are warm.
+    @Test(arguments: [BalancingAlgorithm.dynamicWeightedRoundRobin, .leastRequest])
+    func newcomer_startsSlowlyBesideThoseOfBefore(algorithm: BalancingAlgorithm) {
+        let before = directory(endpoints(a, b)) { $0.balancing = algorithm }
+        var configuration = EndpointDirectory.Configuration()
+        configuration.balancing = algorithm
+        let after = EndpointDirectory(endpoints(a, b, c), configuration: configuration, seed: 1)
+        after.inherit(from: before)
+        check(after, c)
+        let weights = after.status.endpoints.map(\.weight)
+        #expect(weights[0] == weights[1])
+        #expect(abs(weights[2] / weights[0] - 0.1) < 0.001, "\(weights)")
+    }
+
     @Test func endpointsThatComeAndGo_areUsedAccordingly() {
         let directory = directory(endpoints(a, b))
         let difference = directory.update(to: EndpointSet(endpoints(b, c)))
