@@ -116,7 +116,7 @@ public struct ConsistentHashing: Balancer {
 
     private mutating func pickAny(of candidates: [Int], now: Duration) -> Int? {
         generator.betterOfTwo(candidates) { [roster] in
-            roster.notes[$0].weight / (1 + roster.members[$0].debt.charged)
+            roster.notes[$0].weight / (1 + roster.debt(at: $0, now: now))
         } cost: { [roster] in
             roster.load(at: $0, now: now) / roster.notes[$0].weight
         }
