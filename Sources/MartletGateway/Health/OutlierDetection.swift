@@ -50,10 +50,12 @@ struct OutlierDetection: Sendable {
     /// Says whether active checks find an endpoint well.
     ///
     /// Those that they do not are no choice anyway, so they are not counted among those of which
-    /// some must stay. Answers with an ejected one that has to return because no other is left.
+    /// some must stay. One that is well again begins anew: what was lost as it went down tells
+    /// nothing of it. Answers with an ejected one that has to return because no other is left.
     mutating func setHealthy(_ id: EndpointID, _ isHealthy: Bool) -> EjectionChange? {
         guard let member = members[id], member.isHealthy != isHealthy else { return nil }
         members[id]?.isHealthy = isHealthy
+        if isHealthy { members[id]?.beginAnew() }
         return returnLast()
     }
 
