@@ -23,18 +23,24 @@ extension EndpointDirectoryState {
         return endpoints[id]?.address
     }
 
-    /// An endpoint that is not fully ready, for a model that none serves which is.
+    /// An endpoint that is not fully ready, or is ejected, for a model that no usable one serves.
     mutating func nextServing(_ model: String?) -> UpstreamAddress? {
         let without = lacking(model)
         guard !without.isEmpty else { return nil }
-        var degraded: [EndpointID] = []
-        for (id, endpoint) in endpoints where endpoint.isDegraded {
-            if !without.contains(id), !full.contains(id) { degraded.append(id) }
+        var open: [EndpointID] = []
+        for (id, endpoint) in endpoints where !without.contains(id) && !full.contains(id) {
+            guard !isUsable(id) else { return nil }
+            if endpoint.isDegraded || endpoint.health.state == .healthy { open.append(id) }
         }
-        guard !degraded.isEmpty,
-            !endpoints.keys.contains(where: { isUsable($0) && !without.contains($0) })
-        else { return nil }
-        return next(of: degraded.sorted()).flatMap { endpoints[$0]?.address }
+        return next(of: open.sorted()).flatMap { endpoints[$0]?.address }
+    }
+
+    /// Whether a model is served by endpoints that have as many requests as they may, and lacked by
+    /// others: its requests are then refused as any are where all are full.
+    func isServedByFull(_ model: String?, excluding excluded: Set<EndpointID>) -> Bool {
+        guard !full.isEmpty else { return false }
+        let without = lacking(model)
+        return !without.isEmpty && full.contains { !without.contains($0) && !excluded.contains($0) }
     }
 
     /// With no endpoint at all, one that answered before, or was never asked, is tried.

@@ -191,7 +191,9 @@ struct EndpointDirectoryState: Sendable {
             }
             shunned.removeLast()
         }
-        if let id = balancer.pick(for: request, excluding: closed, now: now) {
+        if !isServedByFull(model, excluding: excluded),
+            let id = balancer.pick(for: request, excluding: closed, now: now)
+        {
             return begin(id, as: kind, now: now)
         }
         guard !full.isEmpty, !full.isSubset(of: excluded) else { return .none }

@@ -149,6 +149,36 @@ struct EndpointChoiceTests {
         #expect(picks(directory, 10, model: "z") == ["b": 5, "c": 5])
     }
 
+    @Test func modelOfAnEjectedEndpointAlone_isAskedOfIt() {
+        let directory = directory(endpoints(a, b, c))
+        check(directory, a, models: ["x"])
+        for address in [b, c] { check(directory, address, models: ["y"]) }
+        for _ in 0..<5 {
+            _ = directory.didEnd(
+                EndedAttempt(
+                    upstream: a, result: .answered(httpStatus: 500, grpcStatus: nil),
+                    duration: .milliseconds(1)))
+        }
+        #expect(directory.status.endpoints.map(\.ejected) == [true, false, false])
+        #expect(picks(directory, 10, model: "x") == ["a": 10])
+        #expect(picks(directory, 10, model: "y") == ["b": 5, "c": 5])
+        #expect(picks(directory, 10) == ["b": 5, "c": 5])
+    }
+
+    @Test func modelOfAFullEndpointAlone_isRefusedAsAllAreWhereAllAreFull() {
+        let directory = directory(endpoints(a, b)) {
+            $0.limits = CircuitBreakerLimits(requests: 2)
+        }
+        check(directory, a, models: ["x"])
+        check(directory, b, models: ["y"])
+        #expect(picks(directory, 2, model: "x") == ["a": 2])
+        #expect(directory.pickFirst(model: "x") == .allFull)
+        #expect(directory.limitRefusals[.requests] == 1)
+        #expect(directory.pickFirst(model: "y") == .endpoint(b))
+        end(directory, a, isRetry: false)
+        #expect(directory.pickFirst(model: "x") == .endpoint(a))
+    }
+
     /// Else one busy moment of a node would send requests where they are answered by 404.
     @Test func oneCheckThatIsLost_leavesWhatTheEndpointServes() {
         let directory = directory(endpoints(a, b))
