@@ -90,6 +90,7 @@ struct EndpointDirectoryState: Sendable {
         endpoints[id] = nil
         order.removeAll { $0.id == id }
         balancer.remove(id)
+        silence.remove(id)
         refusedUntil[id] = nil
         full.remove(id)
         apply(outliers?.remove(id), now: now)
