@@ -54,17 +54,31 @@ extension EndpointDirectory {
     /// Uses the endpoints that another directory has found to be healthy, before they are checked.
     ///
     /// They are no newcomers. Would they start slowly, those that are would have as much as they.
-    func inherit(from other: EndpointDirectory) {
-        let healthy = other.state.withLock { state in
-            state.endpoints.values.filter { $0.health.state == .healthy }
-                .map { ($0.address, $0.models, $0.listed, $0.parents) }
+    ///
+    /// - Parameters:
+    ///   - other: the other directory.
+    ///   - keepsEjected: whether those that it has ejected stay so.
+    func inherit(from other: EndpointDirectory, keepsEjected: Bool = false) {
+        let (healthy, ejections) = other.state.withLock { state in
+            (
+                state.endpoints.values.filter { $0.health.state == .healthy }
+                    .map { ($0.address, $0.models, $0.listed, $0.parents) },
+                keepsEjected ? state.outliers?.ejections ?? [:] : [:]
+            )
         }
+        let now = now
+        let later = now - other.now
         state.withLock { state in
             for (address, models, listed, parents) in healthy
             where state.endpoints[address.id] != nil {
                 state.setModels(models, listed: listed, parents: parents, of: address.id)
                 _ = state.handle(.checkSucceeded, at: address, now: Self.longAgo)
             }
+            for (id, ejection) in ejections.sorted(by: { $0.key < $1.key })
+            where state.outliers?.resume(ejection, of: id, later: later) == true {
+                state.balancer.setEjected(id, true, now: now)
+            }
+            state.updateChoice()
             isUneven = !state.served.isEven
         }
     }
