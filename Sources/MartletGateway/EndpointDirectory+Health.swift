@@ -22,14 +22,18 @@ extension EndpointDirectory {
                 state.setModels(
                     models, listed: outcome.listed, parents: outcome.parents, of: address.id)
             }
-            if !outcome.hasAnswered { state.setModels([], listed: [], of: address.id) }
-            isUneven = !state.served.isEven
             if let sample = outcome.load { state.balancer.report(address.id, sample, now: now) }
             state.take(outcome.memory, of: address.id, now: now)
             // Weights follow the reports also while no request comes to make them.
             state.balancer.updateWeights(now: now)
-            return state.handle(
+            let change = state.handle(
                 outcome.isReady ? .checkSucceeded : .checkFailed, at: address, now: now)
+            // One lost check is no news of what a healthy one serves.
+            if !outcome.hasAnswered, state.endpoints[address.id]?.health.state != .healthy {
+                state.setModels([], listed: [], of: address.id)
+            }
+            isUneven = !state.served.isEven
+            return change
         }
     }
 
@@ -43,19 +47,38 @@ extension EndpointDirectory {
         }
     }
 
+    /// When endpoints are taken to have become healthy that another directory found to be: so long
+    /// ago that none starts slowly.
+    private static let longAgo = Duration.seconds(-86_400)
+
     /// Uses the endpoints that another directory has found to be healthy, before they are checked.
-    func inherit(from other: EndpointDirectory) {
-        let healthy = other.state.withLock { state in
-            state.endpoints.values.filter { $0.health.state == .healthy }
-                .map { ($0.address, $0.models, $0.listed, $0.parents) }
+    ///
+    /// They are no newcomers. Would they start slowly, those that are would have as much as they.
+    ///
+    /// - Parameters:
+    ///   - other: the other directory.
+    ///   - keepsEjected: whether those that it has ejected stay so.
+    func inherit(from other: EndpointDirectory, keepsEjected: Bool = false) {
+        let (healthy, ejections) = other.state.withLock { state in
+            (
+                state.endpoints.values.filter { $0.health.state == .healthy }
+                    .map { ($0.address, $0.models, $0.listed, $0.parents) },
+                keepsEjected ? state.outliers?.ejections ?? [:] : [:]
+            )
         }
         let now = now
+        let later = now - other.now
         state.withLock { state in
             for (address, models, listed, parents) in healthy
             where state.endpoints[address.id] != nil {
                 state.setModels(models, listed: listed, parents: parents, of: address.id)
-                _ = state.handle(.checkSucceeded, at: address, now: now)
+                _ = state.handle(.checkSucceeded, at: address, now: Self.longAgo)
             }
+            for (id, ejection) in ejections.sorted(by: { $0.key < $1.key })
+            where state.outliers?.resume(ejection, of: id, later: later) == true {
+                state.balancer.setEjected(id, true, now: now)
+            }
+            state.updateChoice()
             isUneven = !state.served.isEven
         }
     }

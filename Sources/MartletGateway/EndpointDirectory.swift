@@ -114,15 +114,19 @@ final class EndpointDirectory: Sendable {
     ) -> Pick {
         let now = instant - origin
         return state.withLock { state in
-            let pick = state.pick(request, model: model, as: .first, now: now)
-            guard pick.address == nil, !state.hasHealthy, let last = state.nextDegraded() else {
-                return pick
+            if let only = state.nextServing(model) {
+                return state.begin(only.id, as: .first, now: now)
             }
+            let pick = state.pick(request, model: model, as: .first, now: now)
+            guard pick.address == nil, !state.hasHealthy, let last = state.nextDegraded(model)
+            else { return pick }
             return state.begin(last.id, as: .first, now: now)
         }
     }
 
     /// Begins another attempt at a request, at an endpoint that was not tried.
+    ///
+    /// Never at one that lacks the model: its 404 would pass for the answer.
     ///
     /// - Returns: the endpoint; `nil` when there is none.
     func pickNext(
@@ -136,25 +140,29 @@ final class EndpointDirectory: Sendable {
             }
             // What an endpoint leaves that is lost is asked once more, however much it is.
             guard failed.failure == .upstreamLost || state.hasRoomForRetry() else { return nil }
-            let tried = Set(failed.tried.map(\.id))
+            let without = state.lacking(model)
             let pick = state.pick(
-                request, model: model, excluding: tried, as: .retry, now: now)
+                request, model: model, excluding: without.union(failed.tried.map(\.id)),
+                as: .retry, now: now)
             if let address = pick.address { return address }
             // With every healthy endpoint tried, one that closed a connection may still answer on
             // another; one that could not be connected to, or has answered, would not.
             if [.connectionClosed, .unprocessed].contains(failed.failure),
-                let address = state.pick(request, model: model, as: .retry, now: now).address
+                let address = state.pick(
+                    request, model: model, excluding: without, as: .retry, now: now
+                ).address
             {
                 return address
             }
             let isAnswered = failed.failure == .refused || failed.failure == .serverError
-            guard !isAnswered, failed.failure != .upstreamLost, let last = state.nextDegraded()
+            guard !isAnswered, failed.failure != .upstreamLost, let last = state.nextDegraded(model)
             else { return nil }
             return state.begin(last.id, as: .retry, now: now).address
         }
     }
 
-    /// Begins another attempt at a request beside those that are under way.
+    /// Begins another attempt at a request beside those that are under way; never at an endpoint
+    /// that lacks the model.
     func pickBeside(
         _ tried: [UpstreamAddress], _ request: PickRequest = PickRequest(), model: String? = nil
     ) -> UpstreamAddress? {
@@ -162,7 +170,8 @@ final class EndpointDirectory: Sendable {
         return state.withLock { state in
             guard state.hasRoomForRetry() else { return nil }
             return state.pick(
-                request, model: model, excluding: Set(tried.map(\.id)), as: .retry, now: now
+                request, model: model, excluding: state.lacking(model).union(tried.map(\.id)),
+                as: .retry, now: now
             ).address
         }
     }
@@ -176,9 +185,10 @@ final class EndpointDirectory: Sendable {
     }
 
     /// How many endpoints could be asked that were not.
-    func alternatives(to tried: [UpstreamAddress]) -> Int {
+    func alternatives(to tried: [UpstreamAddress], model: String? = nil) -> Int {
         state.withLock { state in
-            state.balancer.healthyEndpoints.count { id in !tried.contains { $0.id == id } }
+            let others = state.lacking(model).union(tried.map(\.id))
+            return state.balancer.healthyEndpoints.count { !others.contains($0) }
         }
     }
 

@@ -51,12 +51,12 @@ struct EndpointDirectoryState: Sendable {
     /// Endpoints that had no room for a request lately.
     private var refusedUntil: [EndpointID: Duration] = [:]
     /// Endpoints with as many requests as they may have.
-    private var full: Set<EndpointID> = []
+    private(set) var full: Set<EndpointID> = []
     private var retries = 0
     /// What is still under way at endpoints that were removed, and may come back.
     private var leaving: [EndpointID: Int] = [:]
     /// All that could be used, if those that can be are too few to be believed.
-    private var panicked: [EndpointID] = []
+    private(set) var panicked: [EndpointID] = []
     private var levels: NearnessLevels?
     /// Which endpoints do not serve what others do.
     private(set) var served = ServedNames()
@@ -90,6 +90,7 @@ struct EndpointDirectoryState: Sendable {
         endpoints[id] = nil
         order.removeAll { $0.id == id }
         balancer.remove(id)
+        silence.remove(id)
         refusedUntil[id] = nil
         full.remove(id)
         apply(outliers?.remove(id), now: now)
@@ -152,6 +153,9 @@ struct EndpointDirectoryState: Sendable {
             })
     }
 
+    /// The endpoints that lack a model, where others serve it.
+    func lacking(_ model: String?) -> Set<EndpointID> { model.flatMap { served.lacking($0) } ?? [] }
+
     // MARK: Picking
 
     /// How long an endpoint that had no room gets only what no other takes.
@@ -177,7 +181,7 @@ struct EndpointDirectoryState: Sendable {
         as kind: AttemptKind, now: Duration
     ) -> EndpointDirectory.Pick {
         let closed = full.isEmpty ? excluded : excluded.union(full)
-        if let id = nextPanicked(excluding: closed) {
+        if let id = nextPanicked(model, excluding: closed) {
             return begin(id, as: kind, now: now)
         }
         var shunned = shunned(model: model, now: now)
@@ -188,7 +192,9 @@ struct EndpointDirectoryState: Sendable {
             }
             shunned.removeLast()
         }
-        if let id = balancer.pick(for: request, excluding: closed, now: now) {
+        if !isServedByFull(model, excluding: excluded),
+            let id = balancer.pick(for: request, excluding: closed, now: now)
+        {
             return begin(id, as: kind, now: now)
         }
         guard !full.isEmpty, !full.isSubset(of: excluded) else { return .none }
@@ -210,34 +216,11 @@ struct EndpointDirectoryState: Sendable {
         return shunned
     }
 
-    private mutating func nextPanicked(excluding closed: Set<EndpointID>) -> EndpointID? {
-        guard !panicked.isEmpty else { return nil }
-        return next(of: panicked.filter { !closed.contains($0) })
-    }
-
-    private mutating func next(of ids: [EndpointID]) -> EndpointID? {
+    /// One of these after the other.
+    mutating func next(of ids: [EndpointID]) -> EndpointID? {
         guard !ids.isEmpty else { return nil }
         turn = (turn + 1) % ids.count
         return ids[turn]
-    }
-
-    /// With no endpoint fully ready, one that serves some of its models is better than none.
-    mutating func nextDegraded() -> UpstreamAddress? {
-        let degraded = endpoints.filter { $0.value.isDegraded && !full.contains($0.key) }.keys
-            .sorted()
-        guard let id = next(of: degraded) else { return nextSuspect() }
-        return endpoints[id]?.address
-    }
-
-    /// With no endpoint at all, one that answered before, or was never asked, is tried.
-    ///
-    /// Checks are then perhaps misjudged, or still to come.
-    /// Source: Envoy's panic threshold, at no healthy endpoint.
-    private mutating func nextSuspect() -> UpstreamAddress? {
-        let suspects = endpoints.filter { id, endpoint in
-            (endpoint.isSuspect || endpoint.health.state == .unknown) && !full.contains(id)
-        }
-        return next(of: suspects.keys.sorted()).flatMap { endpoints[$0]?.address }
     }
 
     // MARK: Attempts

@@ -64,7 +64,8 @@ extension GatewayPolicy {
         guard let state = waiting.plan.state as? RequestState else { return .leave }
         let directory = state.pool.directory
         let decision = state.route.hedge(
-            waiting, alternatives: directory.alternatives(to: waiting.tried), now: now)
+            waiting,
+            alternatives: directory.alternatives(to: waiting.tried, model: state.model), now: now)
         switch decision {
         case .leave(let reason):
             journal.didNotHedge(reason)

@@ -28,12 +28,12 @@ struct EndpointChoiceTests {
 
     private func check(
         _ directory: EndpointDirectory, _ address: UpstreamAddress, isReady: Bool = true,
-        models: [String] = []
+        isDegraded: Bool = false, models: [String] = []
     ) {
         let version = ModelVersionStatus(
             version: "1", state: "AVAILABLE", errorCode: "OK", errorMessage: "")
         let outcome = HealthCheckOutcome(
-            isReady: isReady, isDegraded: false, load: nil,
+            isReady: isReady, isDegraded: isDegraded, load: nil,
             models: models.map { ModelStatus(name: $0, versions: [version]) })
         _ = directory.checkEnded(address, outcome, begunAt: directory.checkBegins(address))
     }
@@ -56,10 +56,12 @@ struct EndpointChoiceTests {
                 duration: .milliseconds(1), isRetry: isRetry))
     }
 
-    private func failed(_ tried: UpstreamAddress...) -> FailedForwarding {
+    private func failed(
+        _ tried: UpstreamAddress..., failure: ForwardingFailure = .connectionClosed
+    ) -> FailedForwarding {
         FailedForwarding(
             tried: tried, plan: ForwardingPlan(isIdempotent: true, holdsResponse: true),
-            isReplayable: true, responseStarted: false, failure: .connectionClosed)
+            isReplayable: true, responseStarted: false, failure: failure)
     }
 
     // MARK: Limits
@@ -104,6 +106,92 @@ struct EndpointChoiceTests {
         _ = directory.connectionFailed(a)
         _ = directory.connectionFailed(b)
         #expect(picks(directory, 2, model: "x") == ["c": 2])
+    }
+
+    /// Its 404 would count as the answer, before that of the one which is asked already.
+    @Test func furtherAttempts_areNotMadeAtEndpointsWithoutTheModel() {
+        let directory = directory(endpoints(a, b, c))
+        check(directory, a, models: ["x"])
+        check(directory, b, models: ["x", "y"])
+        check(directory, c, models: ["y"])
+        for _ in 0..<5 {
+            #expect(directory.pickBeside([a], model: "x") == b)
+            #expect(directory.pickNext(after: failed(a), model: "x") == b)
+            #expect(directory.pickNext(after: failed(c, failure: .refused), model: "y") == b)
+        }
+        #expect(directory.alternatives(to: [a], model: "x") == 1)
+        #expect(directory.pickBeside([a, b], model: "x") == nil)
+        #expect(directory.pickNext(after: failed(a, b, failure: .refused), model: "x") == nil)
+        // Who closed a connection may answer on another.
+        for _ in 0..<5 {
+            let next = directory.pickNext(after: failed(a, b), model: "x")
+            #expect(next == a || next == b)
+        }
+        #expect(directory.alternatives(to: [a, b], model: "x") == 0)
+        #expect(directory.alternatives(to: [a, b]) == 1)
+    }
+
+    /// Each is not fully ready for a model of its own that is broken.
+    @Test func requestForAModel_goesToTheOnesThatServeIt_thoughTheyServeNotAll() {
+        let directory = directory(endpoints(a, b, c))
+        for _ in 0..<2 {
+            check(directory, b, isReady: false, isDegraded: true, models: ["y"])
+            check(directory, c, isReady: false, isDegraded: true, models: ["x", "y"])
+        }
+        check(directory, a, models: ["x"])
+        #expect(picks(directory, 10, model: "y") == ["b": 5, "c": 5])
+        // Those that are fully ready come first.
+        #expect(picks(directory, 10, model: "x") == ["a": 10])
+        #expect(picks(directory, 10) == ["a": 10])
+        _ = directory.connectionFailed(a)
+        #expect(picks(directory, 10, model: "x") == ["c": 10])
+        #expect(picks(directory, 10, model: "y") == ["b": 5, "c": 5])
+        #expect(picks(directory, 10, model: "z") == ["b": 5, "c": 5])
+    }
+
+    @Test func modelOfAnEjectedEndpointAlone_isAskedOfIt() {
+        let directory = directory(endpoints(a, b, c))
+        check(directory, a, models: ["x"])
+        for address in [b, c] { check(directory, address, models: ["y"]) }
+        for _ in 0..<5 {
+            _ = directory.didEnd(
+                EndedAttempt(
+                    upstream: a, result: .answered(httpStatus: 500, grpcStatus: nil),
+                    duration: .milliseconds(1)))
+        }
+        #expect(directory.status.endpoints.map(\.ejected) == [true, false, false])
+        #expect(picks(directory, 10, model: "x") == ["a": 10])
+        #expect(picks(directory, 10, model: "y") == ["b": 5, "c": 5])
+        #expect(picks(directory, 10) == ["b": 5, "c": 5])
+    }
+
+    @Test func modelOfAFullEndpointAlone_isRefusedAsAllAreWhereAllAreFull() {
+        let directory = directory(endpoints(a, b)) {
+            $0.limits = CircuitBreakerLimits(requests: 2)
+        }
+        check(directory, a, models: ["x"])
+        check(directory, b, models: ["y"])
+        #expect(picks(directory, 2, model: "x") == ["a": 2])
+        #expect(directory.pickFirst(model: "x") == .allFull)
+        #expect(directory.limitRefusals[.requests] == 1)
+        #expect(directory.pickFirst(model: "y") == .endpoint(b))
+        end(directory, a, isRetry: false)
+        #expect(directory.pickFirst(model: "x") == .endpoint(a))
+    }
+
+    /// Else one busy moment of a node would send requests where they are answered by 404.
+    @Test func oneCheckThatIsLost_leavesWhatTheEndpointServes() {
+        let directory = directory(endpoints(a, b))
+        check(directory, a, models: ["x"])
+        check(directory, b, models: ["y"])
+        _ = directory.checkEnded(b, .unreachable, begunAt: directory.checkBegins(b))
+        #expect(directory.isUneven)
+        #expect(picks(directory, 10, model: "x") == ["a": 10])
+        #expect(picks(directory, 10, model: "y") == ["b": 10])
+        // The second in a row makes it unhealthy, and what it serves is forgotten.
+        _ = directory.checkEnded(b, .unreachable, begunAt: directory.checkBegins(b))
+        #expect(!directory.isUneven)
+        #expect(picks(directory, 10, model: "y") == ["a": 10])
     }
 
     @Test func endpointsWithTheSameModels_areAllEven() {
@@ -163,7 +251,35 @@ struct EndpointChoiceTests {
         #expect(picks(directory, 8) == ["b": 4, "c": 4])
     }
 
+    @Test func withTooFewUsable_theModelStillCounts() {
+        let directory = directory(endpoints(a, b, c)) {
+            $0.panic = PanicThreshold(healthyShareMin: 0.5)
+        }
+        for _ in 0..<2 {
+            check(directory, a, isReady: false, models: ["x"])
+            check(directory, b, isReady: false, models: ["y"])
+        }
+        check(directory, c, models: ["x"])
+        #expect(picks(directory, 8, model: "x") == ["a": 4, "c": 4])
+        #expect(picks(directory, 8, model: "y") == ["b": 8])
+        #expect(picks(directory, 9, model: "z").count == 3)
+    }
+
     // MARK: Discovery
+
+    /// As a policy that names one endpoint more is read: those of before are warm.
+    @Test(arguments: [BalancingAlgorithm.dynamicWeightedRoundRobin, .leastRequest])
+    func newcomer_startsSlowlyBesideThoseOfBefore(algorithm: BalancingAlgorithm) {
+        let before = directory(endpoints(a, b)) { $0.balancing = algorithm }
+        var configuration = EndpointDirectory.Configuration()
+        configuration.balancing = algorithm
+        let after = EndpointDirectory(endpoints(a, b, c), configuration: configuration, seed: 1)
+        after.inherit(from: before)
+        check(after, c)
+        let weights = after.status.endpoints.map(\.weight)
+        #expect(weights[0] == weights[1])
+        #expect(abs(weights[2] / weights[0] - 0.1) < 0.001, "\(weights)")
+    }
 
     @Test func endpointsThatComeAndGo_areUsedAccordingly() {
         let directory = directory(endpoints(a, b))

@@ -297,6 +297,8 @@ struct EndpointDirectoryTests {
     @Test func models_areUnknownOnceTheEndpointDoesNotAnswer() {
         let directory = healthy([a])
         check(directory, a, .unreachable)
+        #expect(directory.status.endpoints.first?.models.map(\.name) == ["a"])
+        check(directory, a, .unreachable)
         #expect(directory.status.endpoints.first?.models == [])
     }
 }

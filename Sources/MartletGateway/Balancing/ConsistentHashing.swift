@@ -4,9 +4,9 @@ internal import Foundation
 /// overloaded: consistent hashing with bounded loads.
 ///
 /// No endpoint is given a request that would lift its requests in flight above `loadFactor` times
-/// the mean; such a request goes to the next endpoint in the order of its key. So sessions stick
-/// and caches stay warm, and a popular key spreads over as many endpoints as it needs. Failures
-/// count as requests in flight (``FailureDebt``).
+/// the mean of those that the request may go to; it goes to the next endpoint in the order of its
+/// key then. So sessions stick and caches stay warm, and a popular key spreads over as many
+/// endpoints as it needs. Failures count as requests in flight (``FailureDebt``).
 ///
 /// The order of a key is that of rendezvous hashing: each endpoint has a score by key and address,
 /// and the highest comes first. It was chosen over a ring because each key has an order of its own:
@@ -99,7 +99,7 @@ public struct ConsistentHashing: Balancer {
     }
 
     private mutating func pick(of candidates: [Int], key: UInt64, now: Duration) -> Int? {
-        let bound = bound
+        let bound = bound(of: candidates)
         var best: (place: Int, score: Double)?
         for place in candidates
         where roster.load(at: place, now: now) + 1 <= limit(of: place, bound) {
@@ -116,18 +116,21 @@ public struct ConsistentHashing: Balancer {
 
     private mutating func pickAny(of candidates: [Int], now: Duration) -> Int? {
         generator.betterOfTwo(candidates) { [roster] in
-            roster.notes[$0].weight / (1 + roster.members[$0].debt.charged)
+            roster.notes[$0].weight / (1 + roster.debt(at: $0, now: now))
         } cost: { [roster] in
             roster.load(at: $0, now: now) / roster.notes[$0].weight
         }
     }
 
-    /// `loadFactor` times the requests in flight for each unit of weight, the one to come counted.
+    /// `loadFactor` times the requests in flight for each unit of weight of the candidates, the one
+    /// to come counted.
     ///
-    /// Failures do not count here, or an endpoint that fails would make room for itself.
-    private var bound: Double {
-        let inFlight = roster.healthy.reduce(1) { $0 + roster.members[$1].inFlight }
-        let weight = roster.healthy.reduce(0) { $0 + roster.notes[$1].weight }
+    /// Of those alone: where requests stay near, or few endpoints have their model, the mean of all
+    /// would leave none of them room, and no key its place. Failures do not count here, or an
+    /// endpoint that fails would make room for itself.
+    private func bound(of candidates: [Int]) -> Double {
+        let inFlight = candidates.reduce(1) { $0 + roster.members[$1].inFlight }
+        let weight = candidates.reduce(0) { $0 + roster.notes[$1].weight }
         return weight > 0 ? loadFactor * Double(inFlight) / weight : 0
     }
 

@@ -68,7 +68,7 @@ struct EndpointRoster<Notes: Sendable>: Sendable {
         weight: (Notes) -> Double
     ) -> Int? {
         generator.betterOfTwo(candidates) {
-            weight(notes[$0]) / (1 + members[$0].debt.charged)
+            weight(notes[$0]) / (1 + debt(at: $0, now: now))
         } cost: {
             (load(at: $0, now: now) + 1) / weight(notes[$0])
         }

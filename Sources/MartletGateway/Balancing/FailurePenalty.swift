@@ -41,7 +41,7 @@ public struct FailurePenalty: Sendable, Equatable {
 /// the endpoint is no longer picked, and only time makes it be tried again.
 struct FailureDebt: Sendable {
     /// The requests charged as of the last change.
-    private(set) var charged = 0.0
+    private var charged = 0.0
     private var lastChange = Duration.zero
 
     /// Less than this is nothing, so that old failures do not decide what chance should.

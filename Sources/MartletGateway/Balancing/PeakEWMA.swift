@@ -72,7 +72,7 @@ public struct PeakEWMA: Balancer {
         let candidates = roster.candidates(excluding: excluded)
         let mean = mean { roster.notes[$0].average }
         let choice = generator.betterOfTwo(candidates) { [roster] in
-            1 / ((roster.notes[$0].average ?? mean) * (1 + roster.members[$0].debt.charged))
+            1 / ((roster.notes[$0].average ?? mean) * (1 + roster.debt(at: $0, now: now)))
         } cost: { [self] in
             latency(at: $0, now: now) * (roster.load(at: $0, now: now) + 1)
         }

@@ -29,6 +29,26 @@ struct OutlierDetection: Sendable {
     /// Whether an endpoint is ejected now.
     func isEjected(_ id: EndpointID) -> Bool { members[id]?.ejection != nil }
 
+    /// The ejections that are not over.
+    var ejections: [EndpointID: OutlierMember.Ejection] {
+        members.compactMapValues(\.ejection)
+    }
+
+    /// Takes over an ejection that another has begun, unless too many are ejected already.
+    ///
+    /// - Parameters:
+    ///   - ejection: the ejection.
+    ///   - id: the endpoint.
+    ///   - later: by how much `now` is later here than there.
+    /// - Returns: whether it is taken over.
+    mutating func resume(
+        _ ejection: OutlierMember.Ejection, of id: EndpointID, later: Duration
+    ) -> Bool {
+        guard !isEjected(id), mayEject(id) else { return false }
+        members[id]?.eject(ejection.cause, end: ejection.end + later)
+        return true
+    }
+
     // MARK: Endpoints
 
     /// Adds an endpoint, not ejected and not yet healthy.
@@ -50,10 +70,12 @@ struct OutlierDetection: Sendable {
     /// Says whether active checks find an endpoint well.
     ///
     /// Those that they do not are no choice anyway, so they are not counted among those of which
-    /// some must stay. Answers with an ejected one that has to return because no other is left.
+    /// some must stay. One that is well again begins anew: what was lost as it went down tells
+    /// nothing of it. Answers with an ejected one that has to return because no other is left.
     mutating func setHealthy(_ id: EndpointID, _ isHealthy: Bool) -> EjectionChange? {
         guard let member = members[id], member.isHealthy != isHealthy else { return nil }
         members[id]?.isHealthy = isHealthy
+        if isHealthy { members[id]?.beginAnew() }
         return returnLast()
     }
 
@@ -148,14 +170,18 @@ struct OutlierDetection: Sendable {
     private mutating func eject(
         _ id: EndpointID, _ cause: EjectionCause, now: Duration
     ) -> EjectionChange? {
-        // One that active checks have taken out is out: whatever it does then is no news.
-        guard let member = members[id], member.isHealthy else { return nil }
-        let healthy = members.values.filter(\.isHealthy)
-        let ejectedCount = healthy.count { $0.ejection != nil }
-        guard ejectedCount < configuration.ejectionsMax(of: healthy.count) else { return nil }
+        guard let member = members[id], mayEject(id) else { return nil }
         let time = configuration.ejectionTime(number: member.ejections + 1)
         members[id]?.eject(cause, end: now + time)
         return .ejected(id, cause, time: time)
+    }
+
+    private func mayEject(_ id: EndpointID) -> Bool {
+        // One that active checks have taken out is out: whatever it does then is no news.
+        guard members[id]?.isHealthy == true else { return false }
+        let healthy = members.values.filter(\.isHealthy)
+        let ejectedCount = healthy.count { $0.ejection != nil }
+        return ejectedCount < configuration.ejectionsMax(of: healthy.count)
     }
 
     /// Lets the ejected endpoint return that would be the next to, if all that are healthy are

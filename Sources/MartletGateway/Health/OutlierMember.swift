@@ -99,6 +99,11 @@ struct OutlierMember: Sendable {
     /// sent before, or in a panic.
     mutating func endEjection() {
         ejection = nil
+        beginAnew()
+    }
+
+    /// Forgets how requests ended, but not that it was ejected.
+    mutating func beginAnew() {
         consecutiveFailures = 0
         resetCounts()
     }

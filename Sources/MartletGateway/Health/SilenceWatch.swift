@@ -18,8 +18,11 @@ struct SilenceWatch: Sendable {
         /// Since when it has requests and answers none.
         var since = Duration.zero
         var lastAnswer = Duration.zero
+        /// Whether it is watched no more, but for the requests that it still has.
+        var isGone = false
 
         mutating func didBegin(now: Duration) {
+            isGone = false
             if inFlight == 0 { since = now }
             inFlight += 1
         }
@@ -38,6 +41,21 @@ struct SilenceWatch: Sendable {
     private var answers = 0
     private var members: [EndpointID: Member] = [:]
 
+    /// Endpoints that something is known of.
+    var watchedCount: Int { members.count }
+
+    /// Forgets an endpoint, as soon as it has no requests.
+    mutating func remove(_ id: EndpointID) {
+        guard let place = members.index(forKey: id) else { return }
+        members.values[place].isGone = true
+        forgetIfGone(place)
+    }
+
+    private mutating func forgetIfGone(_ place: Dictionary<EndpointID, Member>.Index) {
+        let member = members.values[place]
+        if member.isGone, member.inFlight <= 0 { members.remove(at: place) }
+    }
+
     /// A request was sent to an endpoint.
     mutating func didBegin(_ id: EndpointID, now: Duration) {
         members[id, default: Member()].didBegin(now: now)
@@ -45,7 +63,10 @@ struct SilenceWatch: Sendable {
 
     /// A request to an endpoint is over; `answered` in that time, or not at all.
     mutating func didEnd(_ id: EndpointID, answeredIn latency: Duration?, now: Duration) {
-        members[id]?.didEnd(isAnswered: latency != nil, now: now)
+        if let place = members.index(forKey: id) {
+            members.values[place].didEnd(isAnswered: latency != nil, now: now)
+            forgetIfGone(place)
+        }
         guard let latency else { return }
         answers += 1
         if now - windowBegan > .seconds(30) {

@@ -28,7 +28,8 @@ struct FairShare: Sendable {
     /// The shares of endpoints that have so much to do.
     ///
     /// - Parameters:
-    ///   - loads: of all that can be picked.
+    ///   - loads: of those that the prompt may go to. With others, which get none of what these get,
+    ///     the mean would be too low, and none of these have room.
     ///   - work: what the prompt to come is, in blocks.
     ///   - configuration: how far above its share an endpoint may be.
     init(of loads: [Load], with work: Double, _ configuration: PrefixConfiguration) {

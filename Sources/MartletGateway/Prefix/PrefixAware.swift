@@ -212,11 +212,10 @@ public struct PrefixAware: Balancer {
         now: Duration
     ) -> [Bid] {
         let bonuses = bonuses(for: prompt, session)
-        let loads = roster.healthy.map { load(of: $0, now: now) }
-        let share = FairShare(of: loads, with: prompt.work, configuration)
+        let offers = candidates.map { (place: $0, load: load(of: $0, now: now)) }
+        let share = FairShare(of: offers.map { $0.load }, with: prompt.work, configuration)
         let joins = prefixes.joins(of: prompt.hashes, matches, now: now)
         let worth = 1 / (1 + configuration.commonWeight * joins)
-        let offers = candidates.map { (place: $0, load: load(of: $0, now: now)) }
         let leastCrowd = offers.map { share.crowd(of: $0.load) }.min() ?? 1
         return offers.map { place, load in
             let (holder, weight) = (roster.notes[place].holder, share.weight(of: load))

@@ -54,7 +54,12 @@ final class PoolRuntime: Sendable {
                 ?? earlier.first { $0.settings.name == settings.name }
             if let before { _ = directory.update(to: settings.own(before.directory.endpoints)) }
         }
-        for pool in earlier { directory.inherit(from: pool.directory) }
+        for pool in earlier {
+            // Who says otherwise when endpoints are ejected wants them judged anew.
+            let isJudgedSo =
+                pool.settings.name == settings.name && pool.settings.outliers == settings.outliers
+            directory.inherit(from: pool.directory, keepsEjected: isJudgedSo)
+        }
     }
 
     /// What endpoints are asked to learn whether they are well, by the certificates and keys that

@@ -67,7 +67,7 @@ private final class LoadProbe: ForwardingPolicy {
         eventLoop: any EventLoop
     ) throws {
         var parser = HTTP1HeadParser<HTTP1Head>()
-        var bytes = ByteBuffer(string: "GET \(path) HTTP/1.1\r\nhost: \(address)\r\n\r\n")
+        var bytes = ByteBuffer(string: "GET \(path) HTTP/1.1\r\nhost: \(address.authority)\r\n\r\n")
         guard let head = try parser.next(from: &bytes, limits: HTTP1Limits()) else {
             throw ServingError.invalidArgument("'\(path)' is no path")
         }

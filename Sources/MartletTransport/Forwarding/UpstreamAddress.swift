@@ -53,6 +53,10 @@ public struct UpstreamAddress: Sendable, Hashable, CustomStringConvertible {
     /// Whether nothing goes there but by TLS.
     var isEncrypted: Bool { parts.isEncrypted }
 
+    /// Host and port as requests name them: an IPv6 address is in brackets (RFC 3986, section
+    /// 3.2.2).
+    var authority: String { host.contains(":") ? "[\(host)]:\(port)" : description }
+
     /// `host:port`.
     public var description: String { parts.name.text }
 

@@ -89,6 +89,18 @@ struct OutlierDetectionTests {
         #expect(detection.record(100, failed, at: a).isEmpty)
     }
 
+    /// As after a crash that took sixty requests with it.
+    @Test func endpointThatIsWellAgain_beginsAnew() {
+        var detection = OutlierDetection.watching([a, b, c])
+        #expect(detection.setHealthy(a, false) == nil)
+        #expect(detection.record(60, failed, at: a).isEmpty)
+        for id in [b, c] { #expect(detection.record(60, answered, at: id).isEmpty) }
+        #expect(detection.setHealthy(a, true) == nil)
+        #expect(detection.record(4, failed, at: a).isEmpty)
+        #expect(detection.record(5, answered, at: a).isEmpty)
+        #expect(detection.sweep(now: .seconds(10)).isEmpty)
+    }
+
     @Test func ejectedEndpoint_whoseOthersAllGo_returns() {
         var detection = OutlierDetection.watching([a, b, c])
         _ = detection.record(5, failed, at: a)

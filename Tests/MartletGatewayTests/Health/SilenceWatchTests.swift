@@ -44,6 +44,24 @@ struct SilenceWatchTests {
         #expect(watch.silence(of: a, now: .seconds(13)) == nil)
     }
 
+    /// Else names of endpoints that come and go would be kept without end.
+    @Test func endpointThatIsGone_isForgottenOnceItHasNoRequests() {
+        var watch = watch(latency: .milliseconds(10), waiting: 2)
+        watch.remove(b)
+        #expect(watch.watchedCount == 1)
+        watch.remove(a)
+        watch.didEnd(a, answeredIn: nil, now: .seconds(11))
+        #expect(watch.watchedCount == 1)
+        watch.didEnd(a, answeredIn: nil, now: .seconds(11))
+        #expect(watch.watchedCount == 0)
+        // One that comes back meanwhile stays.
+        for _ in 0..<2 { watch.didBegin(a, now: .seconds(12)) }
+        watch.remove(a)
+        watch.didBegin(a, now: .seconds(13))
+        for _ in 0..<3 { watch.didEnd(a, answeredIn: .seconds(1), now: .seconds(14)) }
+        #expect(watch.watchedCount == 1)
+    }
+
     /// Where answers take long, silence tells nothing for longer.
     @Test func longAnswers_makeForPatience() {
         var watch = watch(latency: .seconds(4))

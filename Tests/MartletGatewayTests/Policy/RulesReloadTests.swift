@@ -1,6 +1,8 @@
+import MartletCore
 import Testing
 
 @testable import MartletGateway
+@testable import MartletTransport
 
 @Suite("Rules that take the place of others")
 struct RulesReloadTests {
@@ -48,6 +50,33 @@ struct RulesReloadTests {
         #expect(new.admit(now: .zero) != nil)
         old.release()
         #expect(new.admit(now: .zero) == nil)
+    }
+
+    /// Nor must an endpoint that fails.
+    @Test func endpointThatIsEjected_staysSoWhenANodeIsAdded() throws {
+        let text = "pools: [{name: p, endpoints: [a:1, b:1, c:1]}]\n"
+        let before = GatewayRules(try readPolicy(text).policy, now: .zero)
+        let directory = try #require(before.pools.first).directory
+        for address in directory.addresses {
+            _ = directory.checkEnded(address, .well, begunAt: directory.checkBegins(address))
+        }
+        for _ in 0..<5 {
+            _ = directory.didEnd(
+                EndedAttempt(
+                    upstream: UpstreamAddress(host: "a", port: 1),
+                    result: .answered(httpStatus: 500, grpcStatus: nil),
+                    duration: .milliseconds(1)))
+        }
+        func after(_ other: String) throws -> EndpointDirectory {
+            let rules = GatewayRules(try readPolicy(other).policy, after: before, now: .zero)
+            return try #require(rules.pools.first).directory
+        }
+        let larger = try after(text.replacing("c:1", with: "c:1, d:1"))
+        #expect(larger.status.endpoints.map(\.ejected) == [true, false, false, false])
+        #expect(Set((0..<20).map { _ in larger.pickFirst().address?.host }) == ["b", "c"])
+        let judged = try after(
+            text.replacing("c:1]", with: "c:1], outliers: {consecutive_failures: 6}"))
+        #expect(judged.status.endpoints.map(\.ejected) == [false, false, false])
     }
 
     @Test func routeThatChanges_beginsItsCanaryAnew() throws {

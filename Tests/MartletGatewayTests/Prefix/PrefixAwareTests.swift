@@ -86,6 +86,20 @@ struct PrefixAwareTests {
         #expect(given.count == 3)
     }
 
+    /// As where requests stay near, or only some have their model: the bound is theirs.
+    @Test func bound_isThatOfThoseAPromptMayGoTo() {
+        let prefix = PrefixConfiguration(inFlightWeight: 0, recentWeight: 0, requestTokens: 0)
+        let ids = (0..<10).map { EndpointID("node-\($0):1") }
+        var balancer = balancer(ids, prefix: prefix)
+        let far = Set(ids.dropFirst(2))
+        #expect(balancer.serve(prompt(1), excluding: far.union([ids[1]])) == ids[0])
+        #expect(balancer.serve(prompt(1), excluding: far) == ids[0])
+        // Three quarters of all that two have, and two more, are 59.
+        balancer.begin(60, at: ids[0])
+        balancer.begin(15, at: ids[1])
+        #expect(balancer.pick(for: prompt(1), excluding: far, now: .zero) == ids[1])
+    }
+
     @Test func slack_keepsFewConversationsTogether() throws {
         var balancer = balancer([a, b])
         let first = try balancer.served(prompt(1))

@@ -1,3 +1,4 @@
+import Foundation
 import MartletCore
 import MartletTelemetry
 import NIOCore
@@ -200,6 +201,32 @@ struct LoadReportForwardingTests {
         }
         // One for each event loop.
         #expect(connections.withLock { $0.count } <= 2)
+    }
+
+    @Test(.enabled(if: LoadReportForwardingTests.hasIPv6))
+    func probe_ofAnIPv6Address_isAnswered() async throws {
+        let responder = TestResponder(
+            http: { _, reply in reply.send(HTTPResponse(status: 200)) }, loadReport: report)
+        try await TestServer.run(responder, at: .tcp(host: "::1", port: 0)) {
+            (server) async throws in
+            let pools = try await UpstreamPools(
+                eventLoops: server.eventLoops, limits: .patient)
+            let address = UpstreamAddress(host: "::1", port: server.listener.port)
+            let outcome = await pools.probeLoad(of: address, path: "/", timeout: .seconds(120))
+            #expect(outcome == .report(report))
+        }
+    }
+
+    /// Whether this machine has the loopback address of IPv6.
+    static let hasIPv6 =
+        FileManager.default.contents(atPath: "/proc/net/if_inet6").map {
+            String(decoding: $0, as: UTF8.self).contains("00000000000000000000000000000001")
+        } ?? false
+
+    @Test func addresses_areNamedInRequestsWithIPv6InBrackets() {
+        #expect(UpstreamAddress(host: "::1", port: 8501).authority == "[::1]:8501")
+        #expect(UpstreamAddress(host: "127.0.0.1", port: 8501).authority == "127.0.0.1:8501")
+        #expect(UpstreamAddress(host: "node-1", port: 80).authority == "node-1:80")
     }
 
     @Test func probe_ofAServerThatDoesNotReport_isSilent() async throws {

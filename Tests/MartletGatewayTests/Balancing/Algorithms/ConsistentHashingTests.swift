@@ -126,15 +126,30 @@ struct ConsistentHashingTests {
         #expect(balancer.pick(for: request, excluding: [], now: .zero) == first)
     }
 
-    @Test func pick_whenAllWithRoomAreExcluded_isTheLeastLoaded() {
+    @Test func pick_whenNoneHasRoom_isTheLeastLoaded() {
         var balancer = ConsistentHashing(seed: 0)
         balancer.addHealthy(a, b, c)
-        balancer.begin(9, at: a)
-        balancer.begin(8, at: b)
+        for id in [a, a, b] { balancer.fail(id, now: .zero) }
         for key in 0..<20 as Range<UInt64> {
             let request = PickRequest(affinityKey: key)
             #expect(balancer.pick(for: request, excluding: [c], now: .zero) == b)
         }
+    }
+
+    /// As where requests stay near, or only some have their model.
+    @Test func keys_stayWhereTheyAre_whileAllElseIsExcluded() {
+        var balancer = balancer(10)
+        let near = [EndpointID("node-0:8501"), EndpointID("node-1:8501")]
+        let others = Set(balancer.healthyEndpoints).subtracting(near)
+        let requests = (0..<50 as Range<UInt64>).map { PickRequest(affinityKey: $0) }
+        let places = requests.map { balancer.pick(for: $0, excluding: others, now: .zero) }
+        #expect(Set(places).count == 2)
+        for id in near { balancer.begin(20, at: id) }
+        let busy = requests.map { balancer.pick(for: $0, excluding: others, now: .zero) }
+        #expect(busy == places)
+        // One that has more than its part of what these two have gives the next to the other.
+        balancer.begin(20, at: near[0])
+        #expect(balancer.pick(for: requests[0], excluding: others, now: .zero) == near[1])
     }
 
     @Test func picks_withoutAKey_areAtTheLessLoadedOfTwo() {

@@ -117,6 +117,16 @@ struct FailurePenaltyTests {
         }
     }
 
+    /// Though nothing was picked meanwhile that could have taken the debt away.
+    @Test(arguments: [BalancingAlgorithm.leastRequest, .peakEWMA, .consistentHash, .prefixAware])
+    func endpointWhoseFailuresAreLongPast_isDrawnAsOften(algorithm: BalancingAlgorithm) {
+        var balancer = algorithm.makeBalancer(seed: 5)
+        balancer.addHealthy(a, b, c)
+        for _ in 0..<100 { balancer.fail(c, now: .zero) }
+        let tally = balancer.tally(600, now: .seconds(600))
+        #expect((120...280).contains(tally[c] ?? 0), "\(tally)")
+    }
+
     @Test(arguments: wary)
     func whenAllFail_allArePicked(algorithm: BalancingAlgorithm) {
         var balancer = algorithm.makeBalancer(seed: 3)
