@@ -60,9 +60,11 @@ struct PromptBudget: Sendable {
     /// At least a few tokens, as others may take more than the rest of the share: far into a text a
     /// few cost more than all of it.
     mutating func keep(for rest: PromptRest, beside draft: StepDraft) {
-        kept = isWhole(rest) ? units(rest.due, of: rest) : max(1, (share / 2).rounded(.down))
+        let room = room(beside: draft)
+        let ends = rest.due <= room && isWhole(rest)
+        kept = ends ? units(rest.due, of: rest) : max(1, (share / 2).rounded(.down))
         let tokens = max(cost.tokens(within: kept, from: rest.start), min(floor, Int(kept)))
-        keptTokens = min(tokens, rest.due, room(beside: draft))
+        keptTokens = min(tokens, rest.due, room)
     }
 
     /// What was kept is for all, beginning with the prompt that it was kept for.
