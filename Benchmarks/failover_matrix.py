@@ -185,5 +185,5 @@ def main(arguments: argparse.Namespace) -> int:
     ]
     found = markdown(cells, arguments)
     print(found, end="")
-    outputs.write(arguments, found, [dataclasses.asdict(cell) for cell in cells])
+    outputs.write(arguments, found, [vars(cell) for cell in cells])
     return 1 if any(cell.broken for cell in cells) else 0

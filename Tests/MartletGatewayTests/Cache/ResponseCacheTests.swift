@@ -16,8 +16,9 @@ struct ResponseCacheTests {
 
     /// RFC 9111, section 5.2.2.1.
     @Test func answerThatItsNodeBounds_isFoundNoLongerThanThat() throws {
-        for (bound, life) in [(Duration.seconds(3), Duration.seconds(3)), (.seconds(3600), .seconds(10))]
-        {
+        for (bound, life) in [
+            (Duration.seconds(3), Duration.seconds(3)), (.seconds(3600), .seconds(10)),
+        ] {
             var cache = cache(life: .seconds(10), stale: .zero)
             let ticket = try #require(cache.lookup(.predicting("x"), now: .zero).lead)
             _ = cache.fulfil(ticket, with: 1, bytes: 10, lifeMax: bound, now: .zero)
