@@ -146,18 +146,11 @@ extension RequestFields {
         return value
     }
 
-    private func checkNames(of value: JSONValue, in name: String, bounds: OpenAILimits) throws {
-        switch value {
-        case .list(let elements):
-            for element in elements { try checkNames(of: element, in: name, bounds: bounds) }
-        case .object(let members):
-            for member in members {
-                try checkName(member.name, in: name, bounds: bounds)
-                try checkNames(of: member.value, in: name, bounds: bounds)
-                guard member.name == "$ref", case .text(let place) = member.value else { continue }
-                try checkName(place, in: name, bounds: bounds)
-            }
-        default: break
+    private func checkNames(of schema: JSONValue, in name: String, bounds: OpenAILimits) throws {
+        try schema.forEachMember { member in
+            try checkName(member.name, in: name, bounds: bounds)
+            guard member.name == "$ref", case .text(let place) = member.value else { return }
+            try checkName(place, in: name, bounds: bounds)
         }
     }
 
@@ -171,25 +164,35 @@ extension RequestFields {
         }
     }
 
+    private func checkPatterns(
+        of schema: JSONValue, in name: String, bounds: OpenAILimits
+    ) throws {
+        try schema.forEachMember { member in
+            guard member.name == "pattern", case .text(let pattern) = member.value else { return }
+            let width = PatternWidth(pattern).width
+            guard width <= bounds.patternWidth else {
+                throw ServingError.invalidField(
+                    path(of: name), .wrongValue,
+                    "'\(path(of: name))' has the pattern '\(pattern.prefix(64))', of which "
+                        + "\(width) parts in a row may be left out; at most "
+                        + "\(bounds.patternWidth) are taken")
+            }
+        }
+    }
+}
+
+extension JSONValue {
+    /// Visits the members of all objects within, each before what is in it.
+    ///
     /// Values are nested no deeper than the JSON reader allows.
-    private func checkPatterns(of value: JSONValue, in name: String, bounds: OpenAILimits) throws {
-        switch value {
+    fileprivate func forEachMember(_ body: (Member) throws -> Void) rethrows {
+        switch self {
         case .list(let elements):
-            for element in elements { try checkPatterns(of: element, in: name, bounds: bounds) }
+            for element in elements { try element.forEachMember(body) }
         case .object(let members):
             for member in members {
-                try checkPatterns(of: member.value, in: name, bounds: bounds)
-                guard member.name == "pattern", case .text(let pattern) = member.value else {
-                    continue
-                }
-                let width = PatternWidth(pattern).width
-                guard width <= bounds.patternWidth else {
-                    throw ServingError.invalidField(
-                        path(of: name), .wrongValue,
-                        "'\(path(of: name))' has the pattern '\(pattern.prefix(64))', of which "
-                            + "\(width) parts in a row may be left out; at most "
-                            + "\(bounds.patternWidth) are taken")
-                }
+                try body(member)
+                try member.value.forEachMember(body)
             }
         default: break
         }
