@@ -60,7 +60,8 @@ struct UpstreamCertificatesTests {
         await eventLoops.shutDown()
     }
 
-    private static let first = """
+    /// A self-signed authority, for tests of what is read of it.
+    static let first = """
         -----BEGIN CERTIFICATE-----
         MIIBbjCCARWgAwIBAgIUCGVLyp2KTB+hFcGq3PAW6OZQOagwCgYIKoZIzj0EAwIw
         DDEKMAgGA1UEAwwBYTAgFw0yNjExMzAwOTUwMTFaGA8yMTI2MTEwNjA5NTAxMVow

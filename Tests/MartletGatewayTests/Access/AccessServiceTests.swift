@@ -162,7 +162,7 @@ struct AccessServiceTests {
     @Test func authorityOfAURL_isHandedToTheFetch_andCheckedBefore() async throws {
         defer { try? FileManager.default.removeItem(at: folder) }
         let asked = Mutex<[String?]>([])
-        try write(Self.authority, "ca.pem")
+        try write(UpstreamCertificatesTests.first, "ca.pem")
         try write(issuerSettings("    jwks_ca_file: ca.pem"))
         let service = try await service { _, file in
             asked.withLock { $0.append(file) }
@@ -176,18 +176,4 @@ struct AccessServiceTests {
         }
         #expect(error?.message.contains("ca.pem' is not PEM") == true)
     }
-
-    private static let authority = """
-        -----BEGIN CERTIFICATE-----
-        MIIBbjCCARWgAwIBAgIUCGVLyp2KTB+hFcGq3PAW6OZQOagwCgYIKoZIzj0EAwIw
-        DDEKMAgGA1UEAwwBYTAgFw0yNjExMzAwOTUwMTFaGA8yMTI2MTEwNjA5NTAxMVow
-        DDEKMAgGA1UEAwwBYTBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABCHzlJZ9aI4M
-        yfvbd1V39O9ZbbKjvYkt53yKDrA2qOtgyfM9Si4ikyVGHWe93bV1/bT8fS+1jGyi
-        HkkNKWoBRWOjUzBRMB0GA1UdDgQWBBRDSGAdwh/k5fOIEE3boGDDZ9ryIjAfBgNV
-        HSMEGDAWgBRDSGAdwh/k5fOIEE3boGDDZ9ryIjAPBgNVHRMBAf8EBTADAQH/MAoG
-        CCqGSM49BAMCA0cAMEQCIBURou+7jxAuY4gUDxw4mv1k40GFjAR6W18b1AiPMErY
-        AiBZcM9p84m2nMLQqSFnpUmEsPNqxliF/CCsmuzl/OZG2Q==
-        -----END CERTIFICATE-----
-
-        """
 }
