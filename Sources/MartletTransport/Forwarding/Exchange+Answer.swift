@@ -43,6 +43,7 @@ extension Exchange {
         isAnswered = true
         // A connection that ends with its answer may be closed by the flush, which ends the exchange.
         endAttempt(.answered(httpStatus: httpStatus, grpcStatus: grpcStatus))
+        conclude()
         client?.flush()
         if let memory = memoryOfAnswer() { client?.keepUntilSent(memory) }
         upstream?.didFinish(isReusable: isReusable)

@@ -44,6 +44,7 @@ extension Exchange {
             ownBytes = answer.body.count
             httpStatus = answer.status
             if subject.api == .grpc { grpcStatus = answer.grpcStatus }
+            conclude()
             client.sendAnswer(answer.changed(by: plan.changes?.response ?? FieldChanges()))
             finish()
         }

@@ -79,11 +79,13 @@ extension Exchange {
         guard let stream, stream.takesMore, stream.progress.isBetweenEvents,
             let event = policy.event(telling: error, status: error.code.httpStatus, to: subject)
         else {
+            conclude()
             client?.abort()
             finish()
             return
         }
         ownBytes += event.count
+        conclude()
         client?.send(.body(ByteBuffer(bytes: event)))
         client?.send(.end(nil))
         client?.flush()

@@ -37,6 +37,7 @@ final class Exchange<Wire: ForwardingWire> {
     var isAnswered = false
     /// Whether the answer was broken off, and not by its client.
     var isBroken = false
+    private var isConcluded = false
     /// The answer as it is told of in the end; `nil` where it is not, or no longer.
     var answer: HTTPResponse?
     private var isReadingPaused = false
@@ -256,23 +257,37 @@ final class Exchange<Wire: ForwardingWire> {
         answer = nil
         httpStatus = error.code == .unavailable ? 503 : error.code.httpStatus
         grpcStatus = error.code
+        conclude()
         client?.sendError(error, fields: fields)
         finish()
     }
 
-    func finish() {
-        guard client != nil else { return }
-        // The connection may carry another request.
-        setClientReading(true)
+    /// Tells what came of the request, once.
+    ///
+    /// Before the last of the answer leaves: whoever has it finds the request counted, and its
+    /// place in each limit free.
+    func conclude() {
+        guard client != nil, !isConcluded else { return }
+        isConcluded = true
         dropRivals()
-        client = nil
-        let outcome = ForwardedOutcome(
+        policy.didFinish(outcome, plan)
+    }
+
+    private var outcome: ForwardedOutcome {
+        ForwardedOutcome(
             api: subject.api, method: subject.method, path: subject.path,
             httpStatus: httpStatus, grpcStatus: grpcStatus, tried: tried,
             requestBytes: machine.requestBytes,
             responseBytes: machine.responseBytes + ownBytes,
             context: subject.context, answer: isAnswered ? answer : nil, isBroken: isBroken)
-        policy.didFinish(outcome, plan)
+    }
+
+    func finish() {
+        guard client != nil else { return }
+        conclude()
+        // The connection may carry another request.
+        setClientReading(true)
+        client = nil
         if plan.keepsRequest { sendCopy(of: outcome) }
     }
 

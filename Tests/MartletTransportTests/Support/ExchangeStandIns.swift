@@ -38,20 +38,27 @@ final class NotingClient: ExchangeClient {
     typealias Wire = TestWire
 
     private(set) var text = ""
+    /// What happens when something may leave.
+    private let whenFlushed: () -> Void
+
+    init(whenFlushed: @escaping () -> Void = {}) { self.whenFlushed = whenFlushed }
 
     func send(_ part: TestResponsePart) { text += part.text }
 
-    func flush() {}
+    func flush() { whenFlushed() }
 
-    func sendError(_ error: ServingError, fields: HeaderFields) { text += "\(error.code)" }
+    func sendError(_ error: ServingError, fields: HeaderFields) {
+        text += "\(error.code)"
+        flush()
+    }
 
-    func sendAnswer(_ answer: HTTPResponse) {}
+    func sendAnswer(_ answer: HTTPResponse) { flush() }
 
     func didDecide() {}
 
     func didBegin() {}
 
-    func abort() {}
+    func abort() { flush() }
 
     func setReading(_ isReading: Bool) {}
 
