@@ -34,11 +34,12 @@ struct MartletCommand: AsyncParsableCommand {
               martlet doctor
               martlet certs init
               martlet bench http://127.0.0.1:8500 --model half_plus_two
+              martlet rpc-server --address 10.0.0.7:50052
             """,
         version: martletVersion,
         subcommands: [
             ServeCommand.self, ModelServerSubcommand.self, GatewayCommand.self, UpCommand.self,
             StatusCommand.self, ModelCommand.self, ChatCommand.self, KeyCommand.self,
-            CertsCommand.self, DoctorCommand.self, BenchCommand.self,
+            CertsCommand.self, DoctorCommand.self, BenchCommand.self, RPCServerCommand.self,
         ])
 }

@@ -1,14 +1,13 @@
 """`martlet bench` against nodes, gateways and stand-ins."""
 
-import contextlib
 import json
-import socket
 import threading
 import time
 
 import pytest
 from harness.certificates import Authority, curl
 from harness.clients import predict_request
+from harness.sockets import free_ports
 from harness.stand_ins import stand_in, tokens
 from harness.tensors import tensor
 from harness.waiting import await_until
@@ -272,24 +271,18 @@ def test_language_models_are_measured_by_their_tokens(bench):
         assert "stream" not in target_of(report)
 
 
-def test_unknown_models_and_targets_are_told_before_any_load(bench, node, free_port):
+def test_unknown_models_and_targets_are_told_before_any_load(bench, node):
+    (port,) = free_ports(1)
     for scheme in ("http", "grpc"):
         said = bench(f"{scheme}://{node.address}", model="nothing", code=1)
         assert "nothing" in said
-        said = bench(f"{scheme}://127.0.0.1:{free_port}", code=69)
-        assert f"Cannot connect to 127.0.0.1:{free_port}" in said
+        said = bench(f"{scheme}://127.0.0.1:{port}", code=69)
+        assert f"Cannot connect to 127.0.0.1:{port}" in said
     said = bench(f"http://{node.address}", "--signature", "other", code=1)
     assert "no signature 'other'; it has " in said
     assert "'serving_default'" in said
     with stand_in(tokens(1)) as server:
         assert "gRPC" in bench(f"grpc://{server.address}", "--timeout-seconds", 2, code=69)
-
-
-@pytest.fixture
-def free_port():
-    with contextlib.closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.mark.parametrize(

@@ -418,15 +418,18 @@ struct EngineSuite: Sendable {
                             output.first?.tensor.values(as: Float.self).first)
                         #expect((0.99...1).contains(maximum))
                         #expect(servable.memoryBytes >= 64 << 20)
-                        // Less what was free before.
-                        #expect(residentBytes() - before >= 180 << 20)
+                        grown = max(grown, residentBytes() - before)
                     }
                 }
             }
         }
         try withServable("half_plus_two") { _ in }
         let before = residentBytes()
+        var grown = 0
         for _ in 0..<20 { try loadRunAndUnload() }
+        // Less what was free before. Other tests of the process give memory back meanwhile, so that
+        // not each time shows it all.
+        #expect(grown >= 180 << 20)
         #expect(residentBytes() <= before + before / 10)
     }
 

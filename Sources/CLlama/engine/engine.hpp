@@ -182,4 +182,5 @@ void add_sampler_functions(martlet_llama &);
 void add_chat_functions(martlet_llama &);
 void add_message_functions(martlet_llama &);
 void add_adapter_functions(martlet_llama &);
+void add_remote_functions(martlet_llama &);
 void add_quantize_functions(martlet_llama &);

@@ -43,13 +43,10 @@ void take_log(ggml_log_level level, const char *text, void *) {
     if (is_progress || open_line.back() == '\n' || open_line.size() > 16384) emit_line();
 }
 
-// The last words, before the process ends.
+// The last words, before the process ends: a log that is written by a thread would lose them.
 void take_abort(const char *text) {
-    if (const auto function = log_function.load(); function != nullptr) {
-        function(GGML_LOG_LEVEL_ERROR, text, log_context.load());
-    } else {
-        std::fprintf(stderr, "%s\n", text);
-    }
+    std::fprintf(stderr, "llama.cpp ends the process: %s\n", text);
+    std::fflush(stderr);
 }
 
 void set_log(martlet_llama_log function, void *context) {
@@ -83,22 +80,6 @@ size_t devices(martlet_llama_device *found, size_t capacity) {
     });
 }
 
-int32_t add_remote_devices(const char *endpoint, martlet_llama_error *error) {
-    return guarded(error, [&]() -> int32_t {
-        using add_server = ggml_backend_reg_t (*)(const char *);
-        const auto registry = ggml_backend_reg_by_name("RPC");
-        if (registry == nullptr) throw invalid_call("it was built without its RPC backend");
-        const auto add = reinterpret_cast<add_server>(
-            ggml_backend_reg_get_proc_address(registry, "ggml_backend_rpc_add_server"));
-        if (add == nullptr) throw invalid_call("its RPC backend takes no servers");
-        const error_watch watch;
-        const auto added = add(endpoint);
-        if (added == nullptr) throw std::runtime_error(watch.reason("the server does not answer"));
-        ggml_backend_register(added);
-        return MARTLET_LLAMA_OK;
-    });
-}
-
 void start(const char *directory) {
     llama_log_set(take_log, nullptr);
     ggml_set_abort_callback(take_abort);
@@ -116,7 +97,7 @@ martlet_llama make_table() {
     table.set_log = set_log;
     table.can_use_gpu = llama_supports_gpu_offload;
     table.devices = devices;
-    table.add_remote_devices = add_remote_devices;
+    add_remote_functions(table);
     add_model_functions(table);
     add_vocabulary_functions(table);
     add_context_functions(table);

@@ -21,7 +21,7 @@ extern "C" {
 #endif
 
 /// Changes whenever something in this file does.
-enum { MARTLET_LLAMA_ABI = 2 };
+enum { MARTLET_LLAMA_ABI = 3 };
 
 enum {
     MARTLET_LLAMA_OK = 0,
@@ -324,6 +324,9 @@ typedef struct martlet_llama {
     size_t (*devices)(martlet_llama_device *, size_t capacity);
     /// Adds the devices of an RPC server, `HOST:PORT`. The protocol has no authentication.
     int32_t (*add_remote_devices)(const char *endpoint, martlet_llama_error *);
+    /// Lets other machines compute here, one at a time, at `endpoint`, an IPv4 address and a port.
+    /// Returns only if it fails.
+    int32_t (*serve_devices)(const char *endpoint, int32_t threads, martlet_llama_error *);
 
     // Models.
 

@@ -1,4 +1,5 @@
 internal import CLlama
+import MartletCore
 
 /// Something that llama.cpp can compute with.
 public struct LlamaDevice: Sendable, Equatable {
@@ -55,8 +56,36 @@ extension LlamaLibrary {
     /// The protocol has neither authentication nor encryption: on private networks only.
     ///
     /// - Parameter endpoint: such as `10.0.0.7:50052`.
-    /// - Throws: `ServingError` if it does not answer.
+    /// - Throws: `ServingError` (`UNAVAILABLE`) if no server of the same release answers within
+    ///   5 s. One that goes away later ends the process: the engine knows no other way.
     public func addRemoteDevices(_ endpoint: String) throws {
-        try check("use the RPC server \(endpoint)") { api.add_remote_devices(endpoint, $0) }
+        do {
+            try check("use '\(endpoint)'") { api.add_remote_devices(endpoint, $0) }
+        } catch let error as ServingError where error.code == .internal {
+            throw ServingError(
+                .unavailable,
+                "\(error.message). Start 'martlet rpc-server' of this release there, or leave out "
+                    + "--rpc-device \(endpoint)")
+        }
+    }
+
+    /// Lets another machine's llama.cpp compute with this one's devices, and returns only by its
+    /// error.
+    ///
+    /// The devices are GPUs, or the processors where there are none; one machine at a time.
+    /// The protocol has neither authentication nor encryption: on private networks only.
+    ///
+    /// - Parameters:
+    ///   - address: where it listens, an IPv4 address and a port, such as `10.0.0.7:50052`.
+    ///   - threads: how many compute, where the processors do.
+    /// - Throws: `ServingError` (`UNAVAILABLE`) if it cannot listen there.
+    public func serveDevices(at address: String, threads: Int) throws {
+        do {
+            try check("listen at \(address)") {
+                api.serve_devices(address, Int32(clamping: threads), $0)
+            }
+        } catch let error as ServingError where error.code == .internal {
+            throw ServingError(.unavailable, error.message)
+        }
     }
 }

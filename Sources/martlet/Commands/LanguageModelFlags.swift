@@ -94,7 +94,7 @@ struct LanguageModelFlags: ParsableArguments {
     @Option(
         name: .customLong("rpc-device"),
         help: ArgumentHelp(
-            "A machine that runs llama.cpp's RPC server and computes too; no encryption, so on "
+            "A machine that runs 'martlet rpc-server' and computes too; no encryption, so on "
                 + "private networks only; may be repeated.", valueName: "host:port"))
     var remoteDevices: [String] = []
 

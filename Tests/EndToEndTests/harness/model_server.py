@@ -1,13 +1,12 @@
 """Martlet called as `tensorflow_model_server`, with nothing but what the original offers."""
 
-import contextlib
 import functools
-import socket
 
 from harness.clients import GrpcClient
 from harness.models import fixture
 from harness.paths import BINARY
 from harness.processes import Node
+from harness.sockets import free_ports
 
 NAME = "tensorflow_model_server"
 
@@ -71,14 +70,3 @@ def linked(directory):
     if not link.is_symlink():
         link.symlink_to(BINARY)
     return link
-
-
-def free_ports(count):
-    """Ports that nobody has; all are held until all are known, so that they differ."""
-    with contextlib.ExitStack() as stack:
-        ports = []
-        for _ in range(count):
-            holder = stack.enter_context(socket.socket())
-            holder.bind(("127.0.0.1", 0))
-            ports.append(holder.getsockname()[1])
-        return ports

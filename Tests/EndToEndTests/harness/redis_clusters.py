@@ -3,26 +3,15 @@
 import contextlib
 import functools
 import shutil
-import socket
 import subprocess
 
+from harness.sockets import free_ports
 from harness.waiting import await_until
 
 # How long a server may be silent until the others call it dead.
 NODE_TIMEOUT_MS = 2000
 SLOTS = 16384
 PATIENCE = 60.0
-
-
-def free_ports(count):
-    """Ports that nobody listens on, all different."""
-    with contextlib.ExitStack() as probes:
-        found = []
-        for _ in range(count):
-            probe = probes.enter_context(socket.socket())
-            probe.bind(("127.0.0.1", 0))
-            found.append(probe.getsockname()[1])
-        return found
 
 
 class Member:
