@@ -63,6 +63,7 @@ extension GatewayPolicy {
     func hedge(_ waiting: WaitingForwarding) -> HedgingDecision {
         guard let state = waiting.plan.state as? RequestState else { return .leave }
         let directory = state.pool.directory
+        let now = now
         let decision = state.route.hedge(
             waiting,
             alternatives: directory.alternatives(to: waiting.tried, model: state.model), now: now)
@@ -73,7 +74,12 @@ extension GatewayPolicy {
         case .wait(let time): return .wait(time)
         case .hedge:
             let next = directory.pickBeside(waiting.tried, state.pick, model: state.model)
-            guard let next else { return .leave }
+            guard let next else {
+                // Those that there are have no room.
+                state.route.didNotHedge(now: now)
+                journal.didNotHedge(.noOtherEndpoint)
+                return .leave
+            }
             journal.didHedge()
             return .ask(next)
         }
