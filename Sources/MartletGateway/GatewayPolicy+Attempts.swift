@@ -169,8 +169,7 @@ extension GatewayPolicy {
     private func release(_ state: RequestState, _ outcome: ForwardedOutcome) {
         if state.isCounted { state.route.release() }
         if state.isAdmitted {
-            let latency = ContinuousClock.now - (state.begun ?? outcome.context.start)
-            state.pool.release(latency: outcome.tellsOfLoad ? latency : nil, now: now)
+            state.pool.release(latency: outcome.latencyUnderLoad(at: .now), now: now)
         }
         release(state.grant)
     }
@@ -207,6 +206,14 @@ extension GatewayPolicy {
 }
 
 extension ForwardedOutcome {
+    /// How long endpoints took with it; nil where that tells nothing of how much they have to do.
+    ///
+    /// Not the time in which its client sent it: one with a slow network would pass for overload.
+    func latencyUnderLoad(at end: ContinuousClock.Instant) -> Duration? {
+        guard tellsOfLoad, let sent else { return nil }
+        return end - sent
+    }
+
     /// Whether how long it took tells how much endpoints have to do.
     ///
     /// What no endpoint answered, or its client did not wait for, tells nothing of that; nor does a

@@ -139,7 +139,7 @@ extension RequestState {
         self.init(
             route: before.route, pool: question.pool, affinityKey: before.affinityKey, grant: grant,
             isCounted: before.isCounted, model: question.model,
-            isAdmitted: question.pool.isShedding, fallbacks: question.fallbacks, begun: .now)
+            isAdmitted: question.pool.isShedding, fallbacks: question.fallbacks)
         guard let prompts = question.pool.prompts else { return }
         let blocks = prompts.blocks(
             inBody: question.body, tenant: grant?.tenant,

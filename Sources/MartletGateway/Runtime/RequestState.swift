@@ -24,8 +24,6 @@ final class RequestState: Sendable {
     let original: ShadowOriginal?
     /// What may be asked in its place; `nil` for nothing.
     let fallbacks: Fallbacks?
-    /// When its pool was asked; `nil` for when it began.
-    let begun: ContinuousClock.Instant?
     /// How its time is limited by its tokens; `nil` for not at all.
     let tokenTimes: TokenTimes?
 
@@ -63,8 +61,7 @@ final class RequestState: Sendable {
         caching: Caching? = nil, model: String? = nil, namesModelInBody: Bool = false,
         isAdmitted: Bool = false,
         shadow: ShadowRuntime? = nil, original: ShadowOriginal? = nil,
-        fallbacks: Fallbacks? = nil, tokenTimes: TokenTimes? = nil,
-        begun: ContinuousClock.Instant? = nil
+        fallbacks: Fallbacks? = nil, tokenTimes: TokenTimes? = nil
     ) {
         self.route = route
         self.pool = pool
@@ -80,7 +77,6 @@ final class RequestState: Sendable {
         self.original = original
         self.fallbacks = fallbacks
         self.tokenTimes = tokenTimes
-        self.begun = begun
     }
 }
 

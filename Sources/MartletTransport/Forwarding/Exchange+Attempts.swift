@@ -5,8 +5,9 @@ import NIOCore
 /// Attempts at upstreams: one after the other, or beside each other.
 extension Exchange {
     func attempt(_ address: UpstreamAddress) {
-        tried.append(address)
         let now = ContinuousClock.now
+        if tried.count == triedBefore { firstAttempt = now }
+        tried.append(address)
         current = Attempt(number: tried.count, address: address, start: now)
         attemptTimeout = plan.attemptTimeout.map { now + $0 }
         hedgingTime = plan.hedgingDelay.map { now + $0 }

@@ -117,6 +117,11 @@ public struct ForwardedOutcome: Sendable {
     /// Whether the answer broke off after it had begun, though its client waited for more: the
     /// status is then no success.
     public var isBroken = false
+
+    /// Since when only the upstreams were waited for: from when the first one that was asked by the
+    /// plan at hand could have all of the request. `nil` where none was, or the request never came
+    /// whole.
+    public var sent: ContinuousClock.Instant?
 }
 
 /// A request without an answer, for the decision whether it is sent once more.
