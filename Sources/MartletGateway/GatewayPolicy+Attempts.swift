@@ -23,7 +23,7 @@ extension GatewayPolicy {
         }
         state.pool.probeSignal?.didPick()
         switch pick {
-        case .endpoint(let address): return address
+        case .endpoint(let address): return state.original == nil ? address : address.forCopies
         case .allFull:
             state.noUpstream.withLock { $0 = .full }
             throw ForwardingRefusal(
@@ -86,7 +86,11 @@ extension GatewayPolicy {
     }
 
     func didEnd(_ attempt: EndedAttempt, _ plan: ForwardingPlan) {
-        guard let state = plan.state as? RequestState, state.original == nil else { return }
+        guard let state = plan.state as? RequestState else { return }
+        guard state.original == nil else {
+            if attempt.result == .failed(.full) { state.noUpstream.withLock { $0 = .full } }
+            return
+        }
         if state.route.hedging != nil, GatewayPolicy.tellsLatency(attempt, plan) {
             state.route.didAnswer(latency: attempt.duration, now: time(of: attempt.end))
         }
@@ -112,8 +116,8 @@ extension GatewayPolicy {
 
     func didFinish(_ outcome: ForwardedOutcome, _ plan: ForwardingPlan) {
         let state = plan.state as? RequestState
-        if let original = state?.original {
-            original.runtime.end(original, outcome.answer)
+        if let state, let original = state.original {
+            end(original, state, outcome)
             return
         }
         journal.didFinish(outcome)
@@ -188,6 +192,16 @@ extension GatewayPolicy {
     }
 
     // MARK: Copies
+
+    private func end(
+        _ original: ShadowOriginal, _ state: RequestState, _ outcome: ForwardedOutcome
+    ) {
+        if state.noUpstream.withLock({ $0 }) == .full {
+            original.runtime.drop()
+        } else {
+            original.runtime.end(original, outcome.answer)
+        }
+    }
 
     func copy(of outcome: ForwardedOutcome, _ plan: ForwardingPlan) -> ForwardingPlan? {
         guard let state = plan.state as? RequestState, let shadow = state.shadow,

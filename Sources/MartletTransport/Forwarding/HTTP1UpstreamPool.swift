@@ -60,7 +60,7 @@ final class HTTP1UpstreamPool: UpstreamConnector {
             connect(to: address, upstream, for: exchange, attempt: attempt)
             return
         }
-        guard upstream.options.connectionsMax < .max else {
+        guard !upstream.isForCopies, upstream.options.connectionsMax < .max else {
             exchange.failed(.full, attempt: attempt)
             return
         }

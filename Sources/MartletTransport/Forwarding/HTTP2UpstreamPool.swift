@@ -57,6 +57,9 @@ final class HTTP2UpstreamPool: UpstreamConnector {
             connection.open(for: exchange, attempt: attempt)
             return
         }
+        guard !upstreams[address].isForCopies else {
+            return exchange.failed(.full, attempt: attempt)
+        }
         let wait =
             wait
             ?? RoomWait(
