@@ -44,7 +44,7 @@ extension GatewayPolicy {
         let directory = state.pool.directory
         guard state.original == nil else { return nil }
         if let last = failed.tried.last {
-            directory.didFail(at: last)
+            if failed.failure.localFault == nil { directory.didFail(at: last) }
             if failed.failure == .connectFailed, let change = directory.connectionFailed(last) {
                 logger.log(change)
                 pools?.retire(last)
@@ -87,6 +87,7 @@ extension GatewayPolicy {
 
     func didEnd(_ attempt: EndedAttempt, _ plan: ForwardingPlan) {
         guard let state = plan.state as? RequestState else { return }
+        noteFault(of: attempt, state)
         guard state.original == nil else {
             if attempt.result == .failed(.full) { state.noUpstream.withLock { $0 = .full } }
             return
@@ -95,6 +96,14 @@ extension GatewayPolicy {
             state.route.didAnswer(latency: attempt.duration, now: time(of: attempt.end))
         }
         for change in state.pool.directory.didEnd(attempt) { journal.note(change, logger) }
+    }
+
+    private func noteFault(of attempt: EndedAttempt, _ state: RequestState) {
+        let failure: ForwardingFailure? =
+            if case .failed(let failure) = attempt.result { failure } else { nil }
+        let fault = failure?.localFault
+        if let fault { journal.localFaults.note(fault, logger) }
+        if state.arm != nil { state.failedHere.store(fault != nil, ordering: .relaxed) }
     }
 
     /// Whether how long an attempt took tells how long answers take.
@@ -129,7 +138,9 @@ extension GatewayPolicy {
         guard let state else { return }
         if let observer = plan.observer { charge(observer, state, outcome) }
         release(state, outcome)
-        if let arm = state.arm { record(arm, outcome, state.route) }
+        if let arm = state.arm, !state.failedHere.load(ordering: .relaxed) {
+            record(arm, outcome, state.route)
+        }
         land(state, outcome, plan)
     }
 

@@ -46,7 +46,7 @@ extension GatewayPolicy {
         case nil: state.noUpstream.withLock { $0 }
         case .refused?: .refused
         case .full?, .unprocessed?: .full
-        case .connectFailed?, .noHTTP2?, .upstreamLost?: .unreachable
+        case .connectFailed?, .localFault?, .noHTTP2?, .upstreamLost?: .unreachable
         case .attemptTimedOut?: .timeout
         // A request that breaks what it meets is not to meet more.
         case .connectionClosed?, .serverError?, .timedOut?: nil

@@ -133,12 +133,30 @@ final class PoolWatch: Sendable {
             }
             if let question {
                 let token = pool.directory.checkBegins(address)
-                let outcome = await question.outcome(of: address)
+                let result: Result<HealthCheckOutcome, LocalFault>
+                do throws(LocalFault) {
+                    result = .success(try await question.outcome(of: address))
+                } catch {
+                    result = .failure(error)
+                }
                 guard !Task.isCancelled, check.isNeeded else { return }
-                take(outcome, of: address, begunAt: token)
+                take(result, of: address, begunAt: token)
             }
             await pause(schedule.nextPause())
         }
+    }
+
+    /// Takes in what a check told of an endpoint; one that this machine could not make tells
+    /// nothing.
+    func take(
+        _ result: Result<HealthCheckOutcome, LocalFault>, of address: UpstreamAddress,
+        begunAt token: Int
+    ) {
+        switch result {
+        case .success(let outcome): take(outcome, of: address, begunAt: token)
+        case .failure(let fault): policy.journal.localFaults.note(fault, policy.logger)
+        }
+        sweep(checked: address, isReady: (try? result.get())?.isReady ?? false)
     }
 
     private func take(
@@ -150,7 +168,10 @@ final class PoolWatch: Sendable {
             if case .becameUnhealthy = change.transition { policy.pools?.retire(address) }
         }
         if let models = outcome.models { policy.note(models, at: address, of: pool) }
-        for change in directory.sweep(checked: address, isReady: outcome.isReady) {
+    }
+
+    private func sweep(checked address: UpstreamAddress, isReady: Bool) {
+        for change in pool.directory.sweep(checked: address, isReady: isReady) {
             policy.journal.note(change, policy.logger)
             // What it was asked is asked elsewhere.
             if case .ejected(_, .silence, _) = change { policy.pools?.retire(address) }

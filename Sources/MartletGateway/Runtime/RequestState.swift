@@ -49,6 +49,9 @@ final class RequestState: Sendable {
     /// Why there was no endpoint for its first attempt; `nil` where there was one.
     let noUpstream = Mutex<FallbackReason?>(nil)
 
+    /// Whether its last attempt failed by a fault of this machine, which tells nothing of a version.
+    let failedHere = Atomic(false)
+
     /// What its endpoint is picked by.
     var pick: PickRequest {
         guard pool.prompts != nil else { return PickRequest(affinityKey: affinityKey) }

@@ -50,7 +50,8 @@ extension Exchange {
                 fallBack(to: other)
                 return
             }
-            giveUp(error(for: failure), fields: failure == .full ? ["retry-after": "1"] : [:])
+            let mayComeAgain = failure == .full || failure.localFault != nil
+            giveUp(error(for: failure), fields: mayComeAgain ? ["retry-after": "1"] : [:])
             return
         }
         tryAgain(at: next)
@@ -157,6 +158,10 @@ extension Exchange {
         return switch failure {
         case .connectFailed:
             ServingError(.unavailable, "Endpoint \(endpoint) cannot be reached")
+        case .localFault(let fault):
+            ServingError(
+                .unavailable,
+                "The gateway can open no connection: \(fault.text); \(fault.remedy)")
         case .connectionClosed:
             ServingError(
                 .unavailable, "Endpoint \(endpoint) closed the connection before answering")

@@ -4,6 +4,8 @@ public import MartletCore
 public enum ForwardingFailure: Sendable, Hashable {
     /// No connection came about.
     case connectFailed
+    /// No connection could be opened, for a fault of this machine: the upstream saw nothing of it.
+    case localFault(LocalFault)
     /// The upstream does not speak HTTP/2, which the request needs; it saw nothing of it.
     case noHTTP2
     /// The connection ended before the response was complete.

@@ -113,7 +113,8 @@ final class HTTP1UpstreamPool: UpstreamConnector {
                         type: HTTP1UpstreamHandler.self),
                     handler.begin(exchange, attempt: attempt)
                 else {
-                    exchange.failed(.connectFailed, attempt: attempt)
+                    exchange.failed(
+                        ForwardingFailure(connecting: result.error), attempt: attempt)
                     return
                 }
                 exchange.opened(handler, attempt: attempt)

@@ -62,9 +62,6 @@ final class HTTP2UpstreamConnection: HTTP2Endpoint, LoopTurnMember {
 
     // MARK: Attempts
 
-    /// Attempts under way or waiting.
-    var load: Int { connection.streams.count + waiting.count }
-
     /// Whether requests are under way.
     var isBusy: Bool { !streams.isEmpty }
 
@@ -282,15 +279,15 @@ final class HTTP2UpstreamConnection: HTTP2Endpoint, LoopTurnMember {
         failWaiting()
     }
 
-    /// The connection is no more, or never was.
-    func close() {
+    /// The connection is no more, or never was, for which those failed that waited for it.
+    func close(_ failure: ForwardingFailure = .connectFailed) {
         if case .closed = state { return }
         state = .closed
         pingTimer?.cancel()
         pingTimer = nil
         pool.remove(self)
         failStreams()
-        failWaiting()
+        failWaiting(failure)
     }
 
     private func failStreams() {

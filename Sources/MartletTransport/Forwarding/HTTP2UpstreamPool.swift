@@ -122,7 +122,7 @@ final class HTTP2UpstreamPool: UpstreamConnector {
                     try channel.pipeline.syncOperations.addHandler(bound.value)
                     bound.value.connected()
                 } catch {
-                    bound.value.close()
+                    bound.value.close(ForwardingFailure(connecting: error))
                 }
             }
     }
