@@ -99,9 +99,8 @@ extension GatewayPolicy {
     }
 
     private func noteFault(of attempt: EndedAttempt, _ state: RequestState) {
-        let failure: ForwardingFailure? =
-            if case .failed(let failure) = attempt.result { failure } else { nil }
-        let fault = failure?.localFault
+        let fault: LocalFault? =
+            if case .failed(let failure) = attempt.result { failure.localFault } else { nil }
         if let fault { journal.localFaults.note(fault, logger) }
         if state.arm != nil { state.failedHere.store(fault != nil, ordering: .relaxed) }
     }

@@ -3,8 +3,12 @@
 import contextlib
 import resource
 
+import grpc
+import pytest
+from harness.clients import SECONDS
 from harness.held_nodes import BODY, PREDICT
 from harness.policies import counting_node
+from harness.tensors import tensor
 from harness.waiting import await_until
 
 
@@ -30,7 +34,10 @@ def test_gateway_without_files_keeps_its_nodes_and_names_the_remedy(martlet):
         gateway.await_all_healthy([first, second])
         # Connections of clients that are there before.
         assert gateway.rest.get("/metrics").status_code == 404
+        grpc.channel_ready_future(gateway.grpc.channel).result(SECONDS)
         with no_more_files(gateway):
+            with pytest.raises(grpc.RpcError, match="raise the limit of open files"):
+                gateway.grpc.predict("half_plus_two", {"x": tensor("float", [1.0])})
             answer = gateway.rest.post(PREDICT, BODY)
             assert answer.status_code == 503
             assert "raise the limit of open files" in answer.json()["error"]

@@ -1,9 +1,9 @@
 /// When an endpoint is checked again.
 ///
-/// Endpoints and gateways that begin together would be checked, and check, in lock step for ever. So
-/// the first pause is from a half to one and a half of the interval, which spreads them over a whole
-/// one, and each later pause is a little shorter or longer than it, so that they never fall into
-/// step.
+/// Endpoints and gateways that begin together would be checked, and check, in lock step for ever.
+/// So the first pause is from a half to one and a half of the interval, which spreads them over a
+/// whole one, and each later pause is a little shorter or longer than it, so that they never fall
+/// into step.
 struct CheckSchedule: Sendable {
     /// By which part of the interval a pause may be shorter or longer.
     static let jitter = 0.1

@@ -65,8 +65,8 @@ enum EndpointOutcome: Sendable, Hashable {
         }
     }
 
-    /// What it tells that an attempt came to no answer; `nil` for nothing: the gateway's own machine
-    /// could not make it.
+    /// What it tells that an attempt came to no answer; `nil` for nothing: the gateway's own
+    /// machine could not make it.
     ///
     /// An endpoint that hands a request back unprocessed is about to close that connection, in good
     /// order; and one that does not speak HTTP/2 may be well for all who come by HTTP/1.1.

@@ -49,7 +49,7 @@ final class RequestState: Sendable {
     /// Why there was no endpoint for its first attempt; `nil` where there was one.
     let noUpstream = Mutex<FallbackReason?>(nil)
 
-    /// Whether its last attempt failed by a fault of this machine, which tells nothing of a version.
+    /// Whether its last attempt failed by a fault of this machine, which tells nothing of an arm.
     let failedHere = Atomic(false)
 
     /// What its endpoint is picked by.

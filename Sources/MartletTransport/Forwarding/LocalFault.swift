@@ -92,7 +92,8 @@ public enum LocalFault: String, Error, Sendable, Hashable, CaseIterable {
 extension ForwardingFailure {
     /// Why a connection did not come about.
     init(connecting error: (any Error)?) {
-        self = error.flatMap { LocalFault($0) }.map { .localFault($0) } ?? .connectFailed
+        let fault = error.flatMap { LocalFault($0) }
+        self = fault.map { ForwardingFailure.localFault($0) } ?? .connectFailed
     }
 
     /// What this machine could not do, where it was that.
