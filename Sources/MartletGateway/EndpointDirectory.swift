@@ -272,7 +272,7 @@ extension BalancedAttempt {
 extension ForwardingFailure {
     var asAttemptFailure: AttemptFailure {
         switch self {
-        case .connectFailed, .noHTTP2: .connectFailed
+        case .connectFailed, .localFault, .noHTTP2: .connectFailed
         case .connectionClosed: .connectionClosedBeforeResponse
         case .unprocessed, .full: .streamUnprocessed
         case .timedOut: .timeout

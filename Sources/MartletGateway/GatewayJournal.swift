@@ -27,6 +27,7 @@ final class GatewayJournal: Sendable {
     private let floods: HTTP2FloodCounters
     private let spentTokens: SpentTokens
     private let fallbacks: FallbackCounter
+    let localFaults: LocalFaultJournal
     private let accessLog: AccessLog
     // Looked up once: the lookup by label values costs more than the increment.
     private let counters = Mutex<[Labels: Counter]>([:])
@@ -72,6 +73,7 @@ final class GatewayJournal: Sendable {
         floods = HTTP2FloodCounters(in: metrics)
         spentTokens = SpentTokens(metrics)
         fallbacks = FallbackCounter(metrics)
+        localFaults = LocalFaultJournal(metrics)
         restDurations = durationFamily.with(RequestAPI.rest.rawValue)
         grpcDurations = durationFamily.with(RequestAPI.grpc.rawValue)
         retries = Dictionary(

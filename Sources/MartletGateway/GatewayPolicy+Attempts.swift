@@ -23,7 +23,7 @@ extension GatewayPolicy {
         }
         state.pool.probeSignal?.didPick()
         switch pick {
-        case .endpoint(let address): return address
+        case .endpoint(let address): return state.original == nil ? address : address.forCopies
         case .allFull:
             state.noUpstream.withLock { $0 = .full }
             throw ForwardingRefusal(
@@ -44,7 +44,7 @@ extension GatewayPolicy {
         let directory = state.pool.directory
         guard state.original == nil else { return nil }
         if let last = failed.tried.last {
-            directory.didFail(at: last)
+            if failed.failure.localFault == nil { directory.didFail(at: last) }
             if failed.failure == .connectFailed, let change = directory.connectionFailed(last) {
                 logger.log(change)
                 pools?.retire(last)
@@ -63,6 +63,7 @@ extension GatewayPolicy {
     func hedge(_ waiting: WaitingForwarding) -> HedgingDecision {
         guard let state = waiting.plan.state as? RequestState else { return .leave }
         let directory = state.pool.directory
+        let now = now
         let decision = state.route.hedge(
             waiting,
             alternatives: directory.alternatives(to: waiting.tried, model: state.model), now: now)
@@ -73,18 +74,35 @@ extension GatewayPolicy {
         case .wait(let time): return .wait(time)
         case .hedge:
             let next = directory.pickBeside(waiting.tried, state.pick, model: state.model)
-            guard let next else { return .leave }
+            guard let next else {
+                // Those that there are have no room.
+                state.route.didNotHedge(now: now)
+                journal.didNotHedge(.noOtherEndpoint)
+                return .leave
+            }
             journal.didHedge()
             return .ask(next)
         }
     }
 
     func didEnd(_ attempt: EndedAttempt, _ plan: ForwardingPlan) {
-        guard let state = plan.state as? RequestState, state.original == nil else { return }
+        guard let state = plan.state as? RequestState else { return }
+        noteFault(of: attempt, state)
+        guard state.original == nil else {
+            if attempt.result == .failed(.full) { state.noUpstream.withLock { $0 = .full } }
+            return
+        }
         if state.route.hedging != nil, GatewayPolicy.tellsLatency(attempt, plan) {
             state.route.didAnswer(latency: attempt.duration, now: time(of: attempt.end))
         }
         for change in state.pool.directory.didEnd(attempt) { journal.note(change, logger) }
+    }
+
+    private func noteFault(of attempt: EndedAttempt, _ state: RequestState) {
+        let fault: LocalFault? =
+            if case .failed(let failure) = attempt.result { failure.localFault } else { nil }
+        if let fault { journal.localFaults.note(fault, logger) }
+        if state.arm != nil { state.failedHere.store(fault != nil, ordering: .relaxed) }
     }
 
     /// Whether how long an attempt took tells how long answers take.
@@ -106,8 +124,8 @@ extension GatewayPolicy {
 
     func didFinish(_ outcome: ForwardedOutcome, _ plan: ForwardingPlan) {
         let state = plan.state as? RequestState
-        if let original = state?.original {
-            original.runtime.end(original, outcome.answer)
+        if let state, let original = state.original {
+            end(original, state, outcome)
             return
         }
         journal.didFinish(outcome)
@@ -119,7 +137,9 @@ extension GatewayPolicy {
         guard let state else { return }
         if let observer = plan.observer { charge(observer, state, outcome) }
         release(state, outcome)
-        if let arm = state.arm { record(arm, outcome, state.route) }
+        if let arm = state.arm, !state.failedHere.load(ordering: .relaxed) {
+            record(arm, outcome, state.route)
+        }
         land(state, outcome, plan)
     }
 
@@ -163,8 +183,7 @@ extension GatewayPolicy {
     private func release(_ state: RequestState, _ outcome: ForwardedOutcome) {
         if state.isCounted { state.route.release() }
         if state.isAdmitted {
-            let latency = ContinuousClock.now - (state.begun ?? outcome.context.start)
-            state.pool.release(latency: outcome.tellsOfLoad ? latency : nil, now: now)
+            state.pool.release(latency: outcome.latencyUnderLoad(at: .now), now: now)
         }
         release(state.grant)
     }
@@ -184,6 +203,16 @@ extension GatewayPolicy {
 
     // MARK: Copies
 
+    private func end(
+        _ original: ShadowOriginal, _ state: RequestState, _ outcome: ForwardedOutcome
+    ) {
+        if state.noUpstream.withLock({ $0 }) == .full {
+            original.runtime.drop()
+        } else {
+            original.runtime.end(original, outcome.answer)
+        }
+    }
+
     func copy(of outcome: ForwardedOutcome, _ plan: ForwardingPlan) -> ForwardingPlan? {
         guard let state = plan.state as? RequestState, let shadow = state.shadow,
             outcome.requestBytes <= shadow.settings.bodyBytesMax, shadow.begin()
@@ -201,6 +230,14 @@ extension GatewayPolicy {
 }
 
 extension ForwardedOutcome {
+    /// How long endpoints took with it; nil where that tells nothing of how much they have to do.
+    ///
+    /// Not the time in which its client sent it: one with a slow network would pass for overload.
+    func latencyUnderLoad(at end: ContinuousClock.Instant) -> Duration? {
+        guard tellsOfLoad, let sent else { return nil }
+        return end - sent
+    }
+
     /// Whether how long it took tells how much endpoints have to do.
     ///
     /// What no endpoint answered, or its client did not wait for, tells nothing of that; nor does a

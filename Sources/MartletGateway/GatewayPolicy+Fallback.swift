@@ -46,7 +46,7 @@ extension GatewayPolicy {
         case nil: state.noUpstream.withLock { $0 }
         case .refused?: .refused
         case .full?, .unprocessed?: .full
-        case .connectFailed?, .noHTTP2?, .upstreamLost?: .unreachable
+        case .connectFailed?, .localFault?, .noHTTP2?, .upstreamLost?: .unreachable
         case .attemptTimedOut?: .timeout
         // A request that breaks what it meets is not to meet more.
         case .connectionClosed?, .serverError?, .timedOut?: nil
@@ -139,7 +139,7 @@ extension RequestState {
         self.init(
             route: before.route, pool: question.pool, affinityKey: before.affinityKey, grant: grant,
             isCounted: before.isCounted, model: question.model,
-            isAdmitted: question.pool.isShedding, fallbacks: question.fallbacks, begun: .now)
+            isAdmitted: question.pool.isShedding, fallbacks: question.fallbacks)
         guard let prompts = question.pool.prompts else { return }
         let blocks = prompts.blocks(
             inBody: question.body, tenant: grant?.tenant,

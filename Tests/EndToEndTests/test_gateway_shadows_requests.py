@@ -1,10 +1,11 @@
 """Copies of predictions go elsewhere; clients never see them nor wait for them."""
 
+import concurrent.futures
 import threading
 
 import grpc
 import pytest
-from harness.clients import assert_rest_error, refused
+from harness.clients import RestClient, assert_rest_error, refused
 from harness.faults import well_by_its_word
 from harness.grpc_nodes import CHECKS as GRPC_CHECKS
 from harness.grpc_nodes import PREDICT as PREDICT_METHOD
@@ -338,3 +339,30 @@ def test_routes_without_a_shadow_have_no_report(martlet):
             assert_rest_error(report, 404, f"There is no route '{name}' with a shadow")
         with refused(grpc.StatusCode.UNAVAILABLE):
             gateway.grpc.predict("m", ONE)
+
+
+def test_copies_take_no_connection_of_clients_requests(martlet):
+    versions, together = TwoVersions(), threading.Barrier(2)
+
+    def answer(handler, body):
+        if "/pair:" in handler.path:
+            together.wait(100)
+        versions.answer(handler, body)
+
+    with stand_in(answer, well_by_its_word()) as node:
+        route = {"name": "r", "shadow": {"version": 2}}
+        pools = [pool("main", node, breakers={"connections_max": 2})]
+        gateway = follow(martlet, {"pools": pools, "routes": [route]})
+        gateway.rest.post(PREDICT, BODY).raise_for_status()
+        assert versions.held.acquire(timeout=100)
+        # One connection is the copy's; both that requests may have are needed at once.
+        with concurrent.futures.ThreadPoolExecutor(2) as clients:
+            asked = [
+                clients.submit(gateway.client(RestClient, gateway.address).post, path, BODY)
+                for path in ["/v1/models/pair:predict"] * 2
+            ]
+            assert [each.result().status_code for each in asked] == [200, 200]
+        # There was no room for copies of these.
+        await_until(lambda: counts(gateway)["dropped"] == 2, "two copies to be dropped")
+        assert counts(gateway)["sent"] == 1
+        versions.release.set()

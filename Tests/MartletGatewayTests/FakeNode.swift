@@ -45,7 +45,7 @@ final class FakeNode: RequestResponder {
             try await body { condition, report in
                 node.condition.withLock { $0 = condition }
                 node.report.withLock { $0 = report }
-                return await HealthCheck(.patient, encryption: nil, eventLoops: eventLoops)
+                return try await HealthCheck(.patient, encryption: nil, eventLoops: eventLoops)
                     .outcome(of: address)
             }
             result = .success(())

@@ -65,12 +65,14 @@ enum EndpointOutcome: Sendable, Hashable {
         }
     }
 
-    /// What it tells that an attempt came to no answer.
+    /// What it tells that an attempt came to no answer; `nil` for nothing: the gateway's own
+    /// machine could not make it.
     ///
     /// An endpoint that hands a request back unprocessed is about to close that connection, in good
     /// order; and one that does not speak HTTP/2 may be well for all who come by HTTP/1.1.
-    init(_ failure: ForwardingFailure) {
+    init?(_ failure: ForwardingFailure) {
         switch failure {
+        case .localFault: return nil
         case .connectFailed, .connectionClosed: self = .failed(.connectionFailed)
         case .unprocessed, .full, .noHTTP2: self = .declined
         case .timedOut, .attemptTimedOut, .upstreamLost: self = .failed(.timedOut)

@@ -22,7 +22,9 @@ struct HealthCheck: Sendable {
     }
 
     /// What one check tells; takes no longer than the settings allow.
-    func outcome(of address: UpstreamAddress) async -> HealthCheckOutcome {
+    ///
+    /// - Throws: why this machine could not ask.
+    func outcome(of address: UpstreamAddress) async throws(LocalFault) -> HealthCheckOutcome {
         do {
             switch settings.checkProtocol {
             case .http: return try await askHTTP(address)
@@ -33,6 +35,7 @@ struct HealthCheck: Sendable {
                 return .well
             }
         } catch {
+            if let fault = LocalFault(error) { throw fault }
             return .unreachable
         }
     }

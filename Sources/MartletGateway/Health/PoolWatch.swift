@@ -7,13 +7,32 @@ final class PoolWatch: Sendable {
     let pool: PoolRuntime
     private let policy: GatewayPolicy
     private let eventLoops: EventLoops
+    private let seed: UInt64
+    private let pause: Pause
     private let ended: AsyncStream<Void>
     private let ending: AsyncStream<Void>.Continuation
 
-    init(_ pool: PoolRuntime, policy: GatewayPolicy, eventLoops: EventLoops) {
+    /// Waits between two checks of an endpoint, or until the task is cancelled.
+    typealias Pause = @Sendable (Duration) async -> Void
+
+    /// A watch that begins with ``run()``.
+    ///
+    /// - Parameters:
+    ///   - pool: whose endpoints are checked.
+    ///   - policy: what is told of them.
+    ///   - eventLoops: where checks work.
+    ///   - seed: sets the times of checks apart from those of other pools and gateways.
+    ///   - pause: how the next check is waited for.
+    init(
+        _ pool: PoolRuntime, policy: GatewayPolicy, eventLoops: EventLoops,
+        seed: UInt64 = .random(in: .min ... .max),
+        pause: @escaping Pause = { try? await Task.sleep(for: $0) }
+    ) {
         self.pool = pool
         self.policy = policy
         self.eventLoops = eventLoops
+        self.seed = seed
+        self.pause = pause
         (ended, ending) = AsyncStream<Void>.makeStream()
     }
 
@@ -98,8 +117,12 @@ final class PoolWatch: Sendable {
         }
     }
 
+    /// Checks at once, for nothing is sent to an endpoint of which nothing is known, and then at
+    /// times of its own.
     private func repeatCheck(of address: UpstreamAddress, _ check: Check) async {
-        let settings = pool.settings.health
+        var schedule = CheckSchedule(
+            interval: pool.settings.health.interval,
+            seed: seed ^ StableHash.hash(address.description))
         var version: Int?
         var question: HealthCheck?
         while !Task.isCancelled, check.isNeeded {
@@ -110,12 +133,30 @@ final class PoolWatch: Sendable {
             }
             if let question {
                 let token = pool.directory.checkBegins(address)
-                let outcome = await question.outcome(of: address)
+                let result: Result<HealthCheckOutcome, LocalFault>
+                do throws(LocalFault) {
+                    result = .success(try await question.outcome(of: address))
+                } catch {
+                    result = .failure(error)
+                }
                 guard !Task.isCancelled, check.isNeeded else { return }
-                take(outcome, of: address, begunAt: token)
+                take(result, of: address, begunAt: token)
             }
-            try? await Task.sleep(for: settings.interval)
+            await pause(schedule.nextPause())
         }
+    }
+
+    /// Takes in what a check told of an endpoint; one that this machine could not make tells
+    /// nothing.
+    func take(
+        _ result: Result<HealthCheckOutcome, LocalFault>, of address: UpstreamAddress,
+        begunAt token: Int
+    ) {
+        switch result {
+        case .success(let outcome): take(outcome, of: address, begunAt: token)
+        case .failure(let fault): policy.journal.localFaults.note(fault, policy.logger)
+        }
+        sweep(checked: address, isReady: (try? result.get())?.isReady ?? false)
     }
 
     private func take(
@@ -127,7 +168,10 @@ final class PoolWatch: Sendable {
             if case .becameUnhealthy = change.transition { policy.pools?.retire(address) }
         }
         if let models = outcome.models { policy.note(models, at: address, of: pool) }
-        for change in directory.sweep(checked: address, isReady: outcome.isReady) {
+    }
+
+    private func sweep(checked address: UpstreamAddress, isReady: Bool) {
+        for change in pool.directory.sweep(checked: address, isReady: isReady) {
             policy.journal.note(change, policy.logger)
             // What it was asked is asked elsewhere.
             if case .ejected(_, .silence, _) = change { policy.pools?.retire(address) }

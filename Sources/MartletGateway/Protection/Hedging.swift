@@ -153,6 +153,11 @@ struct Hedging: Sendable {
         balance -= Self.whole
         return .hedge(excluding: candidate.tried)
     }
+
+    /// Gives back what was taken out of its own budget for a hedge that nobody could be asked for.
+    mutating func giveBack() {
+        balance = min(balance + Self.whole, configuration.burst * Self.whole)
+    }
 }
 
 extension HedgeCandidate {

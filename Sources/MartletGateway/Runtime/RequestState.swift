@@ -24,8 +24,6 @@ final class RequestState: Sendable {
     let original: ShadowOriginal?
     /// What may be asked in its place; `nil` for nothing.
     let fallbacks: Fallbacks?
-    /// When its pool was asked; `nil` for when it began.
-    let begun: ContinuousClock.Instant?
     /// How its time is limited by its tokens; `nil` for not at all.
     let tokenTimes: TokenTimes?
 
@@ -51,6 +49,9 @@ final class RequestState: Sendable {
     /// Why there was no endpoint for its first attempt; `nil` where there was one.
     let noUpstream = Mutex<FallbackReason?>(nil)
 
+    /// Whether its last attempt failed by a fault of this machine, which tells nothing of an arm.
+    let failedHere = Atomic(false)
+
     /// What its endpoint is picked by.
     var pick: PickRequest {
         guard pool.prompts != nil else { return PickRequest(affinityKey: affinityKey) }
@@ -63,8 +64,7 @@ final class RequestState: Sendable {
         caching: Caching? = nil, model: String? = nil, namesModelInBody: Bool = false,
         isAdmitted: Bool = false,
         shadow: ShadowRuntime? = nil, original: ShadowOriginal? = nil,
-        fallbacks: Fallbacks? = nil, tokenTimes: TokenTimes? = nil,
-        begun: ContinuousClock.Instant? = nil
+        fallbacks: Fallbacks? = nil, tokenTimes: TokenTimes? = nil
     ) {
         self.route = route
         self.pool = pool
@@ -80,7 +80,6 @@ final class RequestState: Sendable {
         self.original = original
         self.fallbacks = fallbacks
         self.tokenTimes = tokenTimes
-        self.begun = begun
     }
 }
 

@@ -52,6 +52,12 @@ extension RouteRuntime {
         }
         return decision ?? .leave(.alreadyHedged)
     }
+
+    /// Nobody could be asked for a hedge that was allowed: it costs nothing.
+    func didNotHedge(now: Duration) {
+        hedging?.withLock { $0.giveBack() }
+        budget.withLock { $0.giveBack(now: now) }
+    }
 }
 
 extension TrafficPolicy.Hedging {

@@ -23,7 +23,7 @@ final class ShadowRuntime: Sendable {
         var report = ShadowReport()
         /// Copies that were sent.
         var sent = 0
-        /// Requests that were not copied, as too many copies were under way.
+        /// Requests that were not copied, as too many copies were under way, or no node had room.
         var dropped = 0
     }
 
@@ -67,6 +67,15 @@ final class ShadowRuntime: Sendable {
         }
         counts.withLock { $0.sent += 1 }
         return true
+    }
+
+    /// A copy that was counted in is not sent: no node has room for it.
+    func drop() {
+        counts.withLock { counts in
+            counts.sent -= 1
+            counts.dropped += 1
+        }
+        underWay.subtract(1, ordering: .relaxed)
     }
 
     /// Takes in the answer to a copy, or that there is none.

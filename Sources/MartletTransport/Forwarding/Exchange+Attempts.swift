@@ -5,8 +5,9 @@ import NIOCore
 /// Attempts at upstreams: one after the other, or beside each other.
 extension Exchange {
     func attempt(_ address: UpstreamAddress) {
-        tried.append(address)
         let now = ContinuousClock.now
+        if tried.count == triedBefore { firstAttempt = now }
+        tried.append(address)
         current = Attempt(number: tried.count, address: address, start: now)
         attemptTimeout = plan.attemptTimeout.map { now + $0 }
         hedgingTime = plan.hedgingDelay.map { now + $0 }
@@ -49,7 +50,8 @@ extension Exchange {
                 fallBack(to: other)
                 return
             }
-            giveUp(error(for: failure), fields: failure == .full ? ["retry-after": "1"] : [:])
+            let mayComeAgain = failure == .full || failure.localFault != nil
+            giveUp(error(for: failure), fields: mayComeAgain ? ["retry-after": "1"] : [:])
             return
         }
         tryAgain(at: next)
@@ -156,6 +158,10 @@ extension Exchange {
         return switch failure {
         case .connectFailed:
             ServingError(.unavailable, "Endpoint \(endpoint) cannot be reached")
+        case .localFault(let fault):
+            ServingError(
+                .unavailable,
+                "The gateway can open no connection: \(fault.text); \(fault.remedy)")
         case .connectionClosed:
             ServingError(
                 .unavailable, "Endpoint \(endpoint) closed the connection before answering")

@@ -24,6 +24,10 @@ final class Exchange<Wire: ForwardingWire> {
     var tried: [UpstreamAddress] = []
     /// How many of them were asked before the plan that is at hand.
     var triedBefore = 0
+    /// When the first was asked by the plan that is at hand.
+    var firstAttempt: ContinuousClock.Instant?
+    /// When the last of the request came, where an upstream was asked before.
+    var requestEnd: ContinuousClock.Instant?
     /// When the attempt that is under way has taken too long; `nil` for never.
     var attemptTimeout: ContinuousClock.Instant?
     /// When it is asked whether there is another beside it; `nil` for never.
@@ -105,18 +109,6 @@ final class Exchange<Wire: ForwardingWire> {
         }
     }
 
-    /// How long the client waits, of which the longest is `timeout`, from the head of its request.
-    func patience(_ timeout: Duration, elapsed: Duration = .zero) -> TimeAmount {
-        let timeout = max((plan.timeout ?? timeout) - elapsed, .zero)
-        let left = subject.context.deadline.instant.map { $0 - .now }
-        return TimeAmount(left.map { min($0, timeout) } ?? timeout)
-    }
-
-    /// How long the client waits still.
-    func patienceLeft(_ timeout: Duration) -> TimeAmount {
-        patience(timeout, elapsed: .now - subject.context.start)
-    }
-
     /// Begins the first attempt.
     ///
     /// Whoever calls it calls ``timedOut()`` when the client's patience is at its end.
@@ -156,6 +148,7 @@ final class Exchange<Wire: ForwardingWire> {
     }
 
     func receive(_ part: RequestPart<Wire>) {
+        noteEnd(of: part)
         if let action = machine.receive(part) { perform(action) }
         if isAwaitingBody { decideByBody() }
         if !machine.wantsMoreRequest { setClientReading(false) }
@@ -279,7 +272,8 @@ final class Exchange<Wire: ForwardingWire> {
             httpStatus: httpStatus, grpcStatus: grpcStatus, tried: tried,
             requestBytes: machine.requestBytes,
             responseBytes: machine.responseBytes + ownBytes,
-            context: subject.context, answer: isAnswered ? answer : nil, isBroken: isBroken)
+            context: subject.context, answer: isAnswered ? answer : nil, isBroken: isBroken,
+            sent: sent)
     }
 
     func finish() {

@@ -83,8 +83,10 @@ public final class UpstreamPools: Sendable {
     public func retire(_ address: UpstreamAddress) {
         for eventLoop in eventLoops.group.makeIterator() {
             eventLoop.execute {
-                self.http1[ObjectIdentifier(eventLoop)]?.value.retire(address)
-                self.http2[ObjectIdentifier(eventLoop)]?.value.retire(address)
+                for address in [address, address.forCopies] {
+                    self.http1[ObjectIdentifier(eventLoop)]?.value.retire(address)
+                    self.http2[ObjectIdentifier(eventLoop)]?.value.retire(address)
+                }
             }
         }
     }

@@ -4,6 +4,8 @@ public import MartletCore
 public enum ForwardingFailure: Sendable, Hashable {
     /// No connection came about.
     case connectFailed
+    /// No connection could be opened, for a fault of this machine: the upstream saw nothing of it.
+    case localFault(LocalFault)
     /// The upstream does not speak HTTP/2, which the request needs; it saw nothing of it.
     case noHTTP2
     /// The connection ended before the response was complete.
@@ -117,6 +119,11 @@ public struct ForwardedOutcome: Sendable {
     /// Whether the answer broke off after it had begun, though its client waited for more: the
     /// status is then no success.
     public var isBroken = false
+
+    /// Since when only the upstreams were waited for: from when the first one that was asked by the
+    /// plan at hand could have all of the request. `nil` where none was, or the request never came
+    /// whole.
+    public var sent: ContinuousClock.Instant?
 }
 
 /// A request without an answer, for the decision whether it is sent once more.

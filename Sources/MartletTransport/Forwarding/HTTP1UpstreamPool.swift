@@ -60,7 +60,7 @@ final class HTTP1UpstreamPool: UpstreamConnector {
             connect(to: address, upstream, for: exchange, attempt: attempt)
             return
         }
-        guard upstream.options.connectionsMax < .max else {
+        guard !upstream.isForCopies, upstream.options.connectionsMax < .max else {
             exchange.failed(.full, attempt: attempt)
             return
         }
@@ -113,7 +113,8 @@ final class HTTP1UpstreamPool: UpstreamConnector {
                         type: HTTP1UpstreamHandler.self),
                     handler.begin(exchange, attempt: attempt)
                 else {
-                    exchange.failed(.connectFailed, attempt: attempt)
+                    exchange.failed(
+                        ForwardingFailure(connecting: result.error), attempt: attempt)
                     return
                 }
                 exchange.opened(handler, attempt: attempt)

@@ -2,6 +2,9 @@ import NIOCore
 
 /// What becomes of attempts that waited for a connection which takes none.
 extension HTTP2UpstreamConnection {
+    /// Attempts under way or waiting.
+    var load: Int { connection.streams.count + waiting.count }
+
     /// Lets an attempt wait.
     func wait(_ exchange: Exchange<HTTP2Wire>, attempt: Int) {
         if waiting.count >= waitingCheck {
@@ -17,16 +20,17 @@ extension HTTP2UpstreamConnection {
     /// Whoever was connected to and did not answer as HTTP/2 begins does not speak it, which says
     /// nothing else of the upstream, unless it said nothing at all; nor does the end of a
     /// connection that stood.
-    func failWaiting() {
+    ///
+    /// - Parameter connecting: how attempts failed for which there never was a connection.
+    func failWaiting(_ connecting: ForwardingFailure = .connectFailed) {
         let speaksOther = isEstablished && !connection.hasSettings && !isRetired && !isSilent
         if speaksOther { upstream.note(speaksHTTP2: false, now: .now()) }
         while let (exchange, attempt) = waiting.popFirst() {
             if speaksOther {
                 pool.openByHTTP1(address, for: exchange, attempt: attempt)
             } else {
-                let failure: ForwardingFailure =
-                    connection.hasSettings ? .unprocessed : .connectFailed
-                exchange.failed(failure, attempt: attempt)
+                exchange.failed(
+                    connection.hasSettings ? .unprocessed : connecting, attempt: attempt)
             }
         }
     }

@@ -30,6 +30,7 @@ final class HTTP2UpstreamConnection: HTTP2Endpoint, LoopTurnMember {
     /// Whether bytes of HTTP/2 can have reached the upstream: with TLS, once that is agreed.
     private(set) var isEstablished = false
     private var state = State.connecting
+    private var closingFailure = ForwardingFailure.connectFailed
     private(set) var context: ChannelHandlerContext?
     private var streams = StreamTable<HTTP2UpstreamStream>()
     /// Attempts that wait for the connection, for room among its streams or at its socket.
@@ -62,9 +63,6 @@ final class HTTP2UpstreamConnection: HTTP2Endpoint, LoopTurnMember {
 
     // MARK: Attempts
 
-    /// Attempts under way or waiting.
-    var load: Int { connection.streams.count + waiting.count }
-
     /// Whether requests are under way.
     var isBusy: Bool { !streams.isEmpty }
 
@@ -90,7 +88,7 @@ final class HTTP2UpstreamConnection: HTTP2Endpoint, LoopTurnMember {
             begin(exchange, attempt: attempt)
         case .open, .connecting: wait(exchange, attempt: attempt)
         case .ending: exchange.failed(.unprocessed, attempt: attempt)
-        case .closed: exchange.failed(.connectFailed, attempt: attempt)
+        case .closed: exchange.failed(closingFailure, attempt: attempt)
         }
     }
 
@@ -282,15 +280,16 @@ final class HTTP2UpstreamConnection: HTTP2Endpoint, LoopTurnMember {
         failWaiting()
     }
 
-    /// The connection is no more, or never was.
-    func close() {
+    /// The connection is no more, or never was, so that what waits for it, or will, fails.
+    func close(_ failure: ForwardingFailure = .connectFailed) {
         if case .closed = state { return }
         state = .closed
+        closingFailure = failure
         pingTimer?.cancel()
         pingTimer = nil
         pool.remove(self)
         failStreams()
-        failWaiting()
+        failWaiting(failure)
     }
 
     private func failStreams() {

@@ -57,6 +57,9 @@ final class HTTP2UpstreamPool: UpstreamConnector {
             connection.open(for: exchange, attempt: attempt)
             return
         }
+        guard !upstreams[address].isForCopies else {
+            return exchange.failed(.full, attempt: attempt)
+        }
         let wait =
             wait
             ?? RoomWait(
@@ -119,7 +122,7 @@ final class HTTP2UpstreamPool: UpstreamConnector {
                     try channel.pipeline.syncOperations.addHandler(bound.value)
                     bound.value.connected()
                 } catch {
-                    bound.value.close()
+                    bound.value.close(ForwardingFailure(connecting: error))
                 }
             }
     }

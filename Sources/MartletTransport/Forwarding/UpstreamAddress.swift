@@ -9,6 +9,8 @@ public struct UpstreamAddress: Sendable, Hashable, CustomStringConvertible {
         let name: HashedText
         let connections: HashedText
         let isEncrypted: Bool
+        /// What the connections of requests are kept by, where these are of their copies.
+        let requestConnections: HashedText?
 
         init(host: String, port: Int, group: String?, isEncrypted: Bool) {
             self.host = host
@@ -16,6 +18,16 @@ public struct UpstreamAddress: Sendable, Hashable, CustomStringConvertible {
             self.isEncrypted = isEncrypted
             name = HashedText("\(host):\(port)")
             connections = group.map { HashedText("\(host):\(port) \($0)") } ?? name
+            requestConnections = nil
+        }
+
+        init(copiesOf requests: Parts) {
+            host = requests.host
+            port = requests.port
+            name = requests.name
+            isEncrypted = requests.isEncrypted
+            requestConnections = requests.connections
+            connections = HashedText("\(requests.connections.text)\ncopies")
         }
     }
 
@@ -38,6 +50,14 @@ public struct UpstreamAddress: Sendable, Hashable, CustomStringConvertible {
         UpstreamAddress(Parts(host: host, port: port, group: group, isEncrypted: isEncrypted))
     }
 
+    /// The same address for copies of requests, which have connections of their own to it.
+    ///
+    /// No request waits for a connection that a copy has, or is refused for it; whereas a copy gets
+    /// no further one while requests and copies together have as many as requests may have.
+    public var forCopies: UpstreamAddress {
+        parts.requestConnections == nil ? UpstreamAddress(Parts(copiesOf: parts)) : self
+    }
+
     /// Name or address of the host.
     public var host: String { parts.host }
 
@@ -49,6 +69,9 @@ public struct UpstreamAddress: Sendable, Hashable, CustomStringConvertible {
 
     /// What its connections are kept by: host, port and group.
     var connections: HashedText { parts.connections }
+
+    /// What the connections of requests are kept by, where this address is for their copies.
+    var requestConnections: HashedText? { parts.requestConnections }
 
     /// Whether nothing goes there but by TLS.
     var isEncrypted: Bool { parts.isEncrypted }

@@ -68,13 +68,21 @@ final class SharedUpstreams: Sendable {
         self[address].options = options
     }
 
-    subscript(address: UpstreamAddress) -> SharedUpstream { self[address.connections] }
+    subscript(address: UpstreamAddress) -> SharedUpstream {
+        guard let requests = address.requestConnections else { return self[address.connections] }
+        let ofRequests = self[requests]
+        return known(address.connections) { SharedUpstream(forCopiesBeside: ofRequests) }
+    }
 
     /// An upstream by what its connections are kept by.
-    subscript(connections: HashedText) -> SharedUpstream {
+    subscript(connections: HashedText) -> SharedUpstream { known(connections) { SharedUpstream() } }
+
+    private func known(
+        _ connections: HashedText, _ make: () -> SharedUpstream
+    ) -> SharedUpstream {
         all.withLock { all in
             if let known = all[connections] { return known }
-            let new = SharedUpstream()
+            let new = make()
             all[connections] = new
             return new
         }
@@ -89,10 +97,22 @@ final class SharedUpstream: Sendable {
     private let pending = Atomic(0)
     private let http1AloneUntil = Mutex<NIODeadline?>(nil)
     private let lastReportTurn = Mutex<ContinuousClock.Instant?>(nil)
+    /// What is under way of requests, where this is of their copies; `nil` where it is of requests.
+    private let requests: SharedUpstream?
 
-    /// How it is connected to.
+    /// What is under way at an upstream.
+    ///
+    /// - Parameter requests: the same of requests, where this is of their copies.
+    init(forCopiesBeside requests: SharedUpstream? = nil) {
+        self.requests = requests
+    }
+
+    /// Whether this is of copies of requests, which wait for nothing.
+    var isForCopies: Bool { requests != nil }
+
+    /// How it is connected to; copies are as requests are.
     var options: UpstreamOptions {
-        get { settings.withLock { $0 } }
+        get { requests?.options ?? settings.withLock { $0 } }
         set { settings.withLock { $0 = newValue } }
     }
 
@@ -117,8 +137,9 @@ final class SharedUpstream: Sendable {
     /// Counts in a connection that a request waits for; `false` where there is no room for it.
     func begin() -> Bool {
         let options = options
+        let taken = requests?.connections.load(ordering: .relaxed) ?? 0
         // Loops that count in at the same moment may both be refused, never both admitted.
-        if connections.add(1, ordering: .relaxed).newValue > options.connectionsMax {
+        if connections.add(1, ordering: .relaxed).newValue > options.connectionsMax - taken {
             connections.subtract(1, ordering: .relaxed)
             return false
         }

@@ -43,7 +43,7 @@ struct EndpointOutcomeTests {
             .connectFailed, .connectionClosed, .unprocessed, .timedOut, .noHTTP2,
         ]
         #expect(
-            failures.map { summary(EndpointOutcome($0)) }
+            failures.map { EndpointOutcome($0).map { summary($0) } }
                 == [
                     "connection_failed", "connection_failed", "declined", "timed_out", "declined",
                 ])
@@ -58,6 +58,7 @@ struct EndpointOutcomeTests {
             ).map { summary($0) }
         }
         #expect(outcome(.abandoned) == nil)
+        for fault in LocalFault.allCases { #expect(outcome(.failed(.localFault(fault))) == nil) }
         #expect(outcome(.failed(.timedOut)) == "timed_out")
         #expect(outcome(.answered(httpStatus: 200, grpcStatus: .unavailable)) == "server_error")
         #expect(outcome(.answered(httpStatus: 503, grpcStatus: nil)) == "server_error")

@@ -79,7 +79,7 @@ struct HealthCheckOutcomeTests {
         // Port 1 needs privileges nobody uses here.
         var health = TrafficPolicy.Health.patient
         health.checkProtocol = checkProtocol
-        let outcome = await HealthCheck(health, encryption: nil, eventLoops: eventLoops)
+        let outcome = try await HealthCheck(health, encryption: nil, eventLoops: eventLoops)
             .outcome(of: UpstreamAddress(host: "127.0.0.1", port: 1))
         await eventLoops.shutDown()
         #expect(!outcome.isReady && !outcome.isDegraded)

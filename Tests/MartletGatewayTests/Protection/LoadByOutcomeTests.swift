@@ -48,4 +48,16 @@ struct LoadByOutcomeTests {
         let past = Deadline.after(.zero, now: .now - .seconds(1))
         #expect(!outcome(504, deadline: past).tellsOfLoad)
     }
+
+    /// The client began to send it long before.
+    @Test func latency_isTheTimeOfTheEndpoints_andNotOfTheUpload() {
+        var uploaded = outcome(200)
+        let end = ContinuousClock.now + .seconds(60)
+        #expect(uploaded.latencyUnderLoad(at: end) == nil)
+        uploaded.sent = end - .milliseconds(10)
+        #expect(uploaded.latencyUnderLoad(at: end) == .milliseconds(10))
+        var failed = outcome(503)
+        failed.sent = uploaded.sent
+        #expect(failed.latencyUnderLoad(at: end) == nil)
+    }
 }
