@@ -1,11 +1,12 @@
+import MartletCore
+import NIOCore
+import NIOPosix
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
     import Musl
 #endif
-import MartletCore
-import NIOCore
-import NIOPosix
 
 /// Why this machine itself could not open a connection, which says nothing of whoever it was to.
 ///
