@@ -237,6 +237,7 @@ extension GenAILoop {
             case .step(let results, let cacheUsage):
                 state.scheduler.take(results, cacheUsage: cacheUsage, now: now)
             case .refused(let id, let reason): state.scheduler.refuse(id, reason, now: now)
+            case .failed(let id, let reason): state.scheduler.fail(id, reason, now: now)
             case .ready, .fatal: break
             }
         }

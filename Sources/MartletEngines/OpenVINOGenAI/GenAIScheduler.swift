@@ -179,6 +179,12 @@ struct GenAIScheduler: Sendable {
         end(id, .failed(error), tellsWorker: false, now: now)
     }
 
+    /// The worker has let go of a request that it could not go on with.
+    mutating func fail(_ id: GenerationID, _ reason: String, now: Duration) {
+        let error = ServingError(.internal, "OpenVINO GenAI failed the request: \(reason)")
+        end(id, .failed(error), tellsWorker: false, now: now)
+    }
+
     /// Ends all requests by an error, as the worker is gone.
     mutating func fail(_ error: ServingError, now: Duration) {
         counters.failedSteps += 1

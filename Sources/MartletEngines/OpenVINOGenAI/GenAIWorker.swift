@@ -58,7 +58,7 @@ final class GenAIWorker {
                 case .ready(GenAILoop.protocolNumber, let version): return version
                 case .ready(let number, _): throw GenAIWorker.stale(number)
                 case .fatal(let reason): throw GenAIWorker.unloaded(reason)
-                case .step, .refused: break
+                case .step, .refused, .failed: break
                 }
             }
             if let fault = news.fault {

@@ -7,7 +7,7 @@ import MartletCore
 /// prompt that ends with 5 come 6, 7, 8, ...
 ///
 /// A prompt that begins with 900 ends the process behind two tokens; 901 makes it say nothing any
-/// more; 902 makes it write nonsense; 903 is refused.
+/// more; 902 makes it write nonsense; 903 is refused; 904 fails behind a token.
 enum GenAIFakeWorker {
     /// What it does in place of loading a model, by its argument.
     static let source = #"""
@@ -64,6 +64,10 @@ enum GenAIFakeWorker {
                     connection.sendall(b"nonsense\n")
                 if kind == 903:
                     send({"refused": [number, "903"]})
+                    live.pop(number, None)
+                    continue
+                if kind == 904 and done == 1:
+                    send({"failed": [number, "no number"]})
                     live.pop(number, None)
                     continue
                 token = request["prompt"][-1] + done + 1

@@ -158,6 +158,19 @@ struct GenAILoopTests {
         #expect(error?.message.contains("903") == true)
     }
 
+    @Test func failedByTheEngine_leavesTheOthers() async throws {
+        let running = try Running()
+        let (_, other) = try submit([5], to: running.loop)
+        await other.firstToken()
+        let (_, listener) = try submit([904, 5], to: running.loop)
+        let error = await #expect(throws: ServingError.self) { try await listener.end() }
+        #expect(error?.code == .internal)
+        #expect(error?.message.contains("no number") == true)
+        #expect(listener.ids == [6])
+        #expect(running.loop.load.running == 1)
+        #expect(running.loop.load.counters.failedSteps == 0)
+    }
+
     @Test(arguments: [
         ("refuses", "not today"), ("dies", "out of luck"), ("old", "scripts/setup.sh"),
     ])

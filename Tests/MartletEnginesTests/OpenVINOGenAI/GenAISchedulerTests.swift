@@ -219,6 +219,17 @@ struct GenAISchedulerTests {
         #expect(world.ends[good] == ["RESOURCE_EXHAUSTED"])
     }
 
+    @Test func failedByTheEngine_failsAloneAndIsNotCancelled() throws {
+        var world = World()
+        let (bad, good) = (try world.submit(), try world.submit())
+        _ = world.turn()
+        world.scheduler.fail(bad, "no number", now: .zero)
+        world.step(GenAIResult(id: good, tokens: [9], end: .length))
+        #expect(world.turn() == [])
+        #expect(world.ends[bad] == ["INTERNAL"])
+        #expect(world.ends[good] == ["length"])
+    }
+
     @Test func memoryThatIsTaken_keepsOthersWaiting() throws {
         var world = World { $0.cells = 120 }
         let prompt = Array(repeating: TokenID(5), count: 90)

@@ -112,6 +112,7 @@ extension GenAIWorld {
         switch worker.outbox.removeFirst() {
         case .step(let results, let usage): scheduler.take(results, cacheUsage: usage, now: now)
         case .refused(let id, let reason): scheduler.refuse(id, reason, now: now)
+        case .failed(let id, let reason): scheduler.fail(id, reason, now: now)
         case .ready, .fatal: break
         }
         hear()
