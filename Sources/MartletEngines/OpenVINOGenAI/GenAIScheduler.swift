@@ -1,26 +1,5 @@
 internal import MartletCore
 
-/// What happens to a request.
-struct GenAIEvent: Sendable {
-    enum Kind: Sendable {
-        case started(cachedTokens: Int)
-        case token(TokenID, logprob: Float?)
-        case finished(FinishReason, GenerationUsage)
-        case failed(ServingError, GenerationUsage)
-    }
-
-    let id: GenerationID
-    let kind: Kind
-
-    /// Whether nothing comes after it.
-    var isLast: Bool {
-        switch kind {
-        case .started, .token: false
-        case .finished, .failed: true
-        }
-    }
-}
-
 /// Says which requests a worker of OpenVINO GenAI has, and what becomes of them.
 ///
 /// The engine batches, shares prefixes and preempts by itself; what it lacks is here: fair queueing
@@ -68,6 +47,9 @@ struct GenAIScheduler: Sendable {
         load.counters = counters
         return load
     }
+
+    /// Whether there is something for a worker to do.
+    var isWaiting: Bool { !waiting.isEmpty }
 
     /// Whether the worker has something to do.
     var isRunning: Bool { !running.isEmpty }
@@ -185,11 +167,21 @@ struct GenAIScheduler: Sendable {
         end(id, .failed(error), tellsWorker: false, now: now)
     }
 
-    /// Ends all requests by an error, as the worker is gone.
-    mutating func fail(_ error: ServingError, now: Duration) {
+    /// The worker is gone: what it had ends by an error, and of what waits such as another engine
+    /// takes. The others wait on.
+    mutating func didLoseWorker(_ error: ServingError, now: Duration) {
         counters.failedSteps += 1
-        for id in allIDs { end(id, .failed(error), tellsWorker: false, now: now) }
+        cacheUsage = 0
+        let movable = waiting.filter { $0.value.request.hasOtherEngine }.keys
+        for id in (Array(running.keys) + Array(movable)).sorted() {
+            end(id, .failed(error), tellsWorker: false, now: now)
+        }
         commands.removeAll()
+    }
+
+    /// Ends what waits by an error, as there is no worker soon.
+    mutating func turnAway(_ error: ServingError, now: Duration) {
+        for id in waiting.keys.sorted() { end(id, .failed(error), now: now) }
     }
 
     /// Ends all requests as cancelled.

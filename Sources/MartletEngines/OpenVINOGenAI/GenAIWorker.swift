@@ -21,17 +21,17 @@ final class GenAIWorker {
     ///
     /// - Parameters:
     ///   - settings: how.
-    ///   - wake: makes it look whether it is still wanted.
-    ///   - isUnwanted: whether to give up.
+    ///   - wake: makes it look around.
+    ///   - look: is called meanwhile; says when to call it again, or `nil` to give up.
     /// - Throws: `ServingError` with the worker's reason.
     init(
-        _ settings: GenAILoop.Settings, wake: WakeSignal, isUnwanted: () -> Bool
+        _ settings: GenAILoop.Settings, wake: WakeSignal, look: () -> Duration?
     ) throws {
         self.settings = settings
         self.wake = wake
         process = try GenAIProcess(command: settings.command, sendTimeout: settings.stallTimeout)
         do {
-            version = try GenAIWorker.awaitReady(process, settings, wake, isUnwanted)
+            version = try GenAIWorker.awaitReady(process, settings, wake, look)
         } catch {
             process.end()
             throw error
@@ -40,15 +40,15 @@ final class GenAIWorker {
 
     private static func awaitReady(
         _ process: GenAIProcess, _ settings: GenAILoop.Settings, _ wake: WakeSignal,
-        _ isUnwanted: () -> Bool
+        _ look: () -> Duration?
     ) throws -> String {
         let end = ContinuousClock.now + settings.loadTimeout
         var lastRemark = ""
         while ContinuousClock.now < end {
-            guard !isUnwanted() else {
+            guard let pause = look() else {
                 throw ServingError(.cancelled, "The model is being unloaded")
             }
-            let news = process.hear(for: end - ContinuousClock.now, or: wake)
+            let news = process.hear(for: min(pause, end - ContinuousClock.now), or: wake)
             for remark in news.remarks {
                 settings.log(remark)
                 lastRemark = remark

@@ -6,44 +6,13 @@ import Testing
 
 @Suite(.serialized, .timeLimit(.minutes(10)))
 struct GenAILoopTests {
-    /// A loop over a fake worker.
-    private final class Running: Sendable {
-        let loop: GenAILoop
-        let folder: URL
-
-        init(
-            _ behaviour: String = "works",
-            _ change: (inout GenAILoop.Settings) -> Void = { _ in }
-        ) throws {
-            let (folder, command) = try GenAIFakeWorker.make(behaviour)
-            var settings = GenAILoop.Settings(command: command)
-            settings.pauseMin = .milliseconds(10)
-            change(&settings)
-            self.folder = folder
-            do {
-                loop = try GenAILoop(
-                    settings, scheduling: GenAIFakeWorker.scheduling, name: "fake"
-                ) { token, _ in Array("<\(token)>".utf8) }
-            } catch {
-                try? FileManager.default.removeItem(at: folder)
-                throw error
-            }
-        }
-
-        deinit {
-            loop.end()
-            try? FileManager.default.removeItem(at: folder)
-        }
-    }
+    private typealias Running = GenAIRunningLoop
 
     private func submit(
         _ prompt: [TokenID], most: Int? = nil, to loop: GenAILoop,
         _ change: (inout GenerationRequest) -> Void = { _ in }
     ) throws -> (GenerationID, GenerationListener) {
-        let listener = GenerationListener()
-        var request = GenerationRequest(prompt: prompt, newTokensMax: most)
-        change(&request)
-        return (try loop.submit(request) { listener.take($0) }, listener)
+        try Running.submit(prompt, most: most, to: loop, change)
     }
 
     /// Waits until the worker that ended is there again.
