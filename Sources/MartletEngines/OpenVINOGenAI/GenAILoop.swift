@@ -193,11 +193,13 @@ extension GenAILoop {
     /// - Returns: why the worker is of no more use; `nil` when it is wanted no more.
     private func serve(_ worker: GenAIWorker) -> String? {
         while true {
-            let (commands, isRunning, deadline, isClosed) = state.withLock { state in
+            // What is not told can be taken back; and nothing piles up before one that hangs.
+            let isBehind = worker.isBehind
+            let (commands, isBusy, deadline, isClosed) = state.withLock { state in
                 state.scheduler.expire(now: now)
-                state.scheduler.admit()
+                if !isBehind { state.scheduler.admit() }
                 return (
-                    state.scheduler.takeCommands(), state.scheduler.isRunning,
+                    state.scheduler.takeCommands(), isBehind || state.scheduler.isRunning,
                     state.scheduler.nextDeadline, state.isClosed
                 )
             }
@@ -205,11 +207,11 @@ extension GenAILoop {
             if isClosed { return nil }
             for command in commands where !worker.tell(command) {
                 return "it takes no requests: "
-                    + (worker.hear(for: .zero, isBusy: false).fault ?? "it does not read")
+                    + (worker.hear(for: .zero, isBusy: false).fault ?? "it is gone")
             }
             let rest = deadline.map { max(.zero, $0 - now) } ?? .seconds(60)
             // Now and then, to see whether it says anything at all.
-            let news = worker.hear(for: min(rest, .seconds(isRunning ? 1 : 60)), isBusy: isRunning)
+            let news = worker.hear(for: min(rest, .seconds(isBusy ? 1 : 60)), isBusy: isBusy)
             for message in news.messages { take(message) }
             if let fault = news.fault { return fault }
         }

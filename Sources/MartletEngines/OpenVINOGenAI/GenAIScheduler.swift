@@ -211,6 +211,10 @@ extension GenAIScheduler {
     private mutating func take(_ result: GenAIResult, now: Duration) {
         guard running[result.id] != nil else { return }
         for (index, token) in result.tokens.enumerated() {
+            guard settings.hasToken(token) else {
+                failUnknown(token, of: result, now: now)
+                return
+            }
             let logprob = index < result.logprobs.count ? result.logprobs[index] : nil
             guard let reason = append(token, logprob: logprob, to: result.id) else { continue }
             let isLast = index == result.tokens.count - 1 && result.end != nil
@@ -226,6 +230,15 @@ extension GenAIScheduler {
                 .resourceExhausted, "The engine's KV memory has no room for the sequence")
             end(result.id, .failed(error), tellsWorker: false, now: now)
         }
+    }
+
+    /// Ends a sequence by an error, as nobody knows the text of one of its tokens.
+    private mutating func failUnknown(_ token: TokenID, of result: GenAIResult, now: Duration) {
+        let error = ServingError(
+            .internal,
+            "OpenVINO GenAI made token \(token); the model's are 0 to "
+                + "\(settings.vocabularySize - 1)")
+        end(result.id, .failed(error), tellsWorker: result.end == nil, now: now)
     }
 
     /// Adds a token to a sequence.

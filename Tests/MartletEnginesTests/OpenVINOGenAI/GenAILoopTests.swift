@@ -82,6 +82,32 @@ struct GenAILoopTests {
         #expect(!listener.ids.isEmpty)
     }
 
+    @Test func workerThatDoesNotRead_keepsNoDeadlineAndNoUnloadWaiting() async throws {
+        let running = try Running("deaf", scheduling: GenAIFakeWorker.spacious)
+        // More than a socket holds.
+        let (_, listener) = try submit(
+            Array(repeating: 500_000, count: 300_000), to: running.loop
+        ) { $0.deadline = .after(.seconds(2)) }
+        let (id, other) = try submit([5], to: running.loop)
+        #expect(try await listener.end() == .deadline)
+        running.loop.cancel(id, reason: .cancelled)
+        #expect(try await other.end() == .cancelled)
+        let (_, last) = try submit([5], to: running.loop)
+        running.loop.end()
+        #expect(try await last.end() == .cancelled)
+    }
+
+    @Test func workerThatDoesNotRead_isReplaced() async throws {
+        let running = try Running("deaf", scheduling: GenAIFakeWorker.spacious) { settings in
+            settings.stallTimeout = .seconds(1)
+        }
+        let (_, listener) = try submit(
+            Array(repeating: 500_000, count: 300_000), to: running.loop)
+        let error = await #expect(throws: ServingError.self) { try await listener.end() }
+        #expect(error?.code == .unavailable)
+        #expect(error?.message.contains("said nothing") == true)
+    }
+
     @Test func workerThatIsKilled_failsWhatRanAndIsStartedAgain() async throws {
         let running = try Running()
         let (_, other) = try submit([5], to: running.loop)

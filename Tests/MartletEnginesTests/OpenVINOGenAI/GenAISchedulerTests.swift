@@ -248,6 +248,18 @@ struct GenAISchedulerTests {
         #expect(world.ends[good] == ["length"])
     }
 
+    @Test(arguments: [-1, 1000, TokenID.max])
+    func tokenThatTheModelHasNot_failsItsRequestAlone(_ token: TokenID) throws {
+        var world = World()
+        let (bad, good) = (try world.submit(), try world.submit())
+        _ = world.turn()
+        world.step(
+            GenAIResult(id: bad, tokens: [9, token, 10]), GenAIResult(id: good, tokens: [999]))
+        #expect(world.turn() == [-1])
+        #expect(world.tokens == [bad: [9], good: [999]])
+        #expect(world.ends == [bad: ["INTERNAL"]])
+    }
+
     @Test func memoryThatIsTaken_keepsOthersWaiting() throws {
         var world = World { $0.cells = 120 }
         let prompt = Array(repeating: TokenID(5), count: 90)
