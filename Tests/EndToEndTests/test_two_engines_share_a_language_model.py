@@ -109,6 +109,35 @@ def test_what_the_second_engine_does_not_do_the_first_does(node):
     language_models.await_idle(node)
 
 
+def test_all_answers_to_one_request_come_from_one_engine(node):
+    before = generated(node)
+    answer = complete(node.openai, STORY, n=3, max_tokens=8, extra_body={"ignore_eos": True})
+    assert len(answer.choices) == 3
+    assert answer.usage.completion_tokens == 24
+    assert dict(generated(node) - before) == {"openvino": 24}
+
+
+@pytest.mark.deadline(120)
+def test_what_the_worker_had_not_begun_goes_on_with_the_first_engine(martlet):
+    node = serve(martlet)
+    worker = genai.worker_of(node)
+    clients = [node.client(client_of, node.address) for _ in range(4)]
+    with stream(node.client(client_of, node.address), STORY, 1500) as busy:
+        next(busy)
+        # So that it begins nothing.
+        os.kill(worker, signal.SIGSTOP)
+        with concurrent.futures.ThreadPoolExecutor(len(clients)) as pool:
+            answers = [pool.submit(chat, client, "Hello", max_tokens=4) for client in clients]
+            await_until(
+                lambda: by_engine(node, "martlet_engine_sequences")["openvino"] == len(clients),
+                "the requests to be with the worker",
+            )
+            os.kill(worker, signal.SIGKILL)
+            assert all(text_of(answer.result()) for answer in answers)
+    node.assert_running()
+    language_models.await_idle(node)
+
+
 @pytest.mark.deadline(120)
 def test_when_the_worker_is_killed_the_first_engine_goes_on(martlet):
     node = serve(martlet)

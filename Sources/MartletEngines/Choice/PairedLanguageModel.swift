@@ -5,10 +5,12 @@ internal import Synchronization
 /// One language model that two engines have loaded, of which one is faster with one sequence and
 /// the other with several.
 ///
-/// A request that finds the model at rest goes to the first, one that finds it busy to the second:
-/// so once clients come together, all go to the second until nobody is left. What the second
-/// refuses at the door goes to the first, which may know more. The engines' answers may differ over
-/// close choices, and each has prompts cached that the other has not.
+/// A request that finds the model at rest goes to the first, one that finds it busy to the second,
+/// and so do those whose client asks for several at once: so once clients come together, all go to
+/// the second until nobody is left. What the second refuses at the door goes to the first, which
+/// may know more, and so does what it fails before the first token, as when its worker ends. The
+/// engines' answers may differ over close choices, and each has prompts cached that the other has
+/// not.
 public final class PairedLanguageModel: Servable, GenerativeModel {
     /// Which version it is, as both say.
     public let id: ServableID
@@ -75,39 +77,67 @@ public final class PairedLanguageModel: Servable, GenerativeModel {
     public func submit(
         _ request: GenerationRequest, onEvent: @escaping @Sendable (GenerationEvent) -> Void
     ) throws(GenerationRefusal) -> GenerationID {
-        let place = routing.withLock { $0.choose() }
-        do {
-            return try submit(request, to: place, onEvent: onEvent)
-        } catch {
-            guard place == .many, EngineRouting.isWorthAnotherTry(error) else { throw error }
-            routing.withLock { $0.didBegin(at: .alone) }
-            return try submit(request, to: .alone, onEvent: onEvent)
-        }
+        let (id, place) = routing.withLock { $0.begin(of: request.sequences) }
+        try submit(request, as: id, to: place, onEvent: onEvent)
+        return id
     }
 
+    /// Gives a request to an engine, or to the other one.
     private func submit(
-        _ request: GenerationRequest, to place: EngineRouting.Place,
+        _ request: GenerationRequest, as id: GenerationID, to place: EngineRouting.Place,
         onEvent: @escaping @Sendable (GenerationEvent) -> Void
-    ) throws(GenerationRefusal) -> GenerationID {
+    ) throws(GenerationRefusal) {
+        var asked = request
+        asked.hasOtherEngine = place == .many
+        let own: GenerationID
         do {
-            let id = try engines[place.rawValue].submit(request) { [self] event in
-                // Before the client hears of it, who may come with the next one at once.
-                switch event {
-                case .started, .token: break
-                case .finished, .failed: routing.withLock { $0.didEnd(at: place) }
-                }
-                onEvent(event)
+            own = try engines[place.rawValue].submit(asked) { [self] event in
+                take(event, of: id, request, onEvent)
             }
-            return place.name(of: id)
         } catch {
-            routing.withLock { $0.didEnd(at: place) }
-            throw error
+            guard routing.withLock({ $0.didRefuse(id, error) }) else { throw error }
+            return try submit(request, as: id, to: .alone, onEvent: onEvent)
+        }
+        let unwanted = routing.withLock { $0.didSubmit(id, as: own, to: place) }
+        if let unwanted { engines[place.rawValue].cancel(own, reason: unwanted) }
+    }
+
+    /// Tells a client what an engine has told, or lets the other engine go on.
+    private func take(
+        _ event: GenerationEvent, of id: GenerationID, _ request: GenerationRequest,
+        _ onEvent: @escaping @Sendable (GenerationEvent) -> Void
+    ) {
+        switch event {
+        case .started:
+            guard routing.withLock({ $0.didStart(id) }) else { return }
+        case .token: routing.withLock { $0.didMakeToken(id) }
+        // Before the client hears of it, who may come with the next one at once.
+        case .finished: routing.withLock { $0.end(id) }
+        case .failed(let error, let usage):
+            switch routing.withLock({ $0.didFail(id, error) }) {
+            case .told: break
+            case .unwanted(let reason): return onEvent(.finished(reason, usage))
+            case .moved: return goOn(with: request, as: id, usage, onEvent)
+            }
+        }
+        onEvent(event)
+    }
+
+    /// Gives a request that the second engine could not do to the first.
+    private func goOn(
+        with request: GenerationRequest, as id: GenerationID, _ usage: GenerationUsage,
+        _ onEvent: @escaping @Sendable (GenerationEvent) -> Void
+    ) {
+        do {
+            try submit(request, as: id, to: .alone, onEvent: onEvent)
+        } catch {
+            onEvent(.failed(error.servingError, usage))
         }
     }
 
     /// Ends a request, unless it has ended.
     public func cancel(_ id: GenerationID, reason: FinishReason) {
-        let (place, own) = EngineRouting.Place.of(id)
+        guard let (place, own) = routing.withLock({ $0.cancel(id, reason: reason) }) else { return }
         engines[place.rawValue].cancel(own, reason: reason)
     }
 
@@ -154,54 +184,6 @@ extension PairedLanguageModel {
     ) throws -> [NamedTensor] {
         let servable: any Servable = engines[EngineRouting.Place.alone.rawValue]
         return try servable.run(signature, inputs: inputs, outputs: outputs)
-    }
-}
-
-/// Says which of two engines a request goes to.
-struct EngineRouting: Sendable {
-    /// One of the engines.
-    enum Place: Int, Sendable {
-        /// The one that is faster with one sequence.
-        case alone
-        /// The one that is faster with several.
-        case many
-
-        /// The pair's name of a request with this one.
-        func name(of id: GenerationID) -> GenerationID {
-            GenerationID(number: id.number << 1 | UInt64(rawValue))
-        }
-
-        /// Which one has a request, and what it calls it.
-        static func of(_ id: GenerationID) -> (Place, GenerationID) {
-            (id.number & 1 == 0 ? .alone : .many, GenerationID(number: id.number >> 1))
-        }
-    }
-
-    /// Requests that each has, waiting or running.
-    private(set) var open = [0, 0]
-
-    /// Chooses for a request that comes, and counts it.
-    mutating func choose() -> Place {
-        let place: Place = open == [0, 0] ? .alone : .many
-        didBegin(at: place)
-        return place
-    }
-
-    /// A request is there.
-    mutating func didBegin(at place: Place) { open[place.rawValue] += 1 }
-
-    /// A request has ended, or was refused.
-    mutating func didEnd(at place: Place) { open[place.rawValue] -= 1 }
-
-    /// Whether the other engine may do what one has refused: the one does not know it, or has no
-    /// worker just now.
-    ///
-    /// Where a queue is full, clients are to hear it.
-    static func isWorthAnotherTry(_ refusal: GenerationRefusal) -> Bool {
-        switch refusal.error.code {
-        case .invalidArgument, .notFound, .unimplemented, .unavailable: true
-        default: false
-        }
     }
 }
 

@@ -62,6 +62,14 @@ public struct GenerationRequest: Sendable {
     /// must not learn of each other's prompts.
     public var cacheScope: String?
 
+    /// How many sequences its client asks for at once, this one among them: a model of two engines
+    /// has one of them make all.
+    public var sequences = 1
+
+    /// Whether another engine takes it where this one cannot go on: then it does not wait until a
+    /// worker is started again.
+    var hasOtherEngine = false
+
     /// Whether it may wait however many do: a trial's, which are few, and come before any client
     /// has the model.
     var isExemptFromQueueLimit = false
@@ -87,4 +95,8 @@ public struct GenerationRefusal: Error, Sendable {
         self.error = error
         self.retryAfter = retryAfter
     }
+
+    /// The error of a request that was taken, and is turned away while it waits: it holds this
+    /// refusal as its cause.
+    var servingError: ServingError { ServingError(error.code, error.message, cause: self) }
 }

@@ -6,8 +6,8 @@ internal import Synchronization
 /// own.
 ///
 /// Requests come and go by any thread; events are told by the loop's thread alone. When the worker
-/// ends, all requests end by an error, and it is started again after a pause that doubles with each
-/// failure.
+/// ends, what it had ends by an error, and it is started again after a pause that doubles with each
+/// failure; what waited goes to the next one, if that comes soon.
 final class GenAILoop: Sendable {
     /// How a worker is started and looked after.
     struct Settings: Sendable {
@@ -21,6 +21,8 @@ final class GenAILoop: Sendable {
         var pauseMin = Duration.milliseconds(200)
         /// No pause is longer.
         var pauseMax = Duration.seconds(30)
+        /// What waits when it ends is kept for the next one for so long at most.
+        var patience = Duration.seconds(10)
         /// Takes what it writes for people.
         var log: @Sendable (String) -> Void = { _ in }
     }
@@ -28,16 +30,7 @@ final class GenAILoop: Sendable {
     /// Version of what is spoken with workers.
     static let protocolNumber = 1
 
-    private struct State {
-        var scheduler: GenAIScheduler
-        /// Requests that have not been told their end.
-        var tasks: [GenerationID: GenAITask] = [:]
-        /// Why there is no worker, and when there should be one; `nil` while there is.
-        var outage: (reason: String, until: Duration)?
-        var isClosed = false
-    }
-
-    private let state: Mutex<State>
+    private let state: Mutex<GenAIRequests>
     private let settings: Settings
     private let wake: WakeSignal
     private let text: @Sendable (TokenID, Bool) -> [UInt8]
@@ -57,7 +50,7 @@ final class GenAILoop: Sendable {
         _ settings: Settings, scheduling: SchedulerSettings, name: String,
         text: @escaping @Sendable (TokenID, Bool) -> [UInt8]
     ) throws {
-        state = Mutex(State(scheduler: GenAIScheduler(scheduling)))
+        state = Mutex(GenAIRequests(scheduling))
         self.settings = settings
         self.text = text
         vocabularySize = scheduling.vocabularySize
@@ -80,7 +73,7 @@ final class GenAILoop: Sendable {
     private var now: Duration { ContinuousClock.now - origin }
 
     private func start() throws -> GenAIWorker {
-        try GenAIWorker(settings, wake: wake) { state.withLock { $0.isClosed } }
+        try GenAIWorker(settings, wake: wake) { lookAfterWaiting() }
     }
 
     // MARK: Requests, by any thread
@@ -100,30 +93,13 @@ final class GenAILoop: Sendable {
         }
         let deadline = request.deadline.instant.map { $0 - origin }
         let id = try state.withLock { state throws(GenerationRefusal) in
-            try check(state)
+            try state.check(now: now)
             let id = try state.scheduler.submit(request, deadline: deadline, now: now)
             state.tasks[id] = task
             return id
         }
         wake.give()
         return id
-    }
-
-    private func check(_ state: borrowing State) throws(GenerationRefusal) {
-        guard !state.isClosed else {
-            throw GenerationRefusal(
-                ServingError(.unavailable, "The model is being unloaded"))
-        }
-        guard let outage = state.outage else { return }
-        throw GenerationRefusal(
-            GenAILoop.interrupted(outage.reason),
-            retryAfter: max(.seconds(1), outage.until - now))
-    }
-
-    private static func interrupted(_ reason: String) -> ServingError {
-        ServingError(
-            .unavailable,
-            "The worker of OpenVINO GenAI ended (\(reason)) and is started again; try again")
     }
 
     /// Ends a request, unless it has ended.
@@ -134,11 +110,7 @@ final class GenAILoop: Sendable {
 
     /// Ends all requests as cancelled, the worker and the thread; blocks until that is done.
     func end() {
-        state.withLock { state in
-            guard !state.isClosed else { return }
-            state.isClosed = true
-            state.scheduler.cancelAll(now: now)
-        }
+        state.withLock { $0.close(now: now) }
         wake.give()
         ended.wait()
     }
@@ -151,57 +123,69 @@ extension GenAILoop {
     private static let soundAfter = Duration.seconds(60)
 
     private func run(_ first: GenAIWorker) {
-        var worker: GenAIWorker? = first
+        var worker = first
         var pause = settings.pauseMin
         var loading = now
-        while let serving = worker {
+        // Those that waited for a worker as the model was unloaded.
+        defer { tell() }
+        while true {
             let started = now
-            let fault = serve(serving)
-            serving.end()
-            worker = nil
-            tell()
+            let fault = serve(worker)
+            worker.end()
             guard let fault else { return }
             if now - started >= GenAILoop.soundAfter { pause = settings.pauseMin }
-            var reason = fault
-            while worker == nil {
-                guard interrupt(reason, until: now + pause + loading) else { return }
-                rest(for: pause)
-                pause = min(pause * 2, settings.pauseMax)
-                guard !state.withLock({ $0.isClosed }) else { return }
-                let begun = now
-                do {
-                    worker = try start()
-                    loading = now - begun
-                } catch {
-                    reason = (error as? ServingError)?.message ?? "\(error)"
-                }
-            }
+            settings.log("ended: \(fault)")
             state.withLock { state in
-                state.scheduler.didStart()
-                state.outage = nil
+                state.didLoseWorker(
+                    fault, until: now + pause + loading, patience: settings.patience, now: now)
             }
+            tell()
+            guard let next = startAgain(&pause, &loading) else { return }
+            state.withLock { $0.didStart() }
             settings.log("started again")
+            worker = next
         }
     }
 
-    /// Ends all requests by an error, and lets none in until there is a worker again.
+    /// Starts a worker, however often it takes.
     ///
-    /// - Returns: `false` when none is wanted any more.
-    private func interrupt(_ reason: String, until: Duration) -> Bool {
-        let isWanted = state.withLock { state in
-            guard !state.isClosed else { return false }
-            state.outage = (reason, until)
-            state.scheduler.fail(GenAILoop.interrupted(reason), now: now)
-            return true
+    /// - Parameters:
+    ///   - pause: how long to rest before; doubles each time.
+    ///   - loading: how long it took to load the model.
+    /// - Returns: `nil` when none is wanted any more.
+    private func startAgain(_ pause: inout Duration, _ loading: inout Duration) -> GenAIWorker? {
+        while true {
+            rest(for: pause)
+            pause = min(pause * 2, settings.pauseMax)
+            guard !state.withLock({ $0.isClosed }) else { return nil }
+            let begun = now
+            do {
+                let worker = try start()
+                loading = now - begun
+                return worker
+            } catch {
+                guard !state.withLock({ $0.isClosed }) else { return nil }
+                let reason = (error as? ServingError)?.message ?? "\(error)"
+                settings.log("not started again: \(reason)")
+                let until = now + pause + loading
+                state.withLock { $0.didNotStart(reason, until: until, now: now) }
+                tell()
+            }
         }
-        settings.log("ended: \(reason)")
-        tell()
-        return isWanted
     }
 
     private func rest(for pause: Duration) {
         let end = now + pause
-        while now < end, !state.withLock({ $0.isClosed }) { wake.wait(for: end - now) }
+        while now < end, let look = lookAfterWaiting() { wake.wait(for: min(look, end - now)) }
+    }
+
+    /// Ends those that wait for a worker in vain.
+    ///
+    /// - Returns: when to look again; `nil` once the model is being unloaded.
+    private func lookAfterWaiting() -> Duration? {
+        let look = state.withLock { $0.lookAfterWaiting(now: now) }
+        tell()
+        return look
     }
 
     /// Passes requests and tokens on.
@@ -209,11 +193,13 @@ extension GenAILoop {
     /// - Returns: why the worker is of no more use; `nil` when it is wanted no more.
     private func serve(_ worker: GenAIWorker) -> String? {
         while true {
-            let (commands, isRunning, deadline, isClosed) = state.withLock { state in
+            // What is not told can be taken back; and nothing piles up before one that hangs.
+            let isBehind = worker.isBehind
+            let (commands, isBusy, deadline, isClosed) = state.withLock { state in
                 state.scheduler.expire(now: now)
-                state.scheduler.admit()
+                if !isBehind { state.scheduler.admit() }
                 return (
-                    state.scheduler.takeCommands(), state.scheduler.isRunning,
+                    state.scheduler.takeCommands(), isBehind || state.scheduler.isRunning,
                     state.scheduler.nextDeadline, state.isClosed
                 )
             }
@@ -221,11 +207,11 @@ extension GenAILoop {
             if isClosed { return nil }
             for command in commands where !worker.tell(command) {
                 return "it takes no requests: "
-                    + (worker.hear(for: .zero, isBusy: false).fault ?? "it does not read")
+                    + (worker.hear(for: .zero, isBusy: false).fault ?? "it is gone")
             }
             let rest = deadline.map { max(.zero, $0 - now) } ?? .seconds(60)
             // Now and then, to see whether it says anything at all.
-            let news = worker.hear(for: min(rest, .seconds(isRunning ? 1 : 60)), isBusy: isRunning)
+            let news = worker.hear(for: min(rest, .seconds(isBusy ? 1 : 60)), isBusy: isBusy)
             for message in news.messages { take(message) }
             if let fault = news.fault { return fault }
         }
@@ -237,6 +223,7 @@ extension GenAILoop {
             case .step(let results, let cacheUsage):
                 state.scheduler.take(results, cacheUsage: cacheUsage, now: now)
             case .refused(let id, let reason): state.scheduler.refuse(id, reason, now: now)
+            case .failed(let id, let reason): state.scheduler.fail(id, reason, now: now)
             case .ready, .fatal: break
             }
         }
@@ -244,14 +231,7 @@ extension GenAILoop {
 
     /// Tells requests what happened to them.
     private func tell() {
-        let events = state.withLock { state in
-            state.scheduler.takeEvents().compactMap { event -> (GenAIEvent, GenAITask)? in
-                guard let task = state.tasks[event.id] else { return nil }
-                if event.isLast { state.tasks[event.id] = nil }
-                return (event, task)
-            }
-        }
-        for (event, task) in events {
+        for (event, task) in state.withLock({ $0.takeEvents() }) {
             switch event.kind {
             case .started(let cachedTokens): task.onEvent(.started(cachedTokens: cachedTokens))
             case .finished(let reason, let usage): task.onEvent(.finished(reason, usage))

@@ -72,6 +72,8 @@ enum GenAIMessage: Sendable, Equatable {
     case step([GenAIResult], cacheUsage: Double)
     /// The engine does not take a request.
     case refused(GenerationID, String)
+    /// The engine made of a request what cannot be told; it has let go of it.
+    case failed(GenerationID, String)
     /// The worker ends.
     case fatal(String)
 
@@ -95,6 +97,8 @@ enum GenAIMessage: Sendable, Equatable {
             self = .ready(protocolNumber: ready.protocolNumber, version: ready.version)
         } else if let refused = fields.refused {
             self = .refused(refused.id, refused.reason)
+        } else if let failed = fields.failed {
+            self = .failed(failed.id, failed.reason)
         } else if let fatal = fields.fatal {
             self = .fatal(fatal)
         } else {
@@ -120,7 +124,7 @@ enum GenAIMessage: Sendable, Equatable {
             }
         }
 
-        struct Refused: Decodable {
+        struct Verdict: Decodable {
             let id: GenerationID
             let reason: String
 
@@ -134,7 +138,8 @@ enum GenAIMessage: Sendable, Equatable {
         let ready: Ready?
         let step: [GenAIResult]?
         let cache: Double?
-        let refused: Refused?
+        let refused: Verdict?
+        let failed: Verdict?
         let fatal: String?
     }
 }

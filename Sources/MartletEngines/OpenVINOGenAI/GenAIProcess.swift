@@ -25,15 +25,18 @@ final class GenAIProcess {
     private let errors: Int32
     private var messages = LineAssembler(bytesMax: messageBytesMax)
     private var remarks = LineAssembler(bytesMax: remarkBytesMax)
+    /// What was said, of which so much has gone out.
+    private var outgoing: [UInt8] = []
+    private var sent = 0
+    /// Whether nothing comes by its standard error any more.
+    private var isMute = false
     private var hasEnded = false
 
     /// Starts a process.
     ///
-    /// - Parameters:
-    ///   - command: the program's path and its arguments.
-    ///   - sendTimeout: how long a worker may take to read a message.
+    /// - Parameter command: the program's path and its arguments.
     /// - Throws: `ServingError` (`UNAVAILABLE`) that says why it does not start.
-    init(command: [String], sendTimeout: Duration) throws {
+    init(command: [String]) throws {
         guard let (ours, theirs) = SocketPair.make() else {
             throw GenAIProcess.unstarted(command, String(cString: strerror(errno)))
         }
@@ -43,9 +46,6 @@ final class GenAIProcess {
             throw GenAIProcess.unstarted(command, String(cString: strerror(errno)))
         }
         defer { close(writing) }
-        var timeout = timeval(tv_sec: Int(max(1, sendTimeout.components.seconds)), tv_usec: 0)
-        setsockopt(
-            ours, SOL_SOCKET, SO_SNDTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
         do throws(SpawnedProgram.Failure) {
             pid = try SpawnedProgram(
                 executable: command.first ?? "", arguments: Array(command.dropFirst()),
@@ -62,36 +62,56 @@ final class GenAIProcess {
 
     deinit { end() }
 
-    /// Sends a message; waits while the worker is behind with reading.
+    /// Whether the worker has not read all that it was told: no more should be said to it.
+    var isBehind: Bool { sent < outgoing.count }
+
+    /// Sends a message, now or as soon as the worker reads.
     ///
-    /// - Returns: whether it went out whole.
+    /// - Returns: whether there is a worker to send it to.
     func say(_ bytes: [UInt8]) -> Bool {
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            // Without a signal for a worker that is gone.
-            let count = rest.withUnsafeBytes {
-                send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+        outgoing += bytes
+        return flush()
+    }
+
+    private func flush() -> Bool {
+        while sent < outgoing.count {
+            // Without a signal for a worker that is gone, and without waiting for one that hangs:
+            // others' time may be over meanwhile.
+            let count = outgoing[sent...].withUnsafeBytes {
+                send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
             }
+            let failure = errno
             if count > 0 {
-                rest = rest.dropFirst(count)
-            } else if count == 0 || errno != EINTR {
+                sent += count
+            } else if count < 0, failure == EAGAIN || failure == EWOULDBLOCK {
+                return true
+            } else if count == 0 || failure != EINTR {
                 return false
             }
         }
+        outgoing.removeAll()
+        sent = 0
         return true
     }
 
     /// Waits until the worker says something, `wake` can be read, or the time is over.
     func hear(for timeout: Duration, or wake: WakeSignal) -> News {
-        var files = [socket, errors, wake.file].map {
-            pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
-        }
+        let input = Int16(POLLIN)
+        let output = Int16(POLLOUT)
+        var files = [
+            pollfd(fd: socket, events: isBehind ? input | output : input, revents: 0),
+            // The end of it could be read for ever.
+            pollfd(fd: isMute ? -1 : errors, events: input, revents: 0),
+            pollfd(fd: wake.file, events: input, revents: 0),
+        ]
         let milliseconds = Int32(min(max(0, (timeout.seconds * 1000).rounded(.up)), 60_000))
         var news = News()
         guard poll(&files, nfds_t(files.count), milliseconds) > 0 else { return news }
         if files[2].revents != 0 { wake.clear() }
         if files[1].revents != 0 { takeRemarks(&news) }
-        if files[0].revents != 0 { takeMessages(&news) }
+        // Of one that is gone there is an end to be read.
+        if files[0].revents & output != 0 { _ = flush() }
+        if files[0].revents & ~output != 0 { takeMessages(&news) }
         return news
     }
 
@@ -108,7 +128,10 @@ final class GenAIProcess {
     }
 
     private func takeRemarks(_ news: inout News) {
-        guard let piece = GenAIProcess.piece(of: errors), !piece.isEmpty else { return }
+        guard let piece = GenAIProcess.piece(of: errors), !piece.isEmpty else {
+            isMute = true
+            return
+        }
         guard let lines = remarks.take(piece) else {
             remarks = LineAssembler(bytesMax: GenAIProcess.remarkBytesMax)
             return

@@ -1,26 +1,5 @@
 internal import MartletCore
 
-/// What happens to a request.
-struct GenAIEvent: Sendable {
-    enum Kind: Sendable {
-        case started(cachedTokens: Int)
-        case token(TokenID, logprob: Float?)
-        case finished(FinishReason, GenerationUsage)
-        case failed(ServingError, GenerationUsage)
-    }
-
-    let id: GenerationID
-    let kind: Kind
-
-    /// Whether nothing comes after it.
-    var isLast: Bool {
-        switch kind {
-        case .started, .token: false
-        case .finished, .failed: true
-        }
-    }
-}
-
 /// Says which requests a worker of OpenVINO GenAI has, and what becomes of them.
 ///
 /// The engine batches, shares prefixes and preempts by itself; what it lacks is here: fair queueing
@@ -68,6 +47,9 @@ struct GenAIScheduler: Sendable {
         load.counters = counters
         return load
     }
+
+    /// Whether there is something for a worker to do.
+    var isWaiting: Bool { !waiting.isEmpty }
 
     /// Whether the worker has something to do.
     var isRunning: Bool { !running.isEmpty }
@@ -179,11 +161,27 @@ struct GenAIScheduler: Sendable {
         end(id, .failed(error), tellsWorker: false, now: now)
     }
 
-    /// Ends all requests by an error, as the worker is gone.
-    mutating func fail(_ error: ServingError, now: Duration) {
+    /// The worker has let go of a request that it could not go on with.
+    mutating func fail(_ id: GenerationID, _ reason: String, now: Duration) {
+        let error = ServingError(.internal, "OpenVINO GenAI failed the request: \(reason)")
+        end(id, .failed(error), tellsWorker: false, now: now)
+    }
+
+    /// The worker is gone: what it had ends by an error, and of what waits such as another engine
+    /// takes. The others wait on.
+    mutating func didLoseWorker(_ error: ServingError, now: Duration) {
         counters.failedSteps += 1
-        for id in allIDs { end(id, .failed(error), tellsWorker: false, now: now) }
+        cacheUsage = 0
+        let movable = waiting.filter { $0.value.request.hasOtherEngine }.keys
+        for id in (Array(running.keys) + Array(movable)).sorted() {
+            end(id, .failed(error), tellsWorker: false, now: now)
+        }
         commands.removeAll()
+    }
+
+    /// Ends what waits by an error, as there is no worker soon.
+    mutating func turnAway(_ error: ServingError, now: Duration) {
+        for id in waiting.keys.sorted() { end(id, .failed(error), now: now) }
     }
 
     /// Ends all requests as cancelled.
@@ -213,6 +211,10 @@ extension GenAIScheduler {
     private mutating func take(_ result: GenAIResult, now: Duration) {
         guard running[result.id] != nil else { return }
         for (index, token) in result.tokens.enumerated() {
+            guard settings.hasToken(token) else {
+                failUnknown(token, of: result, now: now)
+                return
+            }
             let logprob = index < result.logprobs.count ? result.logprobs[index] : nil
             guard let reason = append(token, logprob: logprob, to: result.id) else { continue }
             let isLast = index == result.tokens.count - 1 && result.end != nil
@@ -228,6 +230,15 @@ extension GenAIScheduler {
                 .resourceExhausted, "The engine's KV memory has no room for the sequence")
             end(result.id, .failed(error), tellsWorker: false, now: now)
         }
+    }
+
+    /// Ends a sequence by an error, as nobody knows the text of one of its tokens.
+    private mutating func failUnknown(_ token: TokenID, of result: GenAIResult, now: Duration) {
+        let error = ServingError(
+            .internal,
+            "OpenVINO GenAI made token \(token); the model's are 0 to "
+                + "\(settings.vocabularySize - 1)")
+        end(result.id, .failed(error), tellsWorker: result.end == nil, now: now)
     }
 
     /// Adds a token to a sequence.

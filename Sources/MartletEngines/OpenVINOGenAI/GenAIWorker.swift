@@ -16,22 +16,23 @@ final class GenAIWorker {
     private let settings: GenAILoop.Settings
     private let wake: WakeSignal
     private var lastHeard = ContinuousClock.now
+    private var limit = RemarkLimit()
 
     /// Starts a worker, and waits until it has loaded the model.
     ///
     /// - Parameters:
     ///   - settings: how.
-    ///   - wake: makes it look whether it is still wanted.
-    ///   - isUnwanted: whether to give up.
+    ///   - wake: makes it look around.
+    ///   - look: is called meanwhile; says when to call it again, or `nil` to give up.
     /// - Throws: `ServingError` with the worker's reason.
     init(
-        _ settings: GenAILoop.Settings, wake: WakeSignal, isUnwanted: () -> Bool
+        _ settings: GenAILoop.Settings, wake: WakeSignal, look: () -> Duration?
     ) throws {
         self.settings = settings
         self.wake = wake
-        process = try GenAIProcess(command: settings.command, sendTimeout: settings.stallTimeout)
+        process = try GenAIProcess(command: settings.command)
         do {
-            version = try GenAIWorker.awaitReady(process, settings, wake, isUnwanted)
+            version = try GenAIWorker.awaitReady(process, settings, wake, look)
         } catch {
             process.end()
             throw error
@@ -40,25 +41,24 @@ final class GenAIWorker {
 
     private static func awaitReady(
         _ process: GenAIProcess, _ settings: GenAILoop.Settings, _ wake: WakeSignal,
-        _ isUnwanted: () -> Bool
+        _ look: () -> Duration?
     ) throws -> String {
         let end = ContinuousClock.now + settings.loadTimeout
         var lastRemark = ""
+        var limit = RemarkLimit()
         while ContinuousClock.now < end {
-            guard !isUnwanted() else {
+            guard let pause = look() else {
                 throw ServingError(.cancelled, "The model is being unloaded")
             }
-            let news = process.hear(for: end - ContinuousClock.now, or: wake)
-            for remark in news.remarks {
-                settings.log(remark)
-                lastRemark = remark
-            }
+            let news = process.hear(for: min(pause, end - ContinuousClock.now), or: wake)
+            lastRemark = news.remarks.last ?? lastRemark
+            limit.shown(news.remarks, now: .now).forEach(settings.log)
             for line in news.messages {
                 switch try GenAIMessage(line: line) {
                 case .ready(GenAILoop.protocolNumber, let version): return version
                 case .ready(let number, _): throw GenAIWorker.stale(number)
                 case .fatal(let reason): throw GenAIWorker.unloaded(reason)
-                case .step, .refused: break
+                case .step, .refused, .failed: break
                 }
             }
             if let fault = news.fault {
@@ -81,9 +81,12 @@ final class GenAIWorker {
                 + "\(GenAILoop.protocolNumber). Run 'scripts/setup.sh openvino-genai' again")
     }
 
-    /// Tells the worker something.
+    /// Whether it has not read all that it was told.
+    var isBehind: Bool { process.isBehind }
+
+    /// Tells the worker something; does not wait for it to read that.
     ///
-    /// - Returns: whether it was told.
+    /// - Returns: whether there is a worker to be told.
     func tell(_ command: GenAICommand) -> Bool {
         guard let line = try? command.line() else { return false }
         return process.say(line)
@@ -97,9 +100,9 @@ final class GenAIWorker {
     /// - Returns: what was heard.
     func hear(for timeout: Duration, isBusy: Bool) -> News {
         let heard = process.hear(for: timeout, or: wake)
-        for remark in heard.remarks { settings.log(remark) }
-        var news = News(fault: heard.fault)
         let now = ContinuousClock.now
+        limit.shown(heard.remarks, now: now).forEach(settings.log)
+        var news = News(fault: heard.fault)
         if !heard.messages.isEmpty || !isBusy { lastHeard = now }
         for line in heard.messages {
             do {

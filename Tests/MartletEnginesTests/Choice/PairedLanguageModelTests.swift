@@ -1,74 +1,7 @@
 import MartletCore
-import MartletTensors
-import Synchronization
 import Testing
 
 @testable import MartletEngines
-
-/// Keeps requests until it is told that they end.
-private final class HoldingModel: GenerativeModel, Servable {
-    private struct State {
-        var open: [GenerationID: @Sendable (GenerationEvent) -> Void] = [:]
-        var count: UInt64 = 0
-        var refusal: ServingError?
-        var unloads = 0
-    }
-
-    let id = ServableID(model: "m", version: 1)
-    let description: GenerativeModelDescription
-    let memoryBytes = 100
-    let signatures: [String: Signature] = [:]
-    private let state = Mutex(State())
-
-    init(context: Int) {
-        description = GenerativeModelDescription(
-            contextTokensMax: context, vocabularySize: 10, embeddingSize: 0)
-    }
-
-    var open: Int { state.withLock { $0.open.count } }
-    var unloads: Int { state.withLock { $0.unloads } }
-
-    var load: GenerationLoad {
-        var load = GenerationLoad()
-        load.running = open
-        load.cellsTotal = 40
-        load.cellsNeeded = open * 10
-        load.cellsUsed = load.cellsNeeded
-        load.counters.submitted = Int(state.withLock { $0.count })
-        return load
-    }
-
-    func refuse(_ error: ServingError?) { state.withLock { $0.refusal = error } }
-
-    func submit(
-        _ request: GenerationRequest, onEvent: @escaping @Sendable (GenerationEvent) -> Void
-    ) throws(GenerationRefusal) -> GenerationID {
-        try state.withLock { state throws(GenerationRefusal) in
-            if let refusal = state.refusal { throw GenerationRefusal(refusal) }
-            state.count += 1
-            let id = GenerationID(number: state.count)
-            state.open[id] = onEvent
-            return id
-        }
-    }
-
-    func cancel(_ id: GenerationID, reason: FinishReason) {
-        let onEvent = state.withLock { $0.open.removeValue(forKey: id) }
-        onEvent?(.finished(reason, GenerationUsage()))
-    }
-
-    func tokenize(_ text: String, addsBeginning: Bool, parsesSpecial: Bool) -> [TokenID] { [] }
-    func detokenize(_ tokens: [TokenID], showsSpecial: Bool) -> [UInt8] { [] }
-    func unload() { state.withLock { $0.unloads += 1 } }
-
-    func render(_ chat: ChatPrompt) throws -> any RenderedChat {
-        throw ServingError(.unimplemented, "no chats")
-    }
-
-    func run(
-        _ signature: Signature, inputs: [NamedTensor], outputs: [TensorSpec]
-    ) throws -> [NamedTensor] { [] }
-}
 
 struct PairedLanguageModelTests {
     private let alone = HoldingModel(context: 64)

@@ -7,7 +7,8 @@ import MartletCore
 /// prompt that ends with 5 come 6, 7, 8, ...
 ///
 /// A prompt that begins with 900 ends the process behind two tokens; 901 makes it say nothing any
-/// more; 902 makes it write nonsense; 903 is refused.
+/// more; 902 makes it write nonsense; 903 is refused; 904 fails behind a token; 905 ends it
+/// when it is cancelled.
 enum GenAIFakeWorker {
     /// What it does in place of loading a model, by its argument.
     static let source = #"""
@@ -30,7 +31,9 @@ enum GenAIFakeWorker {
                     if "submit" in command:
                         live[command["submit"]["id"]] = [command["submit"], 0]
                     else:
-                        live.pop(command["cancel"], None)
+                        request, _ = live.pop(command["cancel"], ({"prompt": [0]}, 0))
+                        if request["prompt"][0] == 905:
+                            os.kill(os.getpid(), signal.SIGKILL)
                     lock.notify()
             os._exit(0)
 
@@ -44,9 +47,11 @@ enum GenAIFakeWorker {
         if behaviour == "dies":
             print("out of luck", file=sys.stderr, flush=True)
             os._exit(7)
-        threading.Thread(target=receive, daemon=True).start()
-        if behaviour == "sleeps":
-            time.sleep(60)
+        if behaviour != "deaf":
+            threading.Thread(target=receive, daemon=True).start()
+        # Once a file of that name is there, loading takes very long.
+        if behaviour == "sleeps" or os.path.exists(behaviour + ".slow"):
+            time.sleep(600)
         send({"ready": {"protocol": 2 if behaviour == "old" else 1, "version": "fake"}})
         while True:
             with lock:
@@ -64,6 +69,10 @@ enum GenAIFakeWorker {
                     connection.sendall(b"nonsense\n")
                 if kind == 903:
                     send({"refused": [number, "903"]})
+                    live.pop(number, None)
+                    continue
+                if kind == 904 and done == 1:
+                    send({"failed": [number, "no number"]})
                     live.pop(number, None)
                     continue
                 token = request["prompt"][-1] + done + 1
@@ -99,6 +108,15 @@ enum GenAIFakeWorker {
             cells: 4096, slots: 8, contextTokensMax: 2000, stepTokensMax: 64, runningMax: 4)
         settings.vocabularySize = 4000
         settings.endTokens = [2]
+        return settings
+    }
+
+    /// The same for texts that come to no end while a test lasts.
+    static var spacious: SchedulerSettings {
+        var settings = scheduling
+        settings.cells = 4_000_000
+        settings.contextTokensMax = 900_000
+        settings.vocabularySize = 1_000_000
         return settings
     }
 }

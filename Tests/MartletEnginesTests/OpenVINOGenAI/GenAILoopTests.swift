@@ -6,44 +6,13 @@ import Testing
 
 @Suite(.serialized, .timeLimit(.minutes(10)))
 struct GenAILoopTests {
-    /// A loop over a fake worker.
-    private final class Running: Sendable {
-        let loop: GenAILoop
-        let folder: URL
-
-        init(
-            _ behaviour: String = "works",
-            _ change: (inout GenAILoop.Settings) -> Void = { _ in }
-        ) throws {
-            let (folder, command) = try GenAIFakeWorker.make(behaviour)
-            var settings = GenAILoop.Settings(command: command)
-            settings.pauseMin = .milliseconds(10)
-            change(&settings)
-            self.folder = folder
-            do {
-                loop = try GenAILoop(
-                    settings, scheduling: GenAIFakeWorker.scheduling, name: "fake"
-                ) { token, _ in Array("<\(token)>".utf8) }
-            } catch {
-                try? FileManager.default.removeItem(at: folder)
-                throw error
-            }
-        }
-
-        deinit {
-            loop.end()
-            try? FileManager.default.removeItem(at: folder)
-        }
-    }
+    private typealias Running = GenAIRunningLoop
 
     private func submit(
         _ prompt: [TokenID], most: Int? = nil, to loop: GenAILoop,
         _ change: (inout GenerationRequest) -> Void = { _ in }
     ) throws -> (GenerationID, GenerationListener) {
-        let listener = GenerationListener()
-        var request = GenerationRequest(prompt: prompt, newTokensMax: most)
-        change(&request)
-        return (try loop.submit(request) { listener.take($0) }, listener)
+        try Running.submit(prompt, most: most, to: loop, change)
     }
 
     /// Waits until the worker that ended is there again.
@@ -113,6 +82,32 @@ struct GenAILoopTests {
         #expect(!listener.ids.isEmpty)
     }
 
+    @Test func workerThatDoesNotRead_keepsNoDeadlineAndNoUnloadWaiting() async throws {
+        let running = try Running("deaf", scheduling: GenAIFakeWorker.spacious)
+        // More than a socket holds.
+        let (_, listener) = try submit(
+            Array(repeating: 500_000, count: 300_000), to: running.loop
+        ) { $0.deadline = .after(.seconds(2)) }
+        let (id, other) = try submit([5], to: running.loop)
+        #expect(try await listener.end() == .deadline)
+        running.loop.cancel(id, reason: .cancelled)
+        #expect(try await other.end() == .cancelled)
+        let (_, last) = try submit([5], to: running.loop)
+        running.loop.end()
+        #expect(try await last.end() == .cancelled)
+    }
+
+    @Test func workerThatDoesNotRead_isReplaced() async throws {
+        let running = try Running("deaf", scheduling: GenAIFakeWorker.spacious) { settings in
+            settings.stallTimeout = .seconds(1)
+        }
+        let (_, listener) = try submit(
+            Array(repeating: 500_000, count: 300_000), to: running.loop)
+        let error = await #expect(throws: ServingError.self) { try await listener.end() }
+        #expect(error?.code == .unavailable)
+        #expect(error?.message.contains("said nothing") == true)
+    }
+
     @Test func workerThatIsKilled_failsWhatRanAndIsStartedAgain() async throws {
         let running = try Running()
         let (_, other) = try submit([5], to: running.loop)
@@ -156,6 +151,19 @@ struct GenAILoopTests {
         let error = await #expect(throws: ServingError.self) { try await listener.end() }
         #expect(error?.code == .invalidArgument)
         #expect(error?.message.contains("903") == true)
+    }
+
+    @Test func failedByTheEngine_leavesTheOthers() async throws {
+        let running = try Running()
+        let (_, other) = try submit([5], to: running.loop)
+        await other.firstToken()
+        let (_, listener) = try submit([904, 5], to: running.loop)
+        let error = await #expect(throws: ServingError.self) { try await listener.end() }
+        #expect(error?.code == .internal)
+        #expect(error?.message.contains("no number") == true)
+        #expect(listener.ids == [6])
+        #expect(running.loop.load.running == 1)
+        #expect(running.loop.load.counters.failedSteps == 0)
     }
 
     @Test(arguments: [

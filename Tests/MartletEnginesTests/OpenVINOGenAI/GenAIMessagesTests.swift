@@ -22,13 +22,17 @@ struct GenAIMessagesTests {
         #expect(
             try message(#"{"refused":[9,"too much"]}"#)
                 == .refused(GenerationID(number: 9), "too much"))
+        #expect(
+            try message(#"{"failed":[9,"no number"]}"#)
+                == .failed(GenerationID(number: 9), "no number"))
         #expect(try message(#"{"fatal":"no memory"}"#) == .fatal("no memory"))
     }
 
     @Test(arguments: [
         "", "{}", "[]", "step", #"{"step":[[7]]}"#, #"{"step":[[7,[504],[],"tired"]]}"#,
         #"{"step":[[-1,[504],[],null]]}"#, #"{"step":[[1,[99999999999],[],null]]}"#,
-        #"{"ready":{"version":"1"}}"#, #"{"refused":["x",1]}"#,
+        #"{"ready":{"version":"1"}}"#, #"{"refused":["x",1]}"#, #"{"failed":[1]}"#,
+        #"{"step":[[7,[504],[NaN],null]]}"#, #"{"step":[[7,[504],[-Infinity],null]]}"#,
     ])
     func whatIsNoMessage_isAnError(_ text: String) {
         let error = #expect(throws: ServingError.self) { try message(text) }

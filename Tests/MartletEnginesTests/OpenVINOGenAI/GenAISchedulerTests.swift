@@ -34,6 +34,17 @@ private struct World {
     /// - Returns: what the worker is told: the ids submitted, and those cancelled as negative.
     mutating func turn() -> [Int] {
         scheduler.admit()
+        hear()
+        return scheduler.takeCommands().map { command in
+            switch command {
+            case .submit(let submission): Int(submission.id)
+            case .cancel(let id): -Int(id.number)
+            }
+        }
+    }
+
+    /// Takes what is told.
+    mutating func hear() {
         for event in scheduler.takeEvents() {
             switch event.kind {
             case .started(let count): cached[event.id] = count
@@ -42,12 +53,6 @@ private struct World {
                 ends[event.id, default: []].append(reason.rawValue)
                 usages[event.id] = usage
             case .failed(let error, _): ends[event.id, default: []].append(error.code.name)
-            }
-        }
-        return scheduler.takeCommands().map { command in
-            switch command {
-            case .submit(let submission): Int(submission.id)
-            case .cancel(let id): -Int(id.number)
             }
         }
     }
@@ -138,20 +143,33 @@ struct GenAISchedulerTests {
         #expect(world.scheduler.nextDeadline == nil)
     }
 
-    @Test func workerThatIsGone_failsAllAndForgetsItsCache() throws {
+    @Test func workerThatIsGone_failsWhatItHadAndForgetsItsCache() throws {
         var world = World()
         let prompt = (0..<64).map { TokenID($0) }
         let ids = try (0..<3).map { _ in try world.submit(prompt) }
+        let movable = try world.submit(prompt) { $0.hasOtherEngine = true }
         _ = world.turn()
         world.step(GenAIResult(id: ids[0], tokens: [9]))
-        world.scheduler.fail(ServingError(.unavailable, "gone"), now: .zero)
+        world.scheduler.didLoseWorker(ServingError(.unavailable, "gone"), now: .zero)
+        world.hear()
+        for id in [ids[0], ids[1], movable] { #expect(world.ends[id] == ["UNAVAILABLE"]) }
+        #expect(world.scheduler.load.waiting == 1)
+        world.scheduler.didStart()
+        #expect(world.turn() == [3])
+        #expect(world.cached[ids[2]] == 0)
+        #expect(world.scheduler.load.counters.failed == 3)
+    }
+
+    @Test func whatWaitsInVain_isTurnedAway() throws {
+        var world = World { $0.runningMax = 1 }
+        let ids = try (0..<2).map { _ in try world.submit() }
+        _ = world.turn()
+        let gone = ServingError(.unavailable, "gone")
+        world.scheduler.didLoseWorker(gone, now: .zero)
+        world.scheduler.turnAway(gone, now: .zero)
         #expect(world.turn() == [])
         #expect(ids.allSatisfy { world.ends[$0] == ["UNAVAILABLE"] })
-        world.scheduler.didStart()
-        let next = try world.submit(prompt)
-        _ = world.turn()
-        #expect(world.cached[next] == 0)
-        #expect(world.scheduler.load.counters.failed == 3)
+        #expect(!world.scheduler.isWaiting)
     }
 
     @Test func prefix_isCountedOnceItWasComputed() throws {
@@ -217,6 +235,29 @@ struct GenAISchedulerTests {
         #expect(world.turn() == [])
         #expect(world.ends[bad] == ["INVALID_ARGUMENT"])
         #expect(world.ends[good] == ["RESOURCE_EXHAUSTED"])
+    }
+
+    @Test func failedByTheEngine_failsAloneAndIsNotCancelled() throws {
+        var world = World()
+        let (bad, good) = (try world.submit(), try world.submit())
+        _ = world.turn()
+        world.scheduler.fail(bad, "no number", now: .zero)
+        world.step(GenAIResult(id: good, tokens: [9], end: .length))
+        #expect(world.turn() == [])
+        #expect(world.ends[bad] == ["INTERNAL"])
+        #expect(world.ends[good] == ["length"])
+    }
+
+    @Test(arguments: [-1, 1000, TokenID.max])
+    func tokenThatTheModelHasNot_failsItsRequestAlone(_ token: TokenID) throws {
+        var world = World()
+        let (bad, good) = (try world.submit(), try world.submit())
+        _ = world.turn()
+        world.step(
+            GenAIResult(id: bad, tokens: [9, token, 10]), GenAIResult(id: good, tokens: [999]))
+        #expect(world.turn() == [-1])
+        #expect(world.tokens == [bad: [9], good: [999]])
+        #expect(world.ends == [bad: ["INTERNAL"]])
     }
 
     @Test func memoryThatIsTaken_keepsOthersWaiting() throws {

@@ -34,10 +34,17 @@ extension GenAIWorld {
         isDown = true
         crashes += 1
         excuse = .crash
-        scheduler.fail(ServingError(.unavailable, "gone"), now: now)
+        scheduler.didLoseWorker(ServingError(.unavailable, "gone"), now: now)
         hear()
+        require(running.isEmpty, "\(running.count) outlive their worker")
+        let movable = alive.count { clients[$0]?.request.hasOtherEngine == true }
+        require(movable == 0, "\(movable) wait though another engine takes them")
+        if Bool.random(using: &random) {
+            scheduler.turnAway(ServingError(.unavailable, "gone"), now: now)
+            hear()
+            require(alive.isEmpty, "\(alive.count) wait for nobody")
+        }
         excuse = nil
-        require(alive.isEmpty, "\(alive.count) outlive their worker")
         require(scheduler.takeCommands().isEmpty, "a worker that is gone is told something")
     }
 
@@ -112,6 +119,7 @@ extension GenAIWorld {
         switch worker.outbox.removeFirst() {
         case .step(let results, let usage): scheduler.take(results, cacheUsage: usage, now: now)
         case .refused(let id, let reason): scheduler.refuse(id, reason, now: now)
+        case .failed(let id, let reason): scheduler.fail(id, reason, now: now)
         case .ready, .fatal: break
         }
         hear()

@@ -98,7 +98,7 @@ struct GenAIWorld: SimulatedWorld {
         case 5 where traits.crashes && Int.random(in: 0..<4, using: &random) == 0: crash()
         case 6..<10 where !isDown: stepWorker()
         case 10..<13 where !isDown: deliverToNode()
-        default: if !isDown { turn() }
+        default: if isDown { expire() } else { turn() }
         }
         now += .milliseconds(Int.random(in: 0...3, using: &random))
         checkLoad()
@@ -106,11 +106,7 @@ struct GenAIWorld: SimulatedWorld {
 
     /// What the loop does between two waits.
     mutating func turn() {
-        scheduler.expire(now: now)
-        hear()
-        for id in alive {
-            require((clients[id]?.deadline).map { $0 > now } ?? true, "\(id) outlives its deadline")
-        }
+        expire()
         let before = running.count
         scheduler.admit()
         hear()
@@ -120,6 +116,14 @@ struct GenAIWorld: SimulatedWorld {
         // Both have heard all: the worker has what runs, and nothing else.
         let live = worker.live.map { GenerationID(number: $0.id) }
         require(live.sorted() == running, "the worker has \(live), and \(running) run")
+    }
+
+    private mutating func expire() {
+        scheduler.expire(now: now)
+        hear()
+        for id in alive {
+            require((clients[id]?.deadline).map { $0 > now } ?? true, "\(id) outlives its deadline")
+        }
     }
 
     /// Lets everything come to its end, or unloads the model.
@@ -203,6 +207,7 @@ struct GenAIWorld: SimulatedWorld {
         if traits.priorities > 0, Int.random(in: 0..<traits.priorities, using: &random) == 0 {
             request.priority = Bool.random(using: &random) ? .high : .low
         }
+        if traits.crashes { request.hasOtherEngine = Int.random(in: 0..<4, using: &random) == 0 }
         return request
     }
 }

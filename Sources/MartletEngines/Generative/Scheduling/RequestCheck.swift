@@ -19,7 +19,7 @@ extension SchedulerSettings {
             throw GenerationRefusal(
                 .invalidArgument("\(wanted) tokens are to be generated; it must be at least 1"))
         }
-        if let wrong = prompt.first(where: { $0 < 0 || Int($0) >= vocabularySize }) {
+        if let wrong = prompt.first(where: { !hasToken($0) }) {
             throw GenerationRefusal(
                 .invalidArgument(
                     "The prompt has token \(wrong); the model's tokens are 0 to "
@@ -30,6 +30,9 @@ extension SchedulerSettings {
                 ServingError(.deadlineExceeded, "The deadline passed before the request began"))
         }
     }
+
+    /// Whether a token is one of the model's.
+    func hasToken(_ token: TokenID) -> Bool { token >= 0 && Int(token) < vocabularySize }
 
     /// Whether a request may wait behind others.
     func hasRoom(

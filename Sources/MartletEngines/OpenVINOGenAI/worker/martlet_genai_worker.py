@@ -7,15 +7,18 @@ The node starts it with a Unix socket as standard input, and speaks JSON by it, 
     worker:  {"ready": {"protocol": 1, "version": "2026.4.1.0"}}
              {"step": [[7, [504], [-0.38], "length"]], "cache": 0.04}
              {"refused": [7, "why"]}
+             {"failed": [7, "why"]}
              {"fatal": "why"}
 
 A step tells of each sequence its new tokens, their log-probabilities where they were asked for, and
-why it ended, or null. The worker ends when the node closes the socket, and by any error of a step:
-the engine goes on with nothing after one.
+why it ended, or null. What the engine makes of one sequence and nobody can tell, such as numbers
+that are none, fails that one alone. The worker ends when the node closes the socket, and by any
+error of a step: the engine goes on with nothing after one.
 """
 
 import argparse
 import json
+import math
 import os
 import queue
 import socket
@@ -30,6 +33,9 @@ PROTOCOL = 1
 
 # No message of the node's is longer: the longest prompts are a few million tokens.
 LINE_BYTES_MAX = 64 << 20
+
+# What a token is said to be that the engine holds for impossible: JSON has no infinity.
+LOGPROB_MIN = -1e9
 
 FINISH_REASONS = {
     genai.GenerationFinishReason.STOP: "stop",
@@ -49,10 +55,46 @@ class Channel:
 
     def receive_all(self, commands):
         """Queues what the node says; ends the process, whatever it does, when the node is gone."""
-        with self.connection.makefile("rb") as lines:
-            while (line := lines.readline(LINE_BYTES_MAX)).endswith(b"\n"):
-                commands.put(json.loads(line))
-        os._exit(0)
+        # By an error too, such as that of a socket whose other end was killed.
+        try:
+            with self.connection.makefile("rb") as lines:
+                while (line := lines.readline(LINE_BYTES_MAX)).endswith(b"\n"):
+                    commands.put(json.loads(line))
+        finally:
+            os._exit(0)
+
+
+class Sequence:
+    """A request that the engine has."""
+
+    def __init__(self, handle, tells_logprobs):
+        self.handle = handle
+        self.tells_logprobs = tells_logprobs
+        self.is_over = False
+
+    def read(self):
+        """New tokens, their log-probabilities, and why it ended, or None."""
+        tokens, logprobs, reason = [], [], None
+        while self.handle.can_read():
+            for output in self.handle.read().values():
+                tokens += output.generated_ids
+                if self.tells_logprobs:
+                    logprobs += [finite(value) for value in output.generated_log_probs]
+                reason = FINISH_REASONS.get(output.finish_reason)
+        status = self.handle.get_status()
+        self.is_over = status != genai.GenerationStatus.RUNNING
+        if status == genai.GenerationStatus.IGNORED:
+            reason = "full"
+        elif self.is_over:
+            reason = reason or "stop"
+        return tokens, logprobs, reason
+
+
+def finite(logprob):
+    """A log-probability as a number that JSON has."""
+    if math.isnan(logprob) or logprob == math.inf:
+        raise ValueError(f"a token has the log-probability {logprob}")
+    return max(logprob, LOGPROB_MIN)
 
 
 class Generator:
@@ -61,12 +103,12 @@ class Generator:
     def __init__(self, pipeline, channel):
         self.pipeline = pipeline
         self.channel = channel
-        self.handles = {}
+        self.sequences = {}
 
     def run(self, commands):
         while True:
             self.take(commands)
-            if self.handles:
+            if self.sequences:
                 self.pipeline.step()
                 self.tell()
 
@@ -74,16 +116,13 @@ class Generator:
         """Does what the node has said; waits for it where there is nothing else to do."""
         while True:
             try:
-                command = commands.get(block=not self.handles)
+                command = commands.get(block=not self.sequences)
             except queue.Empty:
                 return
             if "submit" in command:
                 self.submit(command["submit"])
-            elif "cancel" in command and (handle := self.handles.pop(command["cancel"], None)):
-                handle.cancel()
-                # The engine lets go of it in a step.
-                if not self.handles and self.pipeline.has_non_finished_requests():
-                    self.pipeline.step()
+            elif "cancel" in command:
+                self.drop(command["cancel"])
 
     def submit(self, request):
         number = request["id"]
@@ -91,32 +130,40 @@ class Generator:
             prompt = openvino.Tensor(numpy.array([request["prompt"]], dtype=numpy.int64))
             settings = config(request)
             settings.validate()
-            self.handles[number] = self.pipeline.add_request(number, prompt, settings)
-        except RuntimeError as error:
+            handle = self.pipeline.add_request(number, prompt, settings)
+        except Exception as error:
             self.channel.send({"refused": [number, reason_of(error)]})
+        else:
+            self.sequences[number] = Sequence(handle, request["logprobs"])
+
+    def drop(self, number):
+        """Lets go of a request, if there is such a one."""
+        if sequence := self.sequences.pop(number, None):
+            sequence.handle.cancel()
+            # The engine lets go of it in a step.
+            if not self.sequences and self.pipeline.has_non_finished_requests():
+                self.pipeline.step()
 
     def tell(self):
         """Says what a step has made."""
-        results = []
-        for number, handle in list(self.handles.items()):
-            tokens, logprobs = [], []
-            if handle.can_read():
-                for output in handle.read().values():
-                    tokens += output.generated_ids
-                    logprobs += [max(value, -1e9) for value in output.generated_log_probs]
-                    reason = FINISH_REASONS.get(output.finish_reason)
-            else:
-                reason = None
-            status = handle.get_status()
-            if status != genai.GenerationStatus.RUNNING:
-                if status == genai.GenerationStatus.IGNORED:
-                    reason = "full"
-                self.handles.pop(number)
-                reason = reason or "stop"
+        results, failures = [], []
+        for number, sequence in list(self.sequences.items()):
+            try:
+                tokens, logprobs, reason = sequence.read()
+            except Exception as error:
+                failures.append((number, reason_of(error)))
+                continue
             if tokens or reason:
                 results.append([number, tokens, logprobs, reason])
+            if sequence.is_over:
+                del self.sequences[number]
+        for number, reason in failures:
+            self.channel.send({"failed": [number, reason]})
+            self.drop(number)
         usage = self.pipeline.get_metrics().cache_usage / 100
-        self.channel.send({"step": results, "cache": usage})
+        # It is for people to read, and no reason to end.
+        cache = usage if math.isfinite(usage) else 0
+        self.channel.send({"step": results, "cache": cache})
 
 
 def config(request):
@@ -184,7 +231,8 @@ def main():
         generator = Generator(load(arguments), channel)
         channel.send({"ready": {"protocol": PROTOCOL, "version": genai.__version__}})
         generator.run(commands)
-    except BrokenPipeError:
+    # The node is gone.
+    except ConnectionError:
         pass
     except Exception as error:
         channel.send({"fatal": reason_of(error)})

@@ -14,6 +14,7 @@ struct GenerationSessionTests {
     @Test func whole_answer_hasAllChoicesAndTheUsageOfAll() throws {
         let run = try GenerationSessionRun(Self.chat + #","n":2,"seed":7}"#)
         #expect(run.model.requests.map(\.sampling.seed) == [7, 8])
+        #expect(run.model.requests.map(\.sequences) == [2, 2])
         run.model.say("b", to: 1)
         run.model.say("a1")
         run.model.finish(1, .length, tokens: 1)
@@ -96,6 +97,16 @@ struct GenerationSessionTests {
         let error = try #require(run.error())
         #expect(HTTPResponse.openAI(error).headers.first("retry-after") == "3")
         #expect(run.model.cancelled == [GenerationID(number: 1): .cancelled])
+    }
+
+    @Test func requestThatIsTurnedAwayWhileItWaits_isToldWhenToTryAgain() throws {
+        let run = try GenerationSessionRun(Self.chat + "}")
+        let gone = ServingError(.unavailable, "gone")
+        let refusal = GenerationRefusal(gone, retryAfter: .seconds(4))
+        run.model.fail(0, ServingError(.unavailable, "gone", cause: refusal))
+        let answer = HTTPResponse.openAI(try #require(run.error()))
+        #expect(answer.status == 503)
+        #expect(answer.headers.first("retry-after") == "4")
     }
 
     @Test func clientThatHangsUp_endsAllChoices() throws {

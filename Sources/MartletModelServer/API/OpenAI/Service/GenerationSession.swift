@@ -64,7 +64,9 @@ final class GenerationSession: Sendable {
 
     /// Asks the model for all choices; ends them when nobody waits any more.
     func start(_ cancellation: Cancellation) {
-        for (index, request) in plan.requests.enumerated() {
+        for (index, choice) in plan.requests.enumerated() {
+            var request = choice
+            request.sequences = plan.requests.count
             do {
                 let timer = observer.timer()
                 let id = try plan.target.model.submit(request) { [self] event in
@@ -106,7 +108,9 @@ final class GenerationSession: Sendable {
         case .started: break
         case .token(let token): take(token, choice: choice)
         case .finished(let reason, let usage): take(reason, usage, choice: choice)
-        case .failed(let error, _): fail(error)
+        case .failed(let error, _):
+            let refusal = error.cause as? GenerationRefusal
+            fail(refusal.map { $0.error.retrying(after: $0.retryAfter) } ?? error)
         }
     }
 
