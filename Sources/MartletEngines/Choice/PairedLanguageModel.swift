@@ -143,9 +143,10 @@ extension PairedLanguageModel {
 
     /// One vector for each prompt.
     public func embed(
-        _ prompts: [[TokenID]], checking check: () throws -> Void
-    ) throws -> [[Float]] {
-        try alone.embed(prompts, checking: check)
+        _ prompts: [[TokenID]], checking check: @escaping @Sendable () throws -> Void,
+        completion: @escaping @Sendable (Result<[[Float]], any Error>) -> Void
+    ) {
+        alone.embed(prompts, checking: check, completion: completion)
     }
 
     /// Language models run no signatures.

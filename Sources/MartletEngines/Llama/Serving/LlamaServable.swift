@@ -170,9 +170,14 @@ final class LlamaServable: Servable, LlamaTokenizing {
     // MARK: Embedding
 
     func embed(
-        _ prompts: [[TokenID]], checking check: () throws -> Void
-    ) throws -> [[Float]] {
-        try embedding().embed(prompts, checking: check)
+        _ prompts: [[TokenID]], checking check: @escaping @Sendable () throws -> Void,
+        completion: @escaping @Sendable (Result<[[Float]], any Error>) -> Void
+    ) {
+        do {
+            try embedding().embed(prompts, checking: check, completion: completion)
+        } catch {
+            completion(.failure(error))
+        }
     }
 
     func rankingPrompt(query: String, document: String) throws -> [TokenID] {
