@@ -46,6 +46,7 @@ public final class PairedLanguageModel: Servable, GenerativeModel {
         description.contextTokensMax = min(
             description.contextTokensMax, other.contextTokensMax)
         description.sequencesMax = min(description.sequencesMax, other.sequencesMax)
+        description.queuedTokensMax = min(description.queuedTokensMax, other.queuedTokensMax)
         self.description = description
     }
 

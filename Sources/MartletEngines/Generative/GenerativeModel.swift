@@ -178,6 +178,9 @@ public struct GenerativeModelDescription: Sendable, Equatable {
     /// more would be refused however often they are tried.
     public var sequencesMax = Int.max
 
+    /// Most tokens that the prompts of all sequences of a request may have together, likewise.
+    public var queuedTokensMax = Int.max
+
     /// Whether a prompt that begins as an earlier one did finds that computed.
     public var remembersPrompts = true
 

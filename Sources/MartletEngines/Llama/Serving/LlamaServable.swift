@@ -85,6 +85,7 @@ final class LlamaServable: Servable, LlamaTokenizing {
         }
         memoryBytes = max(bytes, fileBytes)
         described.sequencesMax = max(1, options.waitingMax)
+        described.queuedTokensMax = SchedulerSettings.usualWaitingTokensMax
         description = described
     }
 
