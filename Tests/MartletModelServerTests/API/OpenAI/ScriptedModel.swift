@@ -72,8 +72,10 @@ final class ScriptedModel: GenerativeModel, Servable {
 
     // MARK: What tests make happen
 
-    func say(_ text: String, to choice: Int = 0) {
-        tell(.token(GeneratedToken(id: 1, bytes: Array(text.utf8))), to: choice)
+    func say(_ text: String, to choice: Int = 0) { say(Array(text.utf8), to: choice) }
+
+    func say(_ bytes: [UInt8], to choice: Int = 0) {
+        tell(.token(GeneratedToken(id: 1, bytes: bytes)), to: choice)
     }
 
     func finish(_ choice: Int = 0, _ reason: FinishReason = .stop, tokens: Int = 2) {
