@@ -20,16 +20,33 @@ TEMPLATE = """{%- for message in messages %}<|im_start|>{{ message.role }}
 <think>
 {% endif %}"""
 
+# The same of one that drops the thoughts of earlier answers.
+DROPPING = """{%- for message in messages %}<|im_start|>{{ message.role }}
+{{ message.content }}<|im_end|>
+{% endfor %}
+{%- if add_generation_prompt %}<|im_start|>assistant
+<think>
+{% endif %}"""
+
+TOOL = {"type": "function", "function": {"name": "capital", "parameters": {"type": "object"}}}
 QUESTION = "What is the capital of France?"
+
+
+def serve(martlet, folder, template):
+    (folder / "1").mkdir(parents=True)
+    model = gguf.with_text(language_models.file().read_bytes(), "tokenizer.chat_template", template)
+    (folder / "1" / "model.gguf").write_bytes(model)
+    return language_models.serve(martlet, models={NAME: folder})
 
 
 @pytest.fixture(scope="module")
 def thinking_node(session_martlet, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("thinking") / NAME
-    (folder / "1").mkdir(parents=True)
-    model = gguf.with_text(language_models.file().read_bytes(), "tokenizer.chat_template", TEMPLATE)
-    (folder / "1" / "model.gguf").write_bytes(model)
-    return language_models.serve(session_martlet, models={NAME: folder})
+    return serve(session_martlet, tmp_path_factory.mktemp("thinking") / NAME, TEMPLATE)
+
+
+@pytest.fixture(scope="module")
+def dropping_node(session_martlet, tmp_path_factory):
+    return serve(session_martlet, tmp_path_factory.mktemp("dropping") / NAME, DROPPING)
 
 
 def thoughts_of(part):
@@ -55,6 +72,18 @@ def test_thoughts_stream_as_they_come(thinking_node):
     assert not any(chunk.choices[0].delta.content for chunk in chunks)
     assert [chunk.choices[0].finish_reason for chunk in chunks][-1] == "length"
     assert last.usage.completion_tokens == 12
+
+
+@pytest.mark.parametrize("options", [{}, {"tools": [TOOL]}], ids=["no tools", "tools"])
+def test_thoughts_are_told_apart_where_the_template_drops_them(dropping_node, options):
+    answer = chat(dropping_node.openai, QUESTION, max_tokens=12, **options)
+    (choice,) = answer.choices
+    assert len(thoughts_of(choice.message)) > 10
+    assert not choice.message.content
+    stream = chat(dropping_node.openai, QUESTION, max_tokens=12, stream=True, **options)
+    deltas = [chunk.choices[0].delta for chunk in stream]
+    assert "".join(thoughts_of(delta) for delta in deltas) == thoughts_of(choice.message)
+    assert not any(delta.content for delta in deltas)
 
 
 def test_a_completion_has_no_thoughts(thinking_node):

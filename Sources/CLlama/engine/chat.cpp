@@ -128,6 +128,10 @@ void render(
         inputs.json_schema.clear();
     }
     chat.parameters = common_chat_templates_apply(templates, inputs);
+    // A schema holds the answer from its first token, and what goes on has thought before.
+    if (request.splits_thoughts && schema.empty() && !request.continues_answer) {
+        find_thoughts(chat, common_chat_templates_source(templates));
+    }
     if (chat.is_plain) {
         if (!schema.empty()) chat.parameters.grammar = grammar_of(schema);
         return;
@@ -228,6 +232,10 @@ bool chat_grammar_is_lazy(const martlet_llama_chat *chat) {
     return chat->parameters.grammar_lazy;
 }
 
+bool chat_is_plain(const martlet_llama_chat *chat) {
+    return chat->is_plain && chat->thoughts == thought_form::none;
+}
+
 int32_t schema_grammar(martlet_llama_text schema, char **result, martlet_llama_error *error) {
     *result = nullptr;
     return guarded_request(error, [&]() -> int32_t {
@@ -253,6 +261,7 @@ void add_chat_functions(martlet_llama &table) {
     table.chat_count = chat_count;
     table.chat_item = chat_item;
     table.chat_grammar_is_lazy = chat_grammar_is_lazy;
+    table.chat_is_plain = chat_is_plain;
     table.schema_grammar = schema_grammar;
     table.text_free = text_free;
 }

@@ -64,13 +64,38 @@ struct martlet_llama_context {
     ~martlet_llama_context();
 };
 
+/// Where thoughts between tags stand that llama.cpp does not tell apart.
+enum class thought_form {
+    /// There are none, or it does.
+    none,
+    /// The answer may begin with them.
+    may_come,
+    /// The prompt has begun them.
+    begun,
+};
+
+/// How an answer's text begins, and what follows.
+struct split_answer {
+    std::string_view thoughts;
+    std::string_view rest;
+    /// The thoughts have ended, if there were any.
+    bool has_rest;
+};
+
 struct martlet_llama_chat {
     common_chat_params parameters;
     /// How the answer is read; of no use if it is plain.
     common_chat_parser_params reading;
-    /// The answer is its own text, with neither calls nor thoughts to be found in it.
+    /// Behind the thoughts the answer is its own text, with neither calls nor thoughts to be found
+    /// in it.
     bool is_plain = false;
+    thought_form thoughts = thought_form::none;
 };
+
+/// Notes where thoughts stand in the answer to a rendered chat whose template has this source.
+void find_thoughts(martlet_llama_chat &, std::string_view source);
+/// Takes the thoughts off a text. More of a partial text changes nothing of what was taken.
+split_answer split_thoughts(std::string_view text, thought_form, bool is_partial);
 
 inline void write_error(martlet_llama_error *error, const char *text) {
     if (error == nullptr) return;

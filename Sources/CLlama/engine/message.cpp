@@ -9,21 +9,32 @@ struct martlet_llama_message {
 
 namespace {
 
+void read(
+    const martlet_llama_chat &chat, const std::string &text, bool is_partial,
+    martlet_llama_message &message) {
+    if (chat.is_plain) {
+        message.content = text;
+        return;
+    }
+    auto read = common_chat_parse(text, is_partial, chat.reading);
+    message.content =
+        read.content_parts.empty() ? std::move(read.content) : read.render_content();
+    message.thoughts = std::move(read.reasoning_content);
+    message.calls = std::move(read.tool_calls);
+}
+
 int32_t chat_parse(
     const martlet_llama_chat *chat, martlet_llama_text text, bool is_partial,
     martlet_llama_message **result, martlet_llama_error *error) {
     *result = nullptr;
     return guarded(error, [&]() -> int32_t {
         auto message = std::make_unique<martlet_llama_message>();
-        if (chat->is_plain) {
-            message->content = string_of(text);
-        } else {
-            auto read = common_chat_parse(string_of(text), is_partial, chat->reading);
-            message->content = read.content_parts.empty() ? std::move(read.content)
-                                                          : read.render_content();
-            message->thoughts = std::move(read.reasoning_content);
-            message->calls = std::move(read.tool_calls);
-        }
+        const auto whole = string_of(text);
+        const auto parts = split_thoughts(whole, chat->thoughts, is_partial);
+        // Thoughts alone are no answer, of whatever form.
+        const bool has_rest = parts.has_rest && (!parts.rest.empty() || parts.thoughts.empty());
+        if (has_rest) read(*chat, std::string(parts.rest), is_partial, *message);
+        if (!parts.thoughts.empty()) message->thoughts = parts.thoughts;
         *result = message.release();
         return MARTLET_LLAMA_OK;
     });

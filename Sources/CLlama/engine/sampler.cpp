@@ -1,8 +1,6 @@
 // The making of samplers, and what they remember.
 #include "sampler.hpp"
 
-#include "common.h"
-
 #include <algorithm>
 #include <cmath>
 
@@ -150,87 +148,6 @@ private:
     size_t count_ = 0;
 };
 
-// What sets a lazy grammar off, as the engine takes it.
-struct triggers {
-    std::vector<std::string> patterns;
-    std::vector<llama_token> tokens;
-
-    void add(const martlet_llama_model *model, const common_grammar_trigger &trigger) {
-        switch (trigger.type) {
-            case COMMON_GRAMMAR_TRIGGER_TYPE_TOKEN: tokens.push_back(trigger.token); break;
-            case COMMON_GRAMMAR_TRIGGER_TYPE_WORD: {
-                const auto parts = common_tokenize(model->vocabulary, trigger.value, false, true);
-                if (parts.size() == 1) {
-                    tokens.push_back(parts.front());
-                } else {
-                    patterns.push_back(regex_escape(trigger.value));
-                }
-                break;
-            }
-            case COMMON_GRAMMAR_TRIGGER_TYPE_PATTERN: patterns.push_back(trigger.value); break;
-            case COMMON_GRAMMAR_TRIGGER_TYPE_PATTERN_FULL:
-                patterns.push_back("^" + trigger.value + "$");
-                break;
-        }
-    }
-};
-
-sampler_pointer make_grammar(const martlet_llama_model *model, const std::string &source) {
-    require_bounded_grammar(source);
-    const error_watch watch;
-    sampler_pointer grammar(
-        llama_sampler_init_grammar(model->vocabulary, source.c_str(), "root"));
-    if (!grammar) throw invalid_call("the grammar: " + watch.reason("it cannot be parsed"));
-    return grammar;
-}
-
-sampler_pointer make_lazy_grammar(
-    const martlet_llama_model *model, const common_chat_params &chat) {
-    triggers found;
-    for (const auto &trigger : chat.grammar_triggers) found.add(model, trigger);
-    std::vector<const char *> patterns;
-    for (const auto &pattern : found.patterns) patterns.push_back(pattern.c_str());
-    sampler_pointer grammar(llama_sampler_init_grammar_lazy_patterns(
-        model->vocabulary, chat.grammar.c_str(), "root", patterns.data(), patterns.size(),
-        found.tokens.data(), found.tokens.size()));
-    if (!grammar) throw std::runtime_error("the chat's grammar cannot be parsed");
-    return grammar;
-}
-
-// The tokens of the answer's opening, which the prompt holds already.
-std::vector<int32_t> opening_tokens(const martlet_llama_model *model, const std::string &opening) {
-    if (opening.empty()) return {};
-    auto tokens = common_tokenize(model->vocabulary, opening, false, true);
-    if (tokens.empty()) return tokens;
-    // Some vocabularies put a space before the first special token.
-    const auto first = common_token_to_piece(model->vocabulary, tokens.front(), true);
-    const bool is_added = !first.empty() && std::isspace(static_cast<unsigned char>(first[0])) &&
-        !std::isspace(static_cast<unsigned char>(opening[0]));
-    if (is_added) tokens.erase(tokens.begin());
-    return tokens;
-}
-
-void add_grammar(
-    martlet_llama_sampler &sampler, const martlet_llama_sampler_parameters &given) {
-    if (given.grammar.count > 0) {
-        sampler.grammar = make_grammar(sampler.owner, string_of(given.grammar));
-        return;
-    }
-    if (given.chat == nullptr || given.chat->parameters.grammar.empty()) return;
-    const auto &chat = given.chat->parameters;
-    if (chat.grammar_lazy) {
-        sampler.grammar = make_lazy_grammar(sampler.owner, chat);
-        return;
-    }
-    sampler.grammar = make_grammar(sampler.owner, chat.grammar);
-    // The grammar of a plain answer knows of no opening.
-    if (given.chat->is_plain) return;
-    sampler.opening = opening_tokens(sampler.owner, chat.generation_prompt);
-    for (const int32_t token : sampler.opening) {
-        llama_sampler_accept(sampler.grammar.get(), token);
-    }
-}
-
 int32_t sampler_create(
     const martlet_llama_model *model, const martlet_llama_sampler_parameters *given,
     martlet_llama_sampler **result, martlet_llama_error *error) {
@@ -292,6 +209,10 @@ int32_t sampler_accept(
             sampler->is_broken = true;
             llama_sampler_accept(sampler->grammar.get(), token);
             sampler->is_broken = false;
+        } else if (sampler->lazy && is_generated) {
+            sampler->is_broken = true;
+            await_call(*sampler, token);
+            sampler->is_broken = false;
         }
         if (sampler->adjustments) llama_sampler_accept(sampler->adjustments.get(), token);
         llama_sampler_accept(sampler->chain.get(), token);
@@ -304,14 +225,9 @@ int32_t sampler_reset(martlet_llama_sampler *sampler, martlet_llama_error *error
         if (sampler->adjustments) llama_sampler_reset(sampler->adjustments.get());
         llama_sampler_reset(sampler->chain.get());
         seed_chance(*sampler);
-        if (sampler->grammar) {
-            sampler->is_broken = true;
-            llama_sampler_reset(sampler->grammar.get());
-            for (const int32_t token : sampler->opening) {
-                llama_sampler_accept(sampler->grammar.get(), token);
-            }
-            sampler->is_broken = false;
-        }
+        sampler->is_broken = true;
+        reset_grammar(*sampler);
+        sampler->is_broken = false;
         return MARTLET_LLAMA_OK;
     });
 }
@@ -328,6 +244,7 @@ int32_t sampler_clone(
         }
         copy->chain.reset(llama_sampler_clone(sampler->chain.get()));
         if (sampler->grammar) copy->grammar.reset(llama_sampler_clone(sampler->grammar.get()));
+        copy->lazy = sampler->lazy;
         copy->opening = sampler->opening;
         copy->is_greedy = sampler->is_greedy;
         copy->learns = sampler->learns;

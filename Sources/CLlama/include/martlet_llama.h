@@ -21,7 +21,7 @@ extern "C" {
 #endif
 
 /// Changes whenever something in this file does.
-enum { MARTLET_LLAMA_ABI = 3 };
+enum { MARTLET_LLAMA_ABI = 4 };
 
 enum {
     MARTLET_LLAMA_OK = 0,
@@ -455,6 +455,8 @@ typedef struct martlet_llama {
     martlet_llama_text (*chat_item)(const martlet_llama_chat *, int32_t list, size_t index);
     /// Whether the grammar holds only from where the text begins a tool call.
     bool (*chat_grammar_is_lazy)(const martlet_llama_chat *);
+    /// Whether generated text is the message as it is, so that it need not be read.
+    bool (*chat_is_plain)(const martlet_llama_chat *);
     /// Reads what was generated so far, all of it if not `is_partial`.
     int32_t (*chat_parse)(
         const martlet_llama_chat *, martlet_llama_text, bool is_partial, martlet_llama_message **,

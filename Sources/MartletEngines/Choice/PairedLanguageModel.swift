@@ -48,6 +48,7 @@ public final class PairedLanguageModel: Servable, GenerativeModel {
         description.contextTokensMax = min(
             description.contextTokensMax, other.contextTokensMax)
         description.sequencesMax = min(description.sequencesMax, other.sequencesMax)
+        description.queuedTokensMax = min(description.queuedTokensMax, other.queuedTokensMax)
         self.description = description
     }
 
@@ -173,9 +174,10 @@ extension PairedLanguageModel {
 
     /// One vector for each prompt.
     public func embed(
-        _ prompts: [[TokenID]], checking check: () throws -> Void
-    ) throws -> [[Float]] {
-        try alone.embed(prompts, checking: check)
+        _ prompts: [[TokenID]], checking check: @escaping @Sendable () throws -> Void,
+        completion: @escaping @Sendable (Result<[[Float]], any Error>) -> Void
+    ) {
+        alone.embed(prompts, checking: check, completion: completion)
     }
 
     /// Language models run no signatures.

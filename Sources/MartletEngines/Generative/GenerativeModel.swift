@@ -68,22 +68,26 @@ public protocol GenerativeModel: Sendable {
 
     /// What a model that ranks reads to say how well a document answers a query.
     ///
-    /// For it ``embed(_:checking:)`` gives one number, the higher the better.
+    /// For it ``embed(_:checking:completion:)`` gives one number, the higher the better.
     ///
     /// - Throws: `ServingError`; `UNIMPLEMENTED` for a model that cannot.
     func rankingPrompt(query: String, document: String) throws -> [TokenID]
 
-    /// One vector for each prompt, of ``GenerativeModelDescription/embeddingSize`` numbers,
-    /// pooled as the model wants it and not normalised; blocks.
+    /// Has one vector made for each prompt, of ``GenerativeModelDescription/embeddingSize``
+    /// numbers, pooled as the model wants it and not normalised; returns at once, so that no
+    /// thread waits for those before it.
     ///
     /// - Parameters:
     ///   - prompts: the tokens of each, at most ``GenerativeModelDescription/contextTokensMax``.
-    ///   - check: asked before each part of the work, which an error of it ends.
-    /// - Returns: the vectors, in the order of the prompts.
-    /// - Throws: `ServingError`; `UNIMPLEMENTED` for a model that cannot; what `check` throws.
+    ///   - check: asked before each part of the work and from time to time, on any thread; an
+    ///     error of it ends the work.
+    ///   - completion: takes the vectors in the order of the prompts, exactly once, on any thread;
+    ///     or a `ServingError`: `UNIMPLEMENTED` for a model that cannot, `RESOURCE_EXHAUSTED` where
+    ///     too many requests wait, what `check` throws.
     func embed(
-        _ prompts: [[TokenID]], checking check: () throws -> Void
-    ) throws -> [[Float]]
+        _ prompts: [[TokenID]], checking check: @escaping @Sendable () throws -> Void,
+        completion: @escaping @Sendable (Result<[[Float]], any Error>) -> Void
+    )
 
     /// Takes no more requests, ends those there are as cancelled, and gives the memory back;
     /// blocks.
@@ -106,9 +110,11 @@ extension GenerativeModel {
 
     /// Most models that generate do not embed.
     public func embed(
-        _ prompts: [[TokenID]], checking check: () throws -> Void
-    ) throws -> [[Float]] {
-        throw ServingError(.unimplemented, "Model \(id) makes no embeddings")
+        _ prompts: [[TokenID]], checking check: @escaping @Sendable () throws -> Void,
+        completion: @escaping @Sendable (Result<[[Float]], any Error>) -> Void
+    ) {
+        completion(
+            .failure(ServingError(.unimplemented, "Model \(id) makes no embeddings")))
     }
 }
 
@@ -171,6 +177,9 @@ public struct GenerativeModelDescription: Sendable, Equatable {
     /// Most sequences that one request may ask for, as all of them have to find room in the queue:
     /// more would be refused however often they are tried.
     public var sequencesMax = Int.max
+
+    /// Most tokens that the prompts of all sequences of a request may have together, likewise.
+    public var queuedTokensMax = Int.max
 
     /// Whether a prompt that begins as an earlier one did finds that computed.
     public var remembersPrompts = true

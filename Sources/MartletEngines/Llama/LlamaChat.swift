@@ -29,7 +29,7 @@ public final class LlamaChat: RenderedChat {
     public let format: String
 
     /// Whether the text is the message as it is.
-    public var isPlain: Bool { format == "Content-only" && opening.isEmpty }
+    public let isPlain: Bool
 
     private let model: LlamaModel
     // Never changes; freed in deinit.
@@ -60,6 +60,7 @@ public final class LlamaChat: RenderedChat {
         let grammar = text(MARTLET_LLAMA_CHAT_GRAMMAR)
         self.grammar = grammar.isEmpty ? nil : grammar
         hasLazyGrammar = api.chat_grammar_is_lazy(pointer)
+        isPlain = api.chat_is_plain(pointer)
         stops = list(MARTLET_LLAMA_CHAT_STOPS)
         shownTokens = LlamaChat.tokens(list(MARTLET_LLAMA_CHAT_KEPT_TOKENS), of: model)
     }

@@ -34,29 +34,13 @@ struct VectorBatcherTests {
         }
     }
 
-    /// A request on a thread of its own.
-    private final class Caller: Sendable {
-        let end = DispatchSemaphore(value: 0)
-        let result = Mutex<Result<[[Float]], any Error>?>(nil)
-
-        init(
-            _ batcher: VectorBatcher, _ prompts: [[TokenID]],
-            check: @escaping @Sendable () throws -> Void = {}
-        ) {
-            Thread.detachNewThread { [self] in
-                let made = Result { try batcher.vectors(of: prompts, checking: check) }
-                result.withLock { $0 = made }
-                end.signal()
-            }
-        }
-
-        /// What it got, once it has.
-        func outcome() throws -> [[Float]] {
-            guard end.wait(timeout: .now() + 60) == .success else {
-                throw ServingError(.deadlineExceeded, "It got nothing")
-            }
-            return try result.withLock { try $0?.get() } ?? []
-        }
+    private func ask(
+        _ batcher: VectorBatcher, _ prompts: [[TokenID]],
+        check: @escaping @Sendable () throws -> Void = {}
+    ) -> AwaitedVectors {
+        let vectors = AwaitedVectors()
+        batcher.submit(prompts, checking: check) { vectors.take($0) }
+        return vectors
     }
 
     private func batcher(_ model: Model) -> VectorBatcher {
@@ -73,9 +57,9 @@ struct VectorBatcherTests {
     @Test func whatComesWhileAGroupIsComputed_isTheNextGroup() throws {
         let model = Model()
         let batcher = batcher(model)
-        let first = Caller(batcher, [[1]])
+        let first = ask(batcher, [[1]])
         model.begun.wait()
-        let others = (2...9).map { Caller(batcher, [[TokenID($0)], [TokenID($0 * 10)]]) }
+        let others = (2...9).map { ask(batcher, [[TokenID($0)], [TokenID($0 * 10)]]) }
         awaitWaiting(16, in: batcher)
         model.gate.signal()
         #expect(try first.outcome() == [[1]])
@@ -91,14 +75,14 @@ struct VectorBatcherTests {
     @Test func whoeverHangsUpWhileItWaits_endsThenAndIsNotComputed() throws {
         let model = Model()
         let batcher = batcher(model)
-        let first = Caller(batcher, [[1]])
+        let first = ask(batcher, [[1]])
         model.begun.wait()
         let isGone = Mutex(false)
-        let gone = Caller(batcher, [[2], [3]]) {
+        let gone = ask(batcher, [[2], [3]]) {
             if isGone.withLock({ $0 }) { throw ServingError(.cancelled, "gone") }
         }
         awaitWaiting(2, in: batcher)
-        let other = Caller(batcher, [[4]])
+        let other = ask(batcher, [[4]])
         awaitWaiting(3, in: batcher)
         isGone.withLock { $0 = true }
         // Though the group before it is still computed.
@@ -116,7 +100,7 @@ struct VectorBatcherTests {
         model.gate.signal()
         let batcher = batcher(model)
         let callers = (0..<40).map { caller in
-            Caller(batcher, (0..<caller).map { [TokenID(caller * 100 + $0)] })
+            ask(batcher, (0..<caller).map { [TokenID(caller * 100 + $0)] })
         }
         for (number, caller) in callers.enumerated() {
             #expect(try caller.outcome() == (0..<number).map { [Float(number * 100 + $0)] })
@@ -132,10 +116,10 @@ struct VectorBatcherTests {
             if prompts.contains([13]) { throw ServingError(.internal, "broken") }
             return vectors
         }
-        let first = Caller(batcher, [[1]])
+        let first = ask(batcher, [[1]])
         model.begun.wait()
-        let others = (2...4).map { Caller(batcher, [[TokenID($0)], [TokenID($0 * 10)]]) }
-        let bad = Caller(batcher, [[5], [13]])
+        let others = (2...4).map { ask(batcher, [[TokenID($0)], [TokenID($0 * 10)]]) }
+        let bad = ask(batcher, [[5], [13]])
         awaitWaiting(8, in: batcher)
         model.gate.signal()
         #expect(try first.outcome() == [[1]])
@@ -157,11 +141,34 @@ struct VectorBatcherTests {
             if prompts.contains([13]) { throw ServingError(.internal, "broken") }
             return prompts.map { [Float($0[0])] }
         }
-        let error = #expect(throws: ServingError.self) {
-            _ = try batcher.vectors(of: [[1], [13]]) {}
-        }
+        let broken = ask(batcher, [[1], [13]])
+        let error = #expect(throws: ServingError.self) { try broken.outcome() }
         #expect(error?.message == "broken")
-        let others = try batcher.vectors(of: [[1]]) {}
-        #expect(others == [[1]])
+        #expect(try ask(batcher, [[1]]).outcome() == [[1]])
+    }
+
+    /// All of this is one thread's, which goes on while the first group is computed.
+    @Test func noThreadWaits_howeverManyRequestsDo() throws {
+        let model = Model()
+        let batcher = VectorBatcher(
+            bounds: .init(sequences: 32, tokens: 1000), requestsMax: 100
+        ) { try model.compute($0) }
+        let first = ask(batcher, [[1]])
+        model.begun.wait()
+        let others = (2...100).map { ask(batcher, [[TokenID($0)]]) }
+        #expect(batcher.load.waiting == 99)
+        let refused = ask(batcher, [[101]])
+        let error = #expect(throws: ServingError.self) { try refused.outcome() }
+        #expect(error?.code == .resourceExhausted)
+        model.gate.signal()
+        #expect(try first.outcome() == [[1]])
+        for (number, other) in zip(2...100, others) {
+            #expect(try other.outcome() == [[Float(number)]])
+        }
+        #expect(try ask(batcher, [[7]]).outcome() == [[7]])
+    }
+
+    @Test func requestWithoutTexts_hasNoVectors() throws {
+        #expect(try ask(batcher(Model()), []).outcome().isEmpty)
     }
 }

@@ -98,11 +98,13 @@ struct GenAIOutageTests {
     }
 
     @Test func whatWouldWaitForLong_isToldAtOnce() async throws {
-        let full = try await FullLoop("works", { settings in
-            settings.pauseMin = .seconds(500)
-            settings.pauseMax = .seconds(500)
-            settings.patience = .seconds(400)
-        })
+        let full = try await FullLoop(
+            "works",
+            { settings in
+                settings.pauseMin = .seconds(500)
+                settings.pauseMax = .seconds(500)
+                settings.patience = .seconds(400)
+            })
         await full.endWorker()
         let error = await #expect(throws: ServingError.self) { try await full.waiting.end() }
         let refusal = try #require(error?.cause as? GenerationRefusal)
@@ -131,10 +133,12 @@ struct GenAIOutageTests {
     @Test(arguments: [Duration.milliseconds(10), .seconds(500)])
     func unloaded_endsWhatWaitsForAWorker(_ pause: Duration) async throws {
         let mark = Mark()
-        let full = try await FullLoop(mark.path, { settings in
-            settings.pauseMin = pause
-            settings.pauseMax = pause
-        })
+        let full = try await FullLoop(
+            mark.path,
+            { settings in
+                settings.pauseMin = pause
+                settings.pauseMax = pause
+            })
         mark.put(".slow")
         await full.endWorker()
         full.running.loop.end()

@@ -50,7 +50,8 @@ struct SchedulerSettings: Sendable, Equatable {
     var waitingMax = 1024
 
     /// Most tokens that waiting requests have together.
-    var waitingTokensMax = 4 * 1024 * 1024
+    var waitingTokensMax = SchedulerSettings.usualWaitingTokensMax
+    static let usualWaitingTokensMax = 4 * 1024 * 1024
 
     /// How cells are shared.
     var sharing = PrefixSharing.byReference

@@ -58,20 +58,24 @@ final class LlamaEmbedder: Sendable {
     /// What it is busy with, each text counted as a sequence.
     var load: GenerationLoad { batcher.load }
 
-    /// One vector for each prompt, or one number where the model ranks.
+    /// Has one vector made for each prompt, or one number where the model ranks.
     ///
     /// - Parameters:
     ///   - prompts: the tokens of each.
-    ///   - check: asked before each batch that is this request's turn, and while it waits for its
-    ///     turn; ends the work by an error.
-    /// - Returns: the vectors, in the order of the prompts.
-    /// - Throws: `ServingError`: `INVALID_ARGUMENT` for a prompt that is too long or empty, or has
-    ///   a token that the model has not; what `check` throws.
+    ///   - check: asked before each batch, and from time to time; ends the work by an error.
+    ///   - completion: takes the vectors in the order of the prompts, or a `ServingError`:
+    ///     `INVALID_ARGUMENT` for a prompt that is too long or empty, or has a token that the model
+    ///     has not; `RESOURCE_EXHAUSTED` where too many wait; what `check` throws.
     func embed(
-        _ prompts: [[TokenID]], checking check: () throws -> Void
-    ) throws -> [[Float]] {
-        for prompt in prompts { try self.check(prompt) }
-        return try batcher.vectors(of: prompts, checking: check)
+        _ prompts: [[TokenID]], checking check: @escaping @Sendable () throws -> Void,
+        completion: @escaping @Sendable (Result<[[Float]], any Error>) -> Void
+    ) {
+        do {
+            for prompt in prompts { try self.check(prompt) }
+        } catch {
+            return completion(.failure(error))
+        }
+        batcher.submit(prompts, checking: check, completion: completion)
     }
 
     /// What the model reads to say how well a document answers a query.

@@ -85,6 +85,7 @@ final class LlamaServable: Servable, LlamaTokenizing {
         }
         memoryBytes = max(bytes, fileBytes)
         described.sequencesMax = max(1, options.waitingMax)
+        described.queuedTokensMax = SchedulerSettings.usualWaitingTokensMax
         description = described
     }
 
@@ -170,9 +171,14 @@ final class LlamaServable: Servable, LlamaTokenizing {
     // MARK: Embedding
 
     func embed(
-        _ prompts: [[TokenID]], checking check: () throws -> Void
-    ) throws -> [[Float]] {
-        try embedding().embed(prompts, checking: check)
+        _ prompts: [[TokenID]], checking check: @escaping @Sendable () throws -> Void,
+        completion: @escaping @Sendable (Result<[[Float]], any Error>) -> Void
+    ) {
+        do {
+            try embedding().embed(prompts, checking: check, completion: completion)
+        } catch {
+            completion(.failure(error))
+        }
     }
 
     func rankingPrompt(query: String, document: String) throws -> [TokenID] {

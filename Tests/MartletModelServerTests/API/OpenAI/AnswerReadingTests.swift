@@ -151,6 +151,20 @@ struct AnswerReadingTests {
         #expect(deltas.compactMap { $0.at("content")?.string } == ["", "yes"])
     }
 
+    @Test func charactersThatTokensCut_areReadWhole() throws {
+        let run = try GenerationSessionRun(Self.chat + #","stream":true}"#, chat: ThinkingChat())
+        let text = "Grüße \u{1F600}?|Tromsø \u{1F600}"
+        for byte in text.utf8 { run.model.say([byte]) }
+        run.model.finish(tokens: 3)
+        let (events, _) = try run.events()
+        let deltas = events.compactMap { $0.at("choices.0.delta") }
+        let thoughts = deltas.compactMap { $0.at("reasoning_content")?.string }
+        #expect(thoughts.joined() == "Grüße \u{1F600}?")
+        let content = deltas.compactMap { $0.at("content")?.string }
+        #expect(content.joined() == "Tromsø \u{1F600}")
+        #expect(!(thoughts + content).joined().contains("\u{FFFD}"))
+    }
+
     @Test func thoughtsOfAWholeAnswer_areAFieldOfIt_andCounted() throws {
         let run = try GenerationSessionRun(Self.chat + "}", chat: ThinkingChat())
         run.model.say("so?|yes")

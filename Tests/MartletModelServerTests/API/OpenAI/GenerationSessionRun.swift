@@ -19,14 +19,17 @@ final class GenerationSessionRun: Sendable {
 
     init(
         _ body: String, hangsUp: Bool = false, path: OpenAIRoute = .chatCompletions,
-        sequencesMax: Int = .max, streamBytesMax: Int = 1 << 16,
+        hangsUpWhenAsked: Bool = false, sequencesMax: Int = .max,
+        queuedTokensMax: Int = .max, streamBytesMax: Int = 1 << 16,
         chat: (any RenderedChat)? = nil,
         reader: AnswerReader = AnswerReader { _, reading in reading() },
         prepare: (ScriptedModel) -> Void = { _ in }
     ) throws {
         self.hangsUp = hangsUp
-        model = ScriptedModel(sequencesMax: sequencesMax)
+        model = ScriptedModel(sequencesMax: sequencesMax, queuedTokensMax: queuedTokensMax)
         prepare(model)
+        let cancellation = self.cancellation
+        if hangsUpWhenAsked { model.whenTaken { cancellation.cancel() } }
         let loaded = LoadedServable(
             servable: model, choice: EngineChoice(engine: "fake", reason: .only, detail: ""),
             signatureDefs: [:])

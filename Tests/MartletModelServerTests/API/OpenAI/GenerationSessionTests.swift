@@ -117,6 +117,23 @@ struct GenerationSessionTests {
         #expect(run.error()?.code == .cancelled)
     }
 
+    @Test func clientThatHangsUpBetweenChoices_endsWhatWasTaken_andAsksForNoMore() throws {
+        let run = try GenerationSessionRun(Self.chat + #","n":3}"#, hangsUpWhenAsked: true)
+        #expect(run.model.requests.count == 1)
+        #expect(run.model.cancelled == [GenerationID(number: 1): .cancelled])
+        #expect(run.error()?.code == .cancelled)
+    }
+
+    @Test func choiceThatFailsBeforeTheOthersAreAskedFor_endsAll() throws {
+        let run = try GenerationSessionRun(Self.chat + #","n":3}"#) { model in
+            model.whenTaken { [unowned model] in
+                model.fail(0, ServingError(.internal, "broken"))
+            }
+        }
+        #expect(run.model.requests.count == 1)
+        #expect(run.error()?.message == "broken")
+    }
+
     @Test(.timeLimit(.minutes(10))) func clientThatHangsUpAsItGetsAStream_endsTheChoice() throws {
         let run = try GenerationSessionRun(Self.chat + #","stream":true}"#, hangsUp: true)
         run.model.say("a")
@@ -227,6 +244,21 @@ struct GenerationSessionTests {
                 #"{"model":"m","prompt":["a","b"]}"#, path: .completions, sequencesMax: 1)
         }
         #expect(OpenAISupport.param(error) == "prompt")
+    }
+
+    /// However often they were tried.
+    @Test func promptsThatTheQueueNeverHolds_areRefusedForGood() throws {
+        let body = #"{"model":"m","prompt":["ab","cd"],"n":2}"#
+        _ = try GenerationSessionRun(body, path: .completions, queuedTokensMax: 8)
+        let error = OpenAISupport.failure {
+            _ = try GenerationSessionRun(body, path: .completions, queuedTokensMax: 7)
+        }
+        #expect(error?.code == .invalidArgument)
+        #expect(OpenAISupport.param(error) == "n")
+        #expect(error?.message.contains("8 tokens; the model's queue holds 7") == true)
+        // One that is alone is the queue's to refuse.
+        _ = try GenerationSessionRun(
+            #"{"model":"m","prompt":"ab"}"#, path: .completions, queuedTokensMax: 1)
     }
 
     @Test func promptBeyondTheContext_isRefusedWithBothNumbers() throws {

@@ -18,6 +18,7 @@ final class ScriptedModel: GenerativeModel, Servable {
         var cancelled: [GenerationID: FinishReason] = [:]
         var refusal: GenerationRefusal?
         var refusesFrom = 0
+        var whenTaken: (@Sendable () -> Void)?
         var load = GenerationLoad()
     }
 
@@ -27,8 +28,8 @@ final class ScriptedModel: GenerativeModel, Servable {
     /// A model; with `endsAtOnce` each request ends so as soon as it is taken.
     init(
         id: ServableID = ServableID(model: "m", version: 1), adapters: [String] = [],
-        sequencesMax: Int = .max, generates: Bool = true, remembersPrompts: Bool = true,
-        endsAtOnce: FinishReason? = nil
+        sequencesMax: Int = .max, queuedTokensMax: Int = .max, generates: Bool = true,
+        remembersPrompts: Bool = true, endsAtOnce: FinishReason? = nil
     ) {
         self.id = id
         self.endsAtOnce = endsAtOnce
@@ -36,6 +37,7 @@ final class ScriptedModel: GenerativeModel, Servable {
             contextTokensMax: 100, vocabularySize: 1000, embeddingSize: 4, generates: generates,
             adapters: adapters)
         description.sequencesMax = sequencesMax
+        description.queuedTokensMax = queuedTokensMax
         description.remembersPrompts = remembersPrompts
         self.description = description
     }
@@ -63,10 +65,17 @@ final class ScriptedModel: GenerativeModel, Servable {
         }
     }
 
+    /// Does this with each request, before whoever asks goes on.
+    func whenTaken(_ action: @escaping @Sendable () -> Void) {
+        state.withLock { $0.whenTaken = action }
+    }
+
     // MARK: What tests make happen
 
-    func say(_ text: String, to choice: Int = 0) {
-        tell(.token(GeneratedToken(id: 1, bytes: Array(text.utf8))), to: choice)
+    func say(_ text: String, to choice: Int = 0) { say(Array(text.utf8), to: choice) }
+
+    func say(_ bytes: [UInt8], to choice: Int = 0) {
+        tell(.token(GeneratedToken(id: 1, bytes: bytes)), to: choice)
     }
 
     func finish(_ choice: Int = 0, _ reason: FinishReason = .stop, tokens: Int = 2) {
@@ -97,6 +106,7 @@ final class ScriptedModel: GenerativeModel, Servable {
             return .success(GenerationID(number: UInt64(state.handlers.count)))
         }
         let id = try result.get()
+        state.withLock { $0.whenTaken }?()
         if let endsAtOnce { onEvent(.finished(endsAtOnce, GenerationUsage())) }
         return id
     }

@@ -135,4 +135,39 @@ struct ToolCallFormTests {
         let (required, _) = try self.form(#""required""#)
         #expect(!required.staysPlain(after: "I"))
     }
+
+    // MARK: Models that think
+
+    /// A chat whose answer is thoughts up to a bar.
+    private struct ThinkingChat: RenderedChat {
+        let prompt = "prompt"
+        let stops: [String] = []
+        let isPlain = false
+
+        func read(_ text: String, isPartial: Bool) throws -> GeneratedMessage {
+            let parts = text.split(separator: "|", maxSplits: 1, omittingEmptySubsequences: false)
+            return GeneratedMessage(
+                content: parts.count == 2 ? String(parts[1]) : "", thoughts: String(parts[0]))
+        }
+    }
+
+    @Test(arguments: [#""auto""#, #""required""#])
+    func thoughts_standBeforeTheCall(choice: String) throws {
+        let chat = ToolCallChat(rendered: ThinkingChat(), form: try form(choice).0)
+        let call = #"{"name": "weather", "arguments": {"city": "Oslo"}}"#
+        let whole = try chat.read("{so}|" + call, isPartial: false)
+        #expect(whole.thoughts == "{so}")
+        #expect(whole.content.isEmpty)
+        #expect(whole.calls.map(\.name) == ["weather"])
+        let part = try chat.read("so", isPartial: true)
+        #expect(part == GeneratedMessage(content: "", thoughts: "so"))
+        let cutOff = try chat.read("so", isPartial: false)
+        #expect(cutOff == GeneratedMessage(content: "", thoughts: "so"))
+    }
+
+    @Test func textThatMayBeThoughts_isNotPlain() throws {
+        let form = try form(#""auto""#).0
+        #expect(!ToolCallChat(rendered: ThinkingChat(), form: form).staysPlain(after: "I"))
+        #expect(ToolCallChat(rendered: PlainChat(), form: form).staysPlain(after: "I"))
+    }
 }

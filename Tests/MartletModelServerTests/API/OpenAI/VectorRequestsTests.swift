@@ -38,6 +38,19 @@ private final class Retirement: Sendable {
     }
 }
 
+/// Answers that a test gives when it likes.
+private final class HeldAnswers: Sendable {
+    private let answers = Mutex<[@Sendable () -> Void]>([])
+
+    var count: Int { answers.withLock { $0.count } }
+
+    func hold(_ answer: @escaping @Sendable () -> Void) { answers.withLock { $0.append(answer) } }
+
+    func give() {
+        for answer in answers.withLock({ $0 }) { answer() }
+    }
+}
+
 /// Makes the same vector of each text.
 private final class VectorModel: GenerativeModel, Servable {
     let id: ServableID
@@ -46,10 +59,12 @@ private final class VectorModel: GenerativeModel, Servable {
     let load = GenerationLoad()
     let signatures: [String: Signature] = [:]
     private let retirement: Retirement
+    private let held: HeldAnswers?
 
-    init(id: ServableID, ranks: Bool, _ retirement: Retirement) {
+    init(id: ServableID, ranks: Bool, _ retirement: Retirement, _ held: HeldAnswers?) {
         self.id = id
         self.retirement = retirement
+        self.held = held
         description = GenerativeModelDescription(
             contextTokensMax: 10, vocabularySize: 1000, embeddingSize: 2, generates: false,
             embeds: !ranks, ranks: ranks)
@@ -71,10 +86,12 @@ private final class VectorModel: GenerativeModel, Servable {
     }
 
     func embed(
-        _ prompts: [[TokenID]], checking check: () throws -> Void
-    ) throws -> [[Float]] {
+        _ prompts: [[TokenID]], checking check: @escaping @Sendable () throws -> Void,
+        completion: @escaping @Sendable (Result<[[Float]], any Error>) -> Void
+    ) {
         retirement.note()
-        return prompts.map { _ in [1, 0] }
+        let answer: @Sendable () -> Void = { completion(.success(prompts.map { _ in [1, 0] })) }
+        if let held { held.hold(answer) } else { answer() }
     }
 
     func render(_ chat: ChatPrompt) throws -> any RenderedChat {
@@ -102,9 +119,10 @@ struct VectorRequestsTests {
         let name = "vectors"
         let ranks: Bool
         let retirement: Retirement
+        let held: HeldAnswers?
 
         func load(_ artifact: ModelArtifact) throws -> any Servable {
-            VectorModel(id: artifact.id, ranks: ranks, retirement)
+            VectorModel(id: artifact.id, ranks: ranks, retirement, held)
         }
     }
 
@@ -117,8 +135,8 @@ struct VectorRequestsTests {
         try storage.write("m", 1)
     }
 
-    private func manager(ranks: Bool = false) async -> ModelManager {
-        let engine = VectorEngine(ranks: ranks, retirement: retirement)
+    private func manager(ranks: Bool = false, held: HeldAnswers? = nil) async -> ModelManager {
+        let engine = VectorEngine(ranks: ranks, retirement: retirement, held: held)
         let manager = ModelManager(
             loader: VersionLoader(engines: EngineRegistry([.savedModel: { engine }])),
             logger: logger)
@@ -128,13 +146,22 @@ struct VectorRequestsTests {
         return manager
     }
 
-    private func ask(
-        _ manager: ModelManager, _ path: String, _ body: String
-    ) async -> HTTPResponse {
-        let server = ModelServer(
+    private func server(_ manager: ModelManager) -> ModelServer {
+        ModelServer(
             manager: manager, engineThreads: EngineThreads(count: 1, capacity: 8, name: "test"),
             limits: Limits(), processors: 1, metrics: MetricsRegistry(), accessLog: .disabled,
             logger: logger)
+    }
+
+    private func ask(
+        _ manager: ModelManager, _ path: String, _ body: String
+    ) async -> HTTPResponse {
+        await Self.ask(server(manager), path, body)
+    }
+
+    private static func ask(
+        _ server: ModelServer, _ path: String, _ body: String
+    ) async -> HTTPResponse {
         let request = HTTPRequest(
             method: "POST", path: path, headers: [:], body: Array(body.utf8),
             context: RequestContext(remoteAddress: "127.0.0.1:1"))
@@ -161,7 +188,24 @@ struct VectorRequestsTests {
         #expect(answer.status == 200)
         #expect(retirement.uses == uses)
         #expect(retirement.usesAfter == 0)
+        // What has answered may hold it for a moment more.
+        for _ in 0..<60_000 where !retirement.isIdle { try await Task.sleep(for: .milliseconds(1)) }
         #expect(retirement.isIdle)
+    }
+
+    /// The server has one thread for all of them.
+    @Test func requestsThatWaitForTheirVectors_holdNoThread() async throws {
+        let held = HeldAnswers()
+        let server = server(await manager(held: held))
+        let request = #"{"model":"m","input":"a"}"#
+        async let first = Self.ask(server, "/v1/embeddings", request)
+        async let second = Self.ask(server, "/v1/embeddings", request)
+        let tokens = await Self.ask(server, "/tokenize", #"{"model":"m","content":"a"}"#)
+        #expect(tokens.status == 200)
+        for _ in 0..<60_000 where held.count < 2 { try await Task.sleep(for: .milliseconds(1)) }
+        held.give()
+        #expect(await first.status == 200)
+        #expect(await second.status == 200)
     }
 
     @Test func tokensThatTheModelHasNot_areNamed() async {

@@ -64,7 +64,10 @@ final class GenerationSession: Sendable {
 
     /// Asks the model for all choices; ends them when nobody waits any more.
     func start(_ cancellation: Cancellation) {
+        cancellation.onCancel { [weak self] in self?.abandon() }
         for (index, choice) in plan.requests.enumerated() {
+            // One that failed, or a client that hung up, has ended the others already.
+            guard !state.withLock({ $0.isOver }) else { return }
             var request = choice
             request.sequences = plan.requests.count
             do {
@@ -79,7 +82,6 @@ final class GenerationSession: Sendable {
                 return
             }
         }
-        cancellation.onCancel { [weak self] in self?.abandon() }
     }
 
     // MARK: Ending choices

@@ -7,11 +7,9 @@ import MartletTransport
 extension OpenAIRESTService {
     func embed(
         _ request: HTTPRequest, _ subject: inout RequestSubject
-    ) throws -> HTTPResponse {
+    ) throws -> Answer<HTTPResponse> {
         let wanted = try EmbeddingRequest(decoding: request.body, limits: limits, bounds: bounds)
         let planner = try planner(of: wanted.model, request, &subject, generates: false)
-        // The version is not unloaded before.
-        defer { withExtendedLifetime(planner.target.lease) {} }
         let model = planner.target.model
         guard model.description.embeds else {
             throw ServingError.unsuitableModel(wanted.model, "makes no embeddings")
@@ -26,20 +24,20 @@ extension OpenAIRESTService {
             let param = wanted.inputs.count == 1 ? "input" : "input[\(index)]"
             return try planner.tokens(of: input).fitting(model, param: param)
         }
-        let vectors = try model.embed(prompts, checking: request.context.checkStillWanted)
-        return .json(
-            EmbeddingAnswer.encode(
-                vectors.map { $0.prefix(wanted.dimensions ?? size).normalized },
-                as: wanted.encoding, model: wanted.model,
-                promptTokens: prompts.reduce(0) { $0 + $1.count }))
+        return vectors(of: prompts, by: planner.target, request.context) { vectors in
+            .json(
+                EmbeddingAnswer.encode(
+                    vectors.map { $0.prefix(wanted.dimensions ?? size).normalized },
+                    as: wanted.encoding, model: wanted.model,
+                    promptTokens: prompts.reduce(0) { $0 + $1.count }))
+        }
     }
 
     func rank(
         _ request: HTTPRequest, _ subject: inout RequestSubject
-    ) throws -> HTTPResponse {
+    ) throws -> Answer<HTTPResponse> {
         let wanted = try RerankRequest(decoding: request.body, limits: limits, bounds: bounds)
         let target = try targets.target(of: wanted.model, &subject)
-        defer { withExtendedLifetime(target.lease) {} }
         let model = target.model
         guard model.description.ranks else {
             throw ServingError.unsuitableModel(wanted.model, "ranks no documents")
@@ -48,16 +46,31 @@ extension OpenAIRESTService {
             try model.rankingPrompt(query: wanted.query, document: document)
                 .fitting(model, param: "documents[\(index)]", besides: " with the query")
         }
-        let scores = try model.embed(prompts, checking: request.context.checkStillWanted)
-            .map { $0.first ?? .nan }
         var random = SystemRandomNumberGenerator()
         let identity = AnswerIdentity(
             .rerank, created: Int(Date().timeIntervalSince1970), model: wanted.model,
             using: &random)
-        return .json(
-            RerankAnswer.encode(
-                identity, request: wanted, scores: scores,
-                promptTokens: prompts.reduce(0) { $0 + $1.count }))
+        return vectors(of: prompts, by: target, request.context) { vectors in
+            .json(
+                RerankAnswer.encode(
+                    identity, request: wanted, scores: vectors.map { $0.first ?? .nan },
+                    promptTokens: prompts.reduce(0) { $0 + $1.count }))
+        }
+    }
+
+    /// An answer of vectors, for which no thread waits.
+    private func vectors(
+        of prompts: [[TokenID]], by target: GenerationTarget, _ context: RequestContext,
+        encode: @escaping @Sendable ([[Float]]) -> HTTPResponse
+    ) -> Answer<HTTPResponse> {
+        .later { completion in
+            target.model.embed(
+                prompts, checking: { try context.checkStillWanted() },
+                completion: { result in
+                    // The version is not unloaded before.
+                    withExtendedLifetime(target.lease) { completion(result.map(encode)) }
+                })
+        }
     }
 }
 

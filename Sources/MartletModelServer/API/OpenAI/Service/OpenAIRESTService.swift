@@ -33,7 +33,7 @@ struct OpenAIRESTService: RESTService {
             operation = Operation(name: route.operation, lane: .engine) { request, subject in
                 try answer(route, request, &subject)
             }
-            // Templates run as long as they like, and vectors are waited for.
+            // Templates run as long as they like.
             operation.mayTakeLong = true
         } catch {
             // The path is of this API, so that its clients are to understand the answer.
@@ -56,8 +56,8 @@ struct OpenAIRESTService: RESTService {
                 decoding: request.body, limits: limits, bounds: bounds)
             let planner = try planner(of: wanted.options.model, request, &subject)
             return try generate(try planner.plan(wanted), request)
-        case .embeddings: return .ready(try embed(request, &subject))
-        case .rerank: return .ready(try rank(request, &subject))
+        case .embeddings: return try embed(request, &subject)
+        case .rerank: return try rank(request, &subject)
         case .tokenize: return .ready(try tokenize(request, &subject))
         case .detokenize: return .ready(try detokenize(request, &subject))
         }

@@ -180,9 +180,18 @@ struct ToolCallChat: RenderedChat {
     var stops: [String] { rendered.stops }
     var isPlain: Bool { false }
 
+    /// Behind the thoughts of a model that thinks.
     func read(_ text: String, isPartial: Bool) throws -> GeneratedMessage {
-        try form.read(text, isPartial: isPartial)
+        guard !rendered.isPlain else { return try form.read(text, isPartial: isPartial) }
+        let answer = try rendered.read(text, isPartial: isPartial)
+        let isThinking = answer.content.isEmpty && !answer.thoughts.isEmpty
+        let message = isThinking ? answer : try form.read(answer.content, isPartial: isPartial)
+        return GeneratedMessage(
+            content: message.content, thoughts: answer.thoughts, calls: message.calls)
     }
 
-    func staysPlain(after beginning: String) -> Bool { form.staysPlain(after: beginning) }
+    func staysPlain(after beginning: String) -> Bool {
+        (rendered.isPlain || rendered.staysPlain(after: beginning))
+            && form.staysPlain(after: beginning)
+    }
 }
