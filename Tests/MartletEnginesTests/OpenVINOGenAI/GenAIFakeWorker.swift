@@ -7,8 +7,7 @@ import MartletCore
 /// prompt that ends with 5 come 6, 7, 8, ...
 ///
 /// A prompt that begins with 900 ends the process behind two tokens; 901 makes it say nothing any
-/// more; 902 makes it write nonsense; 903 is refused; 904 fails behind a token; 905 ends it
-/// when it is cancelled.
+/// more; 902 makes it write nonsense; 903 is refused; 904 fails behind a token.
 enum GenAIFakeWorker {
     /// What it does in place of loading a model, by its argument.
     static let source = #"""
@@ -31,9 +30,7 @@ enum GenAIFakeWorker {
                     if "submit" in command:
                         live[command["submit"]["id"]] = [command["submit"], 0]
                     else:
-                        request, _ = live.pop(command["cancel"], ({"prompt": [0]}, 0))
-                        if request["prompt"][0] == 905:
-                            os.kill(os.getpid(), signal.SIGKILL)
+                        live.pop(command["cancel"], None)
                     lock.notify()
             os._exit(0)
 
@@ -58,6 +55,10 @@ enum GenAIFakeWorker {
                 while not live:
                     lock.wait()
                 requests = list(live.items())
+            # Once a file of that name is there, it ends with all that it has.
+            if os.path.exists(behaviour + ".end"):
+                os.remove(behaviour + ".end")
+                os.kill(os.getpid(), signal.SIGKILL)
             results = []
             for number, (request, done) in requests:
                 kind = request["prompt"][0]

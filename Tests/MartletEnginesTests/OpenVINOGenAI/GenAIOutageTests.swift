@@ -10,39 +10,37 @@ struct GenAIOutageTests {
     /// A loop whose worker is full, with one request that waits.
     private struct FullLoop {
         let running: GenAIRunningLoop
-        /// Ends the worker when it is cancelled.
-        let fuse: GenerationID
+        let mark: Mark
         let others: [GenerationListener]
         let id: GenerationID
         let waiting: GenerationListener
 
         init(
-            _ behaviour: String = "works",
             _ change: (inout GenAILoop.Settings) -> Void = { _ in },
             waiting request: (inout GenerationRequest) -> Void = { _ in }
         ) async throws {
+            let mark = Mark()
             let running = try GenAIRunningLoop(
-                behaviour, scheduling: GenAIFakeWorker.spacious
+                mark.path, scheduling: GenAIFakeWorker.spacious
             ) { settings in
                 // Longer than any machine takes.
                 settings.patience = .seconds(600)
                 change(&settings)
             }
             self.running = running
-            let first = try GenAIRunningLoop.submit([905, 5], to: running.loop)
-            fuse = first.0
-            others = try (0..<3).map { _ in
+            self.mark = mark
+            others = try (0..<4).map { _ in
                 try GenAIRunningLoop.submit([5], to: running.loop).1
             }
-            for listener in [first.1] + others { await listener.firstToken() }
+            for listener in others { await listener.firstToken() }
             (id, waiting) = try GenAIRunningLoop.submit(
                 [100], most: 2, to: running.loop, request)
             #expect(running.loop.load.waiting == 1)
         }
 
-        /// Ends the worker, and waits until the loop has noticed.
+        /// Ends the worker with all that it has, and waits until the loop has noticed.
         func endWorker() async {
-            running.loop.cancel(fuse, reason: .cancelled)
+            mark.put(".end")
             for listener in others {
                 let error = await #expect(throws: ServingError.self) { try await listener.end() }
                 #expect(error?.code == .unavailable)
@@ -50,7 +48,8 @@ struct GenAIOutageTests {
         }
     }
 
-    /// A file whose being there makes that workers do not load, or, with a suffix, load for ever.
+    /// A file whose being there makes that workers do not load; with a suffix, that they load for
+    /// ever, or that the one that is at work ends.
     private final class Mark {
         let path = FileManager.default.temporaryDirectory
             .appendingPathComponent("martlet-genai-mark-\(UUID().uuidString)").path
@@ -60,7 +59,7 @@ struct GenAIOutageTests {
         }
 
         deinit {
-            for suffix in ["", ".slow"] {
+            for suffix in ["", ".slow", ".end"] {
                 try? FileManager.default.removeItem(atPath: path + suffix)
             }
         }
@@ -71,14 +70,13 @@ struct GenAIOutageTests {
         await full.endWorker()
         #expect(try await full.waiting.end() == .length)
         #expect(full.waiting.ids == [101, 102])
-        #expect(full.running.loop.load.counters.failed == 3)
+        #expect(full.running.loop.load.counters.failed == 4)
         #expect(full.running.loop.load.counters.failedSteps == 1)
     }
 
     @Test func whatAnotherEngineTakes_waitsForNoWorker() async throws {
-        let mark = Mark()
-        let full = try await FullLoop(mark.path, waiting: { $0.hasOtherEngine = true })
-        mark.put(".slow")
+        let full = try await FullLoop(waiting: { $0.hasOtherEngine = true })
+        full.mark.put(".slow")
         await full.endWorker()
         let error = await #expect(throws: ServingError.self) { try await full.waiting.end() }
         #expect(error?.code == .unavailable)
@@ -87,9 +85,8 @@ struct GenAIOutageTests {
     /// Whether no other worker loads, or loads in time.
     @Test(arguments: ["", ".slow"])
     func whatWaitsForTooLong_isToldWhenToComeBack(_ suffix: String) async throws {
-        let mark = Mark()
-        let full = try await FullLoop(mark.path, { $0.patience = .seconds(2) })
-        mark.put(suffix)
+        let full = try await FullLoop({ $0.patience = .seconds(2) })
+        full.mark.put(suffix)
         await full.endWorker()
         let error = await #expect(throws: ServingError.self) { try await full.waiting.end() }
         #expect(error?.code == .unavailable)
@@ -99,7 +96,6 @@ struct GenAIOutageTests {
 
     @Test func whatWouldWaitForLong_isToldAtOnce() async throws {
         let full = try await FullLoop(
-            "works",
             { settings in
                 settings.pauseMin = .seconds(500)
                 settings.pauseMax = .seconds(500)
@@ -112,18 +108,16 @@ struct GenAIOutageTests {
     }
 
     @Test func deadline_holdsWhileAWorkerLoads() async throws {
-        let mark = Mark()
         let full = try await FullLoop(
-            mark.path, waiting: { $0.deadline = .after(.seconds(5)) })
-        mark.put(".slow")
+            waiting: { $0.deadline = .after(.seconds(5)) })
+        full.mark.put(".slow")
         await full.endWorker()
         #expect(try await full.waiting.end() == .deadline)
     }
 
     @Test func cancelled_endsWhileAWorkerLoads() async throws {
-        let mark = Mark()
-        let full = try await FullLoop(mark.path)
-        mark.put(".slow")
+        let full = try await FullLoop()
+        full.mark.put(".slow")
         await full.endWorker()
         full.running.loop.cancel(full.id, reason: .cancelled)
         #expect(try await full.waiting.end() == .cancelled)
@@ -132,14 +126,12 @@ struct GenAIOutageTests {
 
     @Test(arguments: [Duration.milliseconds(10), .seconds(500)])
     func unloaded_endsWhatWaitsForAWorker(_ pause: Duration) async throws {
-        let mark = Mark()
         let full = try await FullLoop(
-            mark.path,
             { settings in
                 settings.pauseMin = pause
                 settings.pauseMax = pause
             })
-        mark.put(".slow")
+        full.mark.put(".slow")
         await full.endWorker()
         full.running.loop.end()
         #expect(try await full.waiting.end() == .cancelled)
