@@ -17,17 +17,23 @@ error of a step: the engine goes on with nothing after one.
 """
 
 import argparse
+import ctypes
 import json
 import math
 import os
 import queue
+import signal
 import socket
 import sys
 import threading
 
-import numpy
-import openvino
-import openvino_genai as genai
+PR_SET_PDEATHSIG = 1
+# It ends with the thread that started it: while the engine loads, nobody hears a socket close.
+ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+import numpy  # noqa: E402
+import openvino  # noqa: E402
+import openvino_genai as genai  # noqa: E402
 
 PROTOCOL = 1
 
