@@ -167,8 +167,10 @@ struct GenAIScheduler: Sendable {
         end(id, .failed(error), tellsWorker: false, now: now)
     }
 
-    /// The worker is gone: what it had ends by an error, and of what waits such as another engine
-    /// takes. The others wait on.
+    /// The worker is gone.
+    ///
+    /// What it had ends by an error, and of what waits such as another engine takes. The others
+    /// wait on.
     mutating func didLoseWorker(_ error: ServingError, now: Duration) {
         counters.failedSteps += 1
         cacheUsage = 0

@@ -120,9 +120,10 @@ public struct ForwardedOutcome: Sendable {
     /// status is then no success.
     public var isBroken = false
 
-    /// Since when only the upstreams were waited for: from when the first one that was asked by the
-    /// plan at hand could have all of the request. `nil` where none was, or the request never came
-    /// whole.
+    /// Since when only the upstreams were waited for.
+    ///
+    /// From when the first one that was asked by the plan at hand could have all of the request;
+    /// `nil` where none was, or the request never came whole.
     public var sent: ContinuousClock.Instant?
 }
 
