@@ -48,8 +48,7 @@ struct EngineRouting: Sendable {
     /// Sequences that come together all go to the engine that is faster with several: two engines
     /// would say different things by one seed, depending on which sequence ends first.
     ///
-    /// - Parameters:
-    ///   - sequences: how many come together.
+    /// - Parameter sequences: how many come together.
     /// - Returns: its name, and where it goes.
     mutating func begin(of sequences: Int) -> (id: GenerationID, place: Place) {
         let place: Place = open == [0, 0] && sequences == 1 ? .alone : .many
