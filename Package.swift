@@ -155,7 +155,7 @@ let package = Package(
             swiftSettings: swiftSettings),
         .target(
             name: "MartletTestKit",
-            dependencies: ["MartletCore", "MartletTensors", "MartletEngines"],
+            dependencies: ["MartletCore", "MartletTensors", "MartletEngines", logging],
             swiftSettings: swiftSettings),
         tests(of: "MartletCore"),
         tests(of: "MartletConfiguration"),

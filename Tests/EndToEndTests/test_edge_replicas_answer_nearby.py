@@ -1,7 +1,6 @@
 """A gateway at the edge: some models near the users, all in the centre behind a gateway."""
 
 import pytest
-from harness.clients import RestClient
 from harness.held_nodes import BODY
 from harness.models import fixture
 from harness.policies import follow, pool
@@ -60,11 +59,7 @@ def sites(martlet):
 
 
 def asked_of(node, model):
-    client = RestClient(node.address)
-    try:
-        return client.metrics().total("martlet_requests_total", model=model)
-    finally:
-        client.close()
+    return node.rest.metrics().total("martlet_requests_total", model=model)
 
 
 def test_what_is_near_is_answered_nearby_and_the_rest_by_the_centre(sites):

@@ -13,6 +13,7 @@ import pytest
 from harness.clients import RestClient
 from harness.faults import well_by_its_word
 from harness.policies import counting_node, follow, pool
+from harness.sockets import free_ports, listens
 from harness.stand_ins import stand_in
 from harness.waiting import await_until
 
@@ -36,9 +37,7 @@ class Redis:
         self.program = folder / "redis-server"
         self.program.symlink_to(shutil.which("redis-server") or shutil.which("redis-check-rdb"))
         self.folder = folder
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        (self.port,) = free_ports(1)
         self.address = f"127.0.0.1:{self.port}"
         self.process = None
 
@@ -47,17 +46,13 @@ class Redis:
         self.process = subprocess.Popen(
             [self.program, *flags, "--dir", self.folder], stdout=subprocess.DEVNULL
         )
-        await_until(self.is_open, "Redis to listen")
+        await_until(lambda: listens(self.port), "Redis to listen")
 
     def kill(self):
         if self.process:
             self.process.kill()
             self.process.wait()
             self.process = None
-
-    def is_open(self):
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
     def ask(self, command):
         """What the server answers to a command without arguments or with short ones, as it came."""

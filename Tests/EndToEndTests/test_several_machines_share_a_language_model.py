@@ -7,7 +7,7 @@ import openai
 import pytest
 from harness import language_models
 from harness.language_models import NAME
-from harness.openai_clients import client_of, complete, text_of
+from harness.openai_clients import complete, text_of
 from harness.processes import MartletProcess
 from harness.sockets import free_ports, listens
 from harness.waiting import await_until
@@ -43,10 +43,7 @@ def test_text_is_the_same_on_another_machine(martlet, machine):
     server, address = machine
     alone = language_models.serve(martlet, *SMALL)
     divided = serve(martlet, address)
-    texts = []
-    for node in (alone, divided):
-        client = node.client(client_of, node.address)
-        texts.append(text_of(complete(client, PROMPT, max_tokens=16)))
+    texts = [text_of(complete(node.openai, PROMPT, max_tokens=16)) for node in (alone, divided)]
     assert texts[0] == texts[1] != ""
     # The weights are there.
     assert server.resident_bytes() > language_models.file().stat().st_size // 2
@@ -56,12 +53,11 @@ def test_text_is_the_same_on_another_machine(martlet, machine):
 def test_node_whose_machine_is_lost_ends_and_says_why(martlet, machine):
     server, address = machine
     divided = serve(martlet, address, environment={"SWIFT_BACKTRACE": "enable=no"})
-    client = divided.client(client_of, divided.address)
-    assert text_of(complete(client, PROMPT, max_tokens=4))
+    assert text_of(complete(divided.openai, PROMPT, max_tokens=4))
     server.kill()
     divided.ended_on_purpose = True
     with pytest.raises(openai.APIConnectionError):
-        complete(client, PROMPT + " What now?", max_tokens=4)
+        complete(divided.openai, PROMPT + " What now?", max_tokens=4)
     await_until(lambda: not divided.running, "the node to end", 60)
     assert "llama.cpp ends the process: " in divided.log_since_mark()
 
@@ -84,6 +80,8 @@ def test_machine_that_is_not_there_is_named_and_may_come(martlet):
     loaded = martlet.run("model", "load", NAME, "--address", node.address, seconds=60)
     assert loaded.returncode == 0, loaded.stderr
     node.await_state(NAME, 1, "AVAILABLE", 60)
+    # Before the machine that it computes on.
+    node.stop()
 
 
 def test_something_else_is_told_apart(martlet):

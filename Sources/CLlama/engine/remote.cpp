@@ -10,7 +10,6 @@
 #include <poll.h>
 #include <set>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 namespace {

@@ -59,14 +59,11 @@ extension LlamaLibrary {
     /// - Throws: `ServingError` (`UNAVAILABLE`) if no server of the same release answers within
     ///   5 s. One that goes away later ends the process: the engine knows no other way.
     public func addRemoteDevices(_ endpoint: String) throws {
-        do {
-            try check("use '\(endpoint)'") { api.add_remote_devices(endpoint, $0) }
-        } catch let error as ServingError where error.code == .internal {
-            throw ServingError(
-                .unavailable,
-                "\(error.message). Start 'martlet rpc-server' of this release there, or leave out "
-                    + "--rpc-device \(endpoint)")
-        }
+        try checkNetwork(
+            "use '\(endpoint)'",
+            remedy: ". Start 'martlet rpc-server' of this release there, or leave out "
+                + "--rpc-device \(endpoint)"
+        ) { api.add_remote_devices(endpoint, $0) }
     }
 
     /// Lets another machine's llama.cpp compute with this one's devices, and returns only by its
@@ -80,12 +77,20 @@ extension LlamaLibrary {
     ///   - threads: how many compute, where the processors do.
     /// - Throws: `ServingError` (`UNAVAILABLE`) if it cannot listen there.
     public func serveDevices(at address: String, threads: Int) throws {
+        try checkNetwork("listen at \(address)") {
+            api.serve_devices(address, Int32(clamping: threads), $0)
+        }
+    }
+
+    /// Throws unless a call succeeded that fails by what another machine, or an address, is like.
+    private func checkNetwork(
+        _ action: String, remedy: String = "",
+        _ call: (UnsafeMutablePointer<martlet_llama_error>) -> Int32
+    ) throws {
         do {
-            try check("listen at \(address)") {
-                api.serve_devices(address, Int32(clamping: threads), $0)
-            }
+            try check(action, call)
         } catch let error as ServingError where error.code == .internal {
-            throw ServingError(.unavailable, error.message)
+            throw ServingError(.unavailable, error.message + remedy)
         }
     }
 }

@@ -17,31 +17,6 @@ extension EngineTests {
                              "required": ["city"]}}}]
             """
 
-        /// A template of the widespread form, by which Hermes and Qwen models call tools.
-        private static let toolTemplate = """
-            {%- if tools %}<|im_start|>system
-            Tools:
-            {%- for tool in tools %}
-            {{ tool | tojson }}
-            {%- endfor %}
-            Answer with <tool_call>
-            {"name": ..., "arguments": ...}
-            </tool_call><|im_end|>
-            {% endif %}
-            {%- for message in messages %}<|im_start|>{{ message.role }}
-            {%- if message.content %}
-            {{ message.content }}
-            {%- endif %}
-            {%- for call in message.tool_calls or [] %}
-            <tool_call>
-            {"name": "{{ call.function.name }}", "arguments": {{ call.function.arguments | tojson }}}
-            </tool_call>
-            {%- endfor %}<|im_end|>
-            {% endfor %}
-            {%- if add_generation_prompt %}<|im_start|>assistant
-            {% endif %}
-            """
-
         /// A template of the form of models that think before they answer.
         private static let thinkingTemplate = """
             {%- for message in messages %}<|im_start|>{{ message.role }}
@@ -128,7 +103,7 @@ extension EngineTests {
             let chat = try chat {
                 $0.tools = Self.tools
                 $0.toolChoice = .required
-                $0.template = Self.toolTemplate
+                $0.template = ChatTemplates.callingTools
             }
             #expect(chat.prompt.contains("Tells the weather"))
             #expect(!chat.hasLazyGrammar)
@@ -152,7 +127,7 @@ extension EngineTests {
         @Test func toolCall_isReadAsItComes() throws {
             let chat = try chat {
                 $0.tools = Self.tools
-                $0.template = Self.toolTemplate
+                $0.template = ChatTemplates.callingTools
             }
             #expect(chat.hasLazyGrammar)
             let text = """
@@ -204,7 +179,7 @@ extension EngineTests {
             let chat = try chat {
                 $0.tools = Self.tools
                 $0.toolChoice = .none
-                $0.template = Self.toolTemplate
+                $0.template = ChatTemplates.callingTools
             }
             #expect(!chat.prompt.contains("Tells the weather"))
         }

@@ -6,29 +6,6 @@ extension EngineTests {
     /// Tools that may be called: the text is free until it begins a call.
     @Suite("llama.cpp grammars of tool calls", .serialized, .timeLimit(.minutes(2)))
     struct LlamaToolGrammarTests {
-        private static let template = """
-            {%- if tools %}<|im_start|>system
-            {%- for tool in tools %}
-            {{ tool | tojson }}
-            {%- endfor %}
-            Answer with <tool_call>
-            {"name": ..., "arguments": ...}
-            </tool_call><|im_end|>
-            {% endif %}
-            {%- for message in messages %}<|im_start|>{{ message.role }}
-            {%- if message.content %}
-            {{ message.content }}
-            {%- endif %}
-            {%- for call in message.tool_calls or [] %}
-            <tool_call>
-            {"name": "{{ call.function.name }}", "arguments": {{ call.function.arguments | tojson }}}
-            </tool_call>
-            {%- endfor %}<|im_end|>
-            {% endfor %}
-            {%- if add_generation_prompt %}<|im_start|>assistant
-            {% endif %}
-            """
-
         private static let call = """
             <tool_call>
             {"name": "weather", "arguments": {"city": "Oslo"}}
@@ -43,7 +20,7 @@ extension EngineTests {
                   "parameters": {"type": "object", "properties": {"city": \(city)},
                                  "required": ["city"]}}}]
                 """
-            request.template = Self.template
+            request.template = ChatTemplates.callingTools
             let model = try LlamaFixture.model.get()
             let chat = try LlamaChat(model: model, request)
             #expect(chat.hasLazyGrammar)

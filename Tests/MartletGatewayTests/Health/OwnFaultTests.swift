@@ -1,7 +1,7 @@
 import Logging
 import MartletCore
 import MartletTelemetry
-import Synchronization
+import MartletTestKit
 import Testing
 
 @testable import MartletGateway
@@ -10,7 +10,7 @@ import Testing
 @Suite("Endpoints that the gateway's own machine cannot connect to")
 struct OwnFaultTests {
     private let metrics = MetricsRegistry()
-    private let warnings = WarningLog()
+    private let warnings = LineLog(level: .warning)
     private let policy: GatewayPolicy
     private let pool: PoolRuntime
     private let a = UpstreamAddress(host: "a", port: 1)
@@ -91,26 +91,4 @@ struct OwnFaultTests {
         journal.note(.memory, warnings.logger, now: start + .seconds(24))
         #expect(warnings.lines.count == 4)
     }
-}
-
-/// The messages of warnings.
-private final class WarningLog: Sendable {
-    private struct Handler: LogHandler {
-        let log: WarningLog
-        var metadata: Logger.Metadata = [:]
-        var logLevel = Logger.Level.warning
-
-        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-            get { metadata[key] }
-            set { metadata[key] = newValue }
-        }
-
-        func log(event: LogEvent) { log.messages.withLock { $0.append("\(event.message)") } }
-    }
-
-    private let messages = Mutex<[String]>([])
-
-    var lines: [String] { messages.withLock { $0 } }
-
-    var logger: Logger { Logger(label: "test") { _ in Handler(log: self) } }
 }

@@ -6,9 +6,9 @@ import MartletProtocols
 import MartletRepository
 import MartletTelemetry
 import MartletTensors
+import MartletTestKit
 import MartletTransport
 import SwiftProtobuf
-import Synchronization
 import Testing
 
 @testable import MartletModelServer
@@ -19,7 +19,7 @@ final class RequestLogsTests: Sendable {
         .appendingPathComponent("martlet-logs-\(UUID().uuidString)").path
     private let metrics = MetricsRegistry()
     private let servingMetrics = ServingMetrics()
-    private let messages = LoggedMessages()
+    private let messages = LineLog(level: .trace)
 
     deinit { try? FileManager.default.removeItem(atPath: folder) }
 
@@ -181,7 +181,7 @@ final class RequestLogsTests: Sendable {
             #expect(logs.flush())
         }
         #expect(count("failed") == 3)
-        #expect(messages.count(containing: "requests cannot be logged") == 1)
+        #expect(messages.lines.count { $0.contains("requests cannot be logged") } == 1)
         let page = String(decoding: servingMetrics.prometheusText(), as: UTF8.self)
         #expect(
             page.contains(
@@ -201,31 +201,5 @@ final class RequestLogsTests: Sendable {
         ] {
             #expect(!isLog(name), "\(name)")
         }
-    }
-}
-
-/// A logger that keeps what it is told.
-struct LoggedMessages: Sendable {
-    private final class Box: Sendable { let messages = Mutex<[String]>([]) }
-
-    private struct Handler: LogHandler {
-        let box: Box
-        var metadata: Logger.Metadata = [:]
-        var logLevel = Logger.Level.trace
-
-        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-            get { metadata[key] }
-            set { metadata[key] = newValue }
-        }
-
-        func log(event: LogEvent) { box.messages.withLock { $0.append("\(event.message)") } }
-    }
-
-    private let box = Box()
-
-    var logger: Logger { Logger(label: "test") { [box] _ in Handler(box: box) } }
-
-    func count(containing text: String) -> Int {
-        box.messages.withLock { $0.count { $0.contains(text) } }
     }
 }

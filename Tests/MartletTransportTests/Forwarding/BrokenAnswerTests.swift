@@ -1,7 +1,5 @@
 import MartletCore
-import MartletTelemetry
 import NIOCore
-import NIOEmbedded
 import Testing
 
 @testable import MartletTransport
@@ -13,13 +11,7 @@ struct BrokenAnswerTests {
 
     /// A request whose answer has begun.
     private func answered() -> Exchange<TestWire> {
-        let exchange = Exchange<TestWire>(
-            subject: ForwardedRequest(
-                api: .rest, method: "GET", path: "/",
-                context: RequestContext(remoteAddress: "")),
-            client: NotingClient(),
-            forwarder: ForwarderCore(policy: policy, limits: ForwardingLimits()),
-            connector: OpeningConnector(), messageBytesMax: 1000, eventLoop: EmbeddedEventLoop())
+        let exchange = Exchange(client: NotingClient(), policy: policy)
         exchange.receiveHead(isEnd: true) { _ in "head" }
         exchange.start()
         exchange.receive(.head(TestStatus("200"), isEnd: false), attempt: 1)

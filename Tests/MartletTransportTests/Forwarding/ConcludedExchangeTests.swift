@@ -1,7 +1,5 @@
 import MartletCore
-import MartletTelemetry
 import NIOCore
-import NIOEmbedded
 import Testing
 
 @testable import MartletTransport
@@ -23,16 +21,11 @@ struct ConcludedExchangeTests {
     ) -> [Int] {
         var told: [Int] = []
         weak var flushed: Exchange<TestWire>?
-        let exchange = Exchange<TestWire>(
-            subject: ForwardedRequest(
-                api: .rest, method: "GET", path: "/",
-                context: RequestContext(remoteAddress: "")),
-            client: NotingClient { [policy] in
-                told.append(policy.outcomes.count)
-                whenFlushed(flushed)
-            },
-            forwarder: ForwarderCore(policy: policy, limits: ForwardingLimits()),
-            connector: OpeningConnector(), messageBytesMax: 1000, eventLoop: EmbeddedEventLoop())
+        let client = NotingClient { [policy] in
+            told.append(policy.outcomes.count)
+            whenFlushed(flushed)
+        }
+        let exchange = Exchange(client: client, policy: policy)
         flushed = exchange
         exchange.receiveHead(isEnd: true) { _ in "head" }
         exchange.start()

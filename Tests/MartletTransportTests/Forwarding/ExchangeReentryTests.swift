@@ -1,7 +1,5 @@
 import MartletCore
-import MartletTelemetry
 import NIOCore
-import NIOEmbedded
 import Testing
 
 @testable import MartletTransport
@@ -12,13 +10,8 @@ struct ExchangeReentryTests {
         let connector = FailingConnector()
         let plan = ForwardingPlan(isIdempotent: true, holdsResponse: false)
         let policy = FixedPolicy([1, 2], plan: plan, isEncrypted: false)
-        let exchange = Exchange<TestWire>(
-            subject: ForwardedRequest(
-                api: .rest, method: "POST", path: "/",
-                context: RequestContext(remoteAddress: "")),
-            client: SilentClient(),
-            forwarder: ForwarderCore(policy: policy, limits: ForwardingLimits()),
-            connector: connector, messageBytesMax: 1000, eventLoop: EmbeddedEventLoop())
+        let exchange = Exchange(
+            "POST", client: SilentClient(), connector: connector, policy: policy)
         exchange.receiveHead(isEnd: false) { _ in "head" }
         exchange.receive(.body(ByteBuffer(string: "body")))
         exchange.receive(.end(nil))

@@ -1,7 +1,5 @@
 import MartletCore
-import MartletTelemetry
 import NIOCore
-import NIOEmbedded
 import Synchronization
 import Testing
 
@@ -14,12 +12,7 @@ struct HedgedExchangeTests {
 
     /// A request that is sent to two upstreams by now.
     private func hedged(_ policy: HedgingPolicy) throws -> Exchange<TestWire> {
-        let exchange = Exchange<TestWire>(
-            subject: ForwardedRequest(
-                api: .rest, method: "GET", path: "/",
-                context: RequestContext(remoteAddress: "")),
-            client: client, forwarder: ForwarderCore(policy: policy, limits: ForwardingLimits()),
-            connector: connector, messageBytesMax: 1000, eventLoop: EmbeddedEventLoop())
+        let exchange = Exchange(client: client, connector: connector, policy: policy)
         exchange.receiveHead(isEnd: true) { _ in "head" }
         exchange.start()
         exchange.attemptTimedOut()

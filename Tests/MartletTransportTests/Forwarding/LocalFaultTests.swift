@@ -1,8 +1,6 @@
 import Foundation
 import MartletCore
-import MartletTelemetry
 import NIOCore
-import NIOEmbedded
 import Testing
 
 @testable import MartletTransport
@@ -47,12 +45,7 @@ struct LocalFaultTests {
             [1], plan: ForwardingPlan(isIdempotent: true, holdsResponse: false),
             isEncrypted: false)
         let client = NotingClient()
-        let exchange = Exchange<TestWire>(
-            subject: ForwardedRequest(
-                api: .rest, method: "GET", path: "/",
-                context: RequestContext(remoteAddress: "")),
-            client: client, forwarder: ForwarderCore(policy: policy, limits: ForwardingLimits()),
-            connector: OpeningConnector(), messageBytesMax: 1000, eventLoop: EmbeddedEventLoop())
+        let exchange = Exchange(client: client, policy: policy)
         let error = exchange.error(for: .localFault(.openFiles))
         #expect(error.code == .unavailable)
         #expect(error.message.contains("raise the limit of open files"))

@@ -1,7 +1,5 @@
 import MartletCore
-import MartletTelemetry
 import NIOCore
-import NIOEmbedded
 import Testing
 
 @testable import MartletTransport
@@ -12,13 +10,7 @@ struct SentRequestTests {
         [1], plan: ForwardingPlan(isIdempotent: true, holdsResponse: false), isEncrypted: false)
 
     private func exchange() -> Exchange<TestWire> {
-        Exchange<TestWire>(
-            subject: ForwardedRequest(
-                api: .rest, method: "POST", path: "/",
-                context: RequestContext(remoteAddress: "")),
-            client: NotingClient(),
-            forwarder: ForwarderCore(policy: policy, limits: ForwardingLimits()),
-            connector: OpeningConnector(), messageBytesMax: 1000, eventLoop: EmbeddedEventLoop())
+        Exchange("POST", client: NotingClient(), policy: policy)
     }
 
     private func answer(_ exchange: Exchange<TestWire>) {

@@ -1,3 +1,4 @@
+import MartletTestKit
 import NIOCore
 import NIOPosix
 import Synchronization

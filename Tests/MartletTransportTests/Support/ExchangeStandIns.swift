@@ -1,6 +1,25 @@
 import MartletCore
+import MartletTelemetry
+import NIOEmbedded
 
 @testable import MartletTransport
+
+extension Exchange where Wire == TestWire {
+    /// An exchange about a request without a body worth the name, on a loop of its own.
+    convenience init(
+        _ method: String = "GET", client: any ExchangeClient<TestWire>,
+        connector: any UpstreamConnector<TestWire> = OpeningConnector(),
+        policy: any ForwardingPolicy
+    ) {
+        self.init(
+            subject: ForwardedRequest(
+                api: .rest, method: method, path: "/",
+                context: RequestContext(remoteAddress: "")),
+            client: client,
+            forwarder: ForwarderCore(policy: policy, limits: ForwardingLimits()),
+            connector: connector, messageBytesMax: 1000, eventLoop: EmbeddedEventLoop())
+    }
+}
 
 /// Opens attempts at once.
 final class OpeningConnector: UpstreamConnector {

@@ -1,5 +1,6 @@
 import Foundation
 import MartletCore
+import MartletTestKit
 import NIOSSL
 import SwiftASN1
 import Testing

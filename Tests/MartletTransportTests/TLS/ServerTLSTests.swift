@@ -1,6 +1,7 @@
 import Foundation
 import Logging
 import MartletCore
+import MartletTestKit
 import NIOSSL
 import Synchronization
 import Testing

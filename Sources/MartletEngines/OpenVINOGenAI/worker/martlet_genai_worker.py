@@ -28,8 +28,9 @@ import sys
 import threading
 
 PR_SET_PDEATHSIG = 1
-# It ends with the thread that started it: while the engine loads, nobody hears a socket close.
-ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+if __name__ == "__main__":
+    # It ends with the thread that started it: while the engine loads, nobody hears a socket close.
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 import numpy  # noqa: E402
 import openvino  # noqa: E402

@@ -50,20 +50,6 @@ struct AnswerReadingTests {
         }
     }
 
-    /// A chat whose answer is thoughts up to a bar, without which it is not of the form.
-    private struct ThinkingChat: RenderedChat {
-        let prompt = "prompt"
-        let stops: [String] = []
-        let isPlain = false
-
-        func read(_ text: String, isPartial: Bool) throws -> GeneratedMessage {
-            let parts = text.split(separator: "|", maxSplits: 1, omittingEmptySubsequences: false)
-            guard parts.count == 2 || isPartial else { throw ServingError(.internal, "no bar") }
-            return GeneratedMessage(
-                content: parts.count == 2 ? String(parts[1]) : "", thoughts: String(parts[0]))
-        }
-    }
-
     private static let chat =
         #"{"model":"m","messages":[{"role":"user","content":"a"}]"#
 
@@ -141,7 +127,8 @@ struct AnswerReadingTests {
     }
 
     @Test func thoughts_areToldAsTheyCome_andApartFromTheText() throws {
-        let run = try GenerationSessionRun(Self.chat + #","stream":true}"#, chat: ThinkingChat())
+        let run = try GenerationSessionRun(
+            Self.chat + #","stream":true}"#, chat: ThinkingChat(needsBar: true))
         run.model.say("so")
         run.model.say("?|yes")
         run.model.finish(tokens: 3)
@@ -152,7 +139,8 @@ struct AnswerReadingTests {
     }
 
     @Test func charactersThatTokensCut_areReadWhole() throws {
-        let run = try GenerationSessionRun(Self.chat + #","stream":true}"#, chat: ThinkingChat())
+        let run = try GenerationSessionRun(
+            Self.chat + #","stream":true}"#, chat: ThinkingChat(needsBar: true))
         let text = "Grüße \u{1F600}?|Tromsø \u{1F600}"
         for byte in text.utf8 { run.model.say([byte]) }
         run.model.finish(tokens: 3)
@@ -166,7 +154,7 @@ struct AnswerReadingTests {
     }
 
     @Test func thoughtsOfAWholeAnswer_areAFieldOfIt_andCounted() throws {
-        let run = try GenerationSessionRun(Self.chat + "}", chat: ThinkingChat())
+        let run = try GenerationSessionRun(Self.chat + "}", chat: ThinkingChat(needsBar: true))
         run.model.say("so?|yes")
         run.model.finish(tokens: 3)
         let json = try run.json()
@@ -178,7 +166,7 @@ struct AnswerReadingTests {
     @Test func thoughtsThatWereCutOff_areNoText() throws {
         for stream in [false, true] {
             let run = try GenerationSessionRun(
-                Self.chat + #","stream":\#(stream)}"#, chat: ThinkingChat())
+                Self.chat + #","stream":\#(stream)}"#, chat: ThinkingChat(needsBar: true))
             run.model.say("so")
             run.model.finish(0, .length)
             if stream {

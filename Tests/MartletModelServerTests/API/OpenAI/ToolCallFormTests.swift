@@ -138,19 +138,6 @@ struct ToolCallFormTests {
 
     // MARK: Models that think
 
-    /// A chat whose answer is thoughts up to a bar.
-    private struct ThinkingChat: RenderedChat {
-        let prompt = "prompt"
-        let stops: [String] = []
-        let isPlain = false
-
-        func read(_ text: String, isPartial: Bool) throws -> GeneratedMessage {
-            let parts = text.split(separator: "|", maxSplits: 1, omittingEmptySubsequences: false)
-            return GeneratedMessage(
-                content: parts.count == 2 ? String(parts[1]) : "", thoughts: String(parts[0]))
-        }
-    }
-
     @Test(arguments: [#""auto""#, #""required""#])
     func thoughts_standBeforeTheCall(choice: String) throws {
         let chat = ToolCallChat(rendered: ThinkingChat(), form: try form(choice).0)
